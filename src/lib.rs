@@ -1,0 +1,7 @@
+//! Agent traces from `tracing` spans.
+
+pub mod error;
+pub mod model;
+pub mod pipeline;
+pub mod semconv;
+pub mod store;

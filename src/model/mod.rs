@@ -1,0 +1,25 @@
+//! What a trace is: plain data, no I/O.
+//!
+//! [`SpanRecord`] is a span as it was recorded, [`Span`] as it was understood; [`Trace`], [`Session`] and [`TraceTree`] are what
+//! the repository answers. Times are nanoseconds since 1970-01-01 UTC, money is in billionths of a US dollar.
+
+pub mod canonical;
+mod id;
+mod identity;
+mod kind;
+mod message;
+mod record;
+mod span;
+mod trace;
+mod usage;
+mod value;
+
+pub use id::{ParseIdError, ProcessId, SpanId, TraceId};
+pub use identity::{Identity, IdentityField};
+pub use kind::{Kind, OtelKind, SpanState, StatusCode, UnknownWord};
+pub use message::{Message, Part, Role};
+pub use record::{Callsite, Event, Link, Origin, Resource, Scope, SpanRecord, Status};
+pub use span::{InterpretedSpan, Span, start_day};
+pub use trace::{Cursor, Page, Session, SpanContent, SpanDetail, Trace, TraceStatus, TraceTree};
+pub use usage::{Cost, CostSource, Usage, UsageBasis};
+pub use value::{Attributes, Key, MAX_DEPTH, Value};

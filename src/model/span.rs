@@ -1,0 +1,117 @@
+//! A span as it was understood: the narrow row that lists and statistics read.
+
+use super::{
+    Cost, Identity, Kind, OtelKind, ProcessId, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId, Usage,
+};
+
+/// Nanoseconds in a day: `start_day` is `start_ns` divided by this, rounded down.
+const DAY_NS: i64 = 86_400_000_000_000;
+
+/// A span's facts, without its payload. One row of the `spans` table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Span {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// The span.
+    pub span_id: SpanId,
+    /// The parent; `None` for a root.
+    pub parent_span_id: Option<SpanId>,
+    /// Whether the parent belongs to another process.
+    pub parent_is_remote: bool,
+    /// The name as recorded (`otel.name` over the callsite's).
+    pub name: String,
+    /// A name for people: the operation and the agent, model or tool, such as `chat gpt-4o-mini`.
+    pub display_name: String,
+    /// What the span stands for.
+    pub kind: Kind,
+    /// How the kind was found: the attribute or rule that decided, such as `gen_ai.operation.name=chat`.
+    pub kind_source: String,
+    /// The operation as the producer named it.
+    pub operation: Option<String>,
+    /// OpenTelemetry's span kind.
+    pub otel_kind: OtelKind,
+    /// How far the span has come.
+    pub state: SpanState,
+    /// The status, from the status itself, attributes and events.
+    pub status: Status,
+    /// `error.type`, or what stands for it.
+    pub error_type: Option<String>,
+    /// Nanoseconds since 1970.
+    pub start_ns: i64,
+    /// Nanoseconds since 1970; `None` while the span runs.
+    pub end_ns: Option<i64>,
+    /// Own and inherited ids and names.
+    pub identity: Identity,
+    /// The model provider, in OpenTelemetry's spelling.
+    pub provider: Option<String>,
+    /// The model that was asked for.
+    pub request_model: Option<String>,
+    /// The model that answered.
+    pub response_model: Option<String>,
+    /// The tool.
+    pub tool_name: Option<String>,
+    /// The id of the tool call, which links it to the model's request.
+    pub tool_call_id: Option<String>,
+    /// Tokens as reported on this span.
+    pub usage: Option<Usage>,
+    /// Cost of this span, when known.
+    pub cost: Option<Cost>,
+    /// Nanoseconds from the start to the first token or chunk.
+    pub time_to_first_token_ns: Option<i64>,
+    /// Bytes that limits cut from the payload.
+    pub truncated_bytes: u64,
+    /// Attributes, events and links that limits dropped.
+    pub dropped_count: u32,
+    /// The process that wrote the span.
+    pub process_id: Option<ProcessId>,
+    /// The span's number in that process.
+    pub sequence: Option<u64>,
+}
+
+impl Span {
+    /// The UTC day of the start, counted from 1970-01-01: a part of the key.
+    #[must_use]
+    pub const fn start_day(&self) -> i32 {
+        start_day(self.start_ns)
+    }
+
+    /// The duration in nanoseconds; `None` while the span runs.
+    #[must_use]
+    pub fn duration_ns(&self) -> Option<i64> {
+        self.end_ns.map(|end| end.saturating_sub(self.start_ns).max(0))
+    }
+
+    /// The duration in whole milliseconds; `None` while the span runs.
+    #[must_use]
+    pub fn duration_ms(&self) -> Option<i64> {
+        self.duration_ns().map(|ns| ns / 1_000_000)
+    }
+
+    /// The model that answered, else the one that was asked for.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.response_model.as_deref().or(self.request_model.as_deref())
+    }
+
+    /// Whether the span failed.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.status.code == StatusCode::Error
+    }
+}
+
+/// The UTC day of a time in nanoseconds, counted from 1970-01-01.
+#[must_use]
+#[expect(clippy::cast_possible_truncation, reason = "i64::MAX nanoseconds are 106,751 days")]
+pub const fn start_day(start_ns: i64) -> i32 {
+    start_ns.div_euclid(DAY_NS) as i32
+}
+
+/// A span with both sides: as it was recorded and as it was understood. What sinks get.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InterpretedSpan {
+    /// As recorded, lossless.
+    pub record: SpanRecord,
+    /// As understood.
+    pub span: Span,
+}

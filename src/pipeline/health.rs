@@ -1,0 +1,107 @@
+//! What became of the spans: counters that add up.
+
+/// Counters and gauges of a pipeline, read at one instant.
+///
+/// `offered = accepted + rejected` and `accepted = stored + queued + in_flight + dead_lettered + dropped`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// Spans that were offered by layers and exporters.
+    pub offered: u64,
+    /// Spans that were taken over.
+    pub accepted: u64,
+    /// Spans that were refused, by reason.
+    pub rejected: Rejected,
+    /// Spans that the store has committed.
+    pub stored: u64,
+    /// Spans that wait in the queue.
+    pub queued: u64,
+    /// Bytes that wait in the queue, roughly.
+    pub queued_bytes: u64,
+    /// Spans that the worker holds: being interpreted or written, or waiting for the store to come back.
+    pub in_flight: u64,
+    /// Spans that could not be stored although others could, by reason.
+    pub dead_lettered: DeadLettered,
+    /// Spans that were lost after they had been accepted, by reason.
+    pub dropped: Dropped,
+    /// What the other sinks did, in the order in which they were added.
+    pub sinks: Vec<SinkHealth>,
+    /// Whether the store's last write failed: spans wait for it to come back.
+    pub degraded: bool,
+    /// The last error of the store, a sink or the worker.
+    pub last_error: Option<String>,
+}
+
+/// Spans refused at the door.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejected {
+    /// The queue held as many spans or bytes as it may.
+    pub queue_full: u64,
+    /// The pipeline was shut down.
+    pub after_shutdown: u64,
+}
+
+/// Spans that the store refused for what they are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLettered {
+    /// The store refused this span, alone, while it took others.
+    pub poison: u64,
+    /// Reading the span panicked.
+    pub panic: u64,
+}
+
+/// Spans lost after they had been accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// Still waiting when the shutdown's deadline passed.
+    pub shutdown_timeout: u64,
+}
+
+/// What a sink beside the store did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkHealth {
+    /// The sink's name.
+    pub name: String,
+    /// Spans that it took.
+    pub written: u64,
+    /// Spans that it refused.
+    pub failed: u64,
+}
+
+impl Rejected {
+    /// All refused spans.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.queue_full + self.after_shutdown
+    }
+}
+
+impl DeadLettered {
+    /// All dead-lettered spans.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.poison + self.panic
+    }
+}
+
+impl Dropped {
+    /// All dropped spans.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.shutdown_timeout
+    }
+}
+
+impl Health {
+    /// Whether the two sums in the type's description hold. They always do; a test and `doctor` ask.
+    #[must_use]
+    pub const fn adds_up(&self) -> bool {
+        self.offered == self.accepted + self.rejected.total()
+            && self.accepted
+                == self.stored + self.queued + self.in_flight + self.dead_lettered.total() + self.dropped.total()
+    }
+}

@@ -1,0 +1,191 @@
+//! The tables, as Diesel sees them. The same names and types on every database.
+//!
+//! Written by hand (one schema for three databases); a test compares it with each live database.
+
+diesel::table! {
+    /// One row a span: what lists and statistics read. The payload is in `span_contents`.
+    spans (trace_id, span_id, start_day) {
+        trace_id -> Binary,
+        span_id -> Binary,
+        start_day -> Integer,
+        parent_span_id -> Nullable<Binary>,
+        parent_is_remote -> Bool,
+        name -> Text,
+        display_name -> Text,
+        kind -> Text,
+        kind_source -> Text,
+        operation -> Nullable<Text>,
+        otel_kind -> SmallInt,
+        state -> SmallInt,
+        status_code -> SmallInt,
+        status_message -> Text,
+        error_type -> Nullable<Text>,
+        start_ns -> BigInt,
+        end_ns -> Nullable<BigInt>,
+        run_id -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        conversation_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        agent_id -> Nullable<Text>,
+        agent_name -> Nullable<Text>,
+        team_id -> Nullable<Text>,
+        team_name -> Nullable<Text>,
+        workflow_id -> Nullable<Text>,
+        workflow_name -> Nullable<Text>,
+        provider -> Nullable<Text>,
+        request_model -> Nullable<Text>,
+        response_model -> Nullable<Text>,
+        tool_name -> Nullable<Text>,
+        tool_call_id -> Nullable<Text>,
+        input_tokens -> Nullable<BigInt>,
+        output_tokens -> Nullable<BigInt>,
+        total_tokens -> Nullable<BigInt>,
+        cache_read_tokens -> Nullable<BigInt>,
+        cache_write_tokens -> Nullable<BigInt>,
+        reasoning_tokens -> Nullable<BigInt>,
+        usage_basis -> Nullable<Text>,
+        usage_counted -> Bool,
+        usage_below -> BigInt,
+        calls_below -> BigInt,
+        cost_nano_usd -> Nullable<BigInt>,
+        cost_source -> Nullable<Text>,
+        price_version -> Nullable<Text>,
+        time_to_first_token_ns -> Nullable<BigInt>,
+        truncated_bytes -> BigInt,
+        dropped_count -> BigInt,
+        scope_id -> Binary,
+        resource_id -> Binary,
+        process_id -> Nullable<Binary>,
+        sequence -> Nullable<BigInt>,
+        created_ns -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// One row a span: the payload, lossless. `encoding` names the form of the other columns (`json`: see `model::canonical`).
+    span_contents (trace_id, span_id, start_day) {
+        trace_id -> Binary,
+        span_id -> Binary,
+        start_day -> Integer,
+        encoding -> Text,
+        attributes -> Binary,
+        events -> Binary,
+        links -> Binary,
+        extra -> Binary,
+    }
+}
+
+diesel::table! {
+    /// One row a trace: its summary.
+    traces (trace_id) {
+        trace_id -> Binary,
+        name -> Text,
+        root_span_id -> Binary,
+        root_class -> SmallInt,
+        root_start_ns -> BigInt,
+        start_ns -> BigInt,
+        end_ns -> Nullable<BigInt>,
+        duration_ns -> Nullable<BigInt>,
+        status -> Text,
+        span_count -> BigInt,
+        error_count -> BigInt,
+        open_count -> BigInt,
+        interrupted_count -> BigInt,
+        input_tokens -> Nullable<BigInt>,
+        output_tokens -> Nullable<BigInt>,
+        total_tokens -> Nullable<BigInt>,
+        cache_read_tokens -> Nullable<BigInt>,
+        cache_write_tokens -> Nullable<BigInt>,
+        reasoning_tokens -> Nullable<BigInt>,
+        cost_nano_usd -> Nullable<BigInt>,
+        run_id -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        user_id -> Nullable<Text>,
+        agent_id -> Nullable<Text>,
+        agent_name -> Nullable<Text>,
+        team_id -> Nullable<Text>,
+        team_name -> Nullable<Text>,
+        workflow_id -> Nullable<Text>,
+        workflow_name -> Nullable<Text>,
+        joined_to -> Nullable<Binary>,
+        input_preview -> Nullable<Text>,
+        output_preview -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// One row for each value seen in a trace: what makes "traces in which agent X took part" an index range.
+    trace_facets (trace_id, field, value) {
+        trace_id -> Binary,
+        field -> Text,
+        value -> Text,
+        start_ns -> BigInt,
+        first_ns -> BigInt,
+        span_count -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// One row a session: its summary.
+    sessions (session_id) {
+        session_id -> Text,
+        user_id -> Nullable<Text>,
+        user_first_ns -> Nullable<BigInt>,
+        start_ns -> BigInt,
+        last_ns -> BigInt,
+        trace_count -> BigInt,
+        error_trace_count -> BigInt,
+        span_count -> BigInt,
+        input_tokens -> Nullable<BigInt>,
+        output_tokens -> Nullable<BigInt>,
+        total_tokens -> Nullable<BigInt>,
+        cache_read_tokens -> Nullable<BigInt>,
+        cache_write_tokens -> Nullable<BigInt>,
+        reasoning_tokens -> Nullable<BigInt>,
+        cost_nano_usd -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    /// OpenTelemetry resources, by the hash of their content.
+    resources (resource_id) {
+        resource_id -> Binary,
+        service_name -> Nullable<Text>,
+        attributes -> Binary,
+        schema_url -> Text,
+    }
+}
+
+diesel::table! {
+    /// OpenTelemetry instrumentation scopes, by the hash of their content.
+    scopes (scope_id) {
+        scope_id -> Binary,
+        name -> Text,
+        version -> Text,
+        attributes -> Binary,
+        schema_url -> Text,
+    }
+}
+
+diesel::table! {
+    /// One row for each process that wrote spans.
+    processes (process_id) {
+        process_id -> Binary,
+        pid -> BigInt,
+        host -> Text,
+        started_ns -> BigInt,
+        heartbeat_ns -> BigInt,
+        ended_ns -> Nullable<BigInt>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    processes,
+    resources,
+    scopes,
+    sessions,
+    span_contents,
+    spans,
+    trace_facets,
+    traces
+);
