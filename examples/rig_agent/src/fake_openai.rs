@@ -75,6 +75,8 @@ impl Drop for FakeOpenAi {
 async fn serve(listener: TcpListener, answers: Arc<AtomicU64>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
+        // Chunks are small: held back for the last one's acknowledgement, they would come in bursts of 40 ms.
+        let _ = stream.set_nodelay(true);
         let answers = Arc::clone(&answers);
         let service = service_fn(move |request| respond(request, Arc::clone(&answers)));
         connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
