@@ -4,7 +4,9 @@ use crate::source::SourceFile;
 use crate::tokens::{flat, parse};
 
 const BACKENDS: [&str; 3] = ["\"sqlite\"", "\"postgres\"", "\"mysql\""];
-const PLACES: [&str; 4] = ["src/lib.rs", "src/store/connection", "src/store/migrate", "src/store/dialect"];
+/// Files, or folders with all that is in them. A URL's scheme is how a user asks for a backend.
+const PLACES: [&str; 5] =
+    ["src/lib.rs", "src/store/url", "src/store/connection", "src/store/migrate", "src/store/dialect"];
 
 fn may_ask(path: &str) -> bool {
     let place = path.strip_suffix(".rs").unwrap_or(path);
@@ -31,6 +33,7 @@ fn a_misplaced_cfg_is_caught() {
         ("src/repository/mod.rs", "#[cfg(feature = \"sqlite\")] fn f() {}", 1),
         ("src/repository/mod.rs", "fn f() { if cfg!(any(feature = \"postgres\", feature = \"mysql\")) {} }", 2),
         ("src/store/writer.rs", "#[cfg_attr(not(feature = \"mysql\"), doc = \"x\")] fn f() {}", 1),
+        ("src/store/mod.rs", "#[cfg(feature = \"mysql\")] fn f() {}", 1),
         ("src/store/connections.rs", "#[cfg(feature = \"mysql\")] fn f() {}", 1),
         ("src/otel/mod.rs", "#[cfg(feature = \"opentelemetry\")] fn f() { g(\"sqlite\") } // feature = \"sqlite\"", 0),
         ("src/lib.rs", "#[cfg(feature = \"mysql\")] fn f() {}", 0),
