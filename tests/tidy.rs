@@ -41,10 +41,12 @@ fn each(files: &[SourceFile], rule: impl Fn(&SourceFile) -> Vec<String>) -> Vec<
 
 #[test]
 fn imports_go_one_way() {
+    let files = files_under(&["src"], &["rs"]);
+    let root = paths::root_names(&files);
     hold(
         "Imports between rooms go one way (ROOMS in tests/tidy/imports.rs). Move the code to the room that may see both, \
          or let the lower room define a trait that the upper one implements.",
-        &each(&files_under(&["src"], &["rs"]), imports::wrong_way),
+        &each(&files, |file| imports::wrong_way(file, &root)),
     );
 }
 

@@ -1,7 +1,7 @@
 //! Where the code may ask which databases are compiled in.
 
 use crate::source::SourceFile;
-use crate::tokens::{flat, parse};
+use crate::tokens::{Flat, attributes, flat, parse};
 
 const BACKENDS: [&str; 3] = ["\"sqlite\"", "\"postgres\"", "\"mysql\""];
 /// Files, or folders with all that is in them. A URL's scheme is how a user asks for a backend.
@@ -15,16 +15,29 @@ fn may_ask(path: &str) -> bool {
     })
 }
 
-/// `feature = "<backend>"` in an attribute or in `cfg!`, outside of the few places for it.
+/// `feature = "<backend>"` in an attribute or in `cfg!`, outside of the few places for it. A test may say which database it
+/// needs: `cfg(all(test, feature = "<backend>"))`.
 pub(crate) fn misplaced_cfg(file: &SourceFile) -> Vec<String> {
     if may_ask(&file.path) {
         return Vec::new();
     }
-    let tokens = flat(parse(file));
+    let of_tests: Vec<usize> = attributes(parse(file))
+        .into_iter()
+        .filter(|(inside, _)| {
+            inside.len() > 3 && inside[..3].iter().map(|token| token.text.as_str()).eq(["cfg", "all", "test"])
+        })
+        .flat_map(|(inside, _)| lines_asking(&inside))
+        .collect();
+    let lines = lines_asking(&flat(parse(file)));
+    let misplaced = lines.into_iter().filter(|line| !of_tests.contains(line));
+    misplaced.map(|line| format!("{}:{line}: asks for a backend", file.path)).collect()
+}
+
+fn lines_asking(tokens: &[Flat]) -> Vec<usize> {
     let asks = tokens.windows(3).filter(|three| {
         three[0].text == "feature" && three[1].text == "=" && BACKENDS.contains(&three[2].text.as_str())
     });
-    asks.map(|three| format!("{}:{}: feature = {}", file.path, three[0].line, three[2].text)).collect()
+    asks.map(|three| three[0].line).collect()
 }
 
 #[test]
@@ -33,6 +46,8 @@ fn a_misplaced_cfg_is_caught() {
         ("src/repository/mod.rs", "#[cfg(feature = \"sqlite\")] fn f() {}", 1),
         ("src/repository/mod.rs", "fn f() { if cfg!(any(feature = \"postgres\", feature = \"mysql\")) {} }", 2),
         ("src/store/writer.rs", "#[cfg_attr(not(feature = \"mysql\"), doc = \"x\")] fn f() {}", 1),
+        ("src/store/writer.rs", "#[cfg(all(test, feature = \"sqlite\"))] mod tests;", 0),
+        ("src/store/writer.rs", "#[cfg(any(test, feature = \"sqlite\"))] mod tests;", 1),
         ("src/store/mod.rs", "#[cfg(feature = \"mysql\")] fn f() {}", 1),
         ("src/store/connections.rs", "#[cfg(feature = \"mysql\")] fn f() {}", 1),
         ("src/otel/mod.rs", "#[cfg(feature = \"opentelemetry\")] fn f() { g(\"sqlite\") } // feature = \"sqlite\"", 0),

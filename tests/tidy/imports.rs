@@ -1,5 +1,7 @@
 //! Which room may import which, and which dependencies a room stays free of.
 
+use std::collections::BTreeMap;
+
 use proc_macro2::{TokenStream, TokenTree};
 
 use crate::paths::{module_of, references, starts_path};
@@ -55,25 +57,27 @@ fn allowed_in(room: &str) -> Option<&'static [&'static str]> {
     ROOMS.iter().find(|(name, _)| *name == room).map(|(_, allowed)| *allowed)
 }
 
-/// Imports that go against [`ROOMS`], and files that are in none of them.
-pub(crate) fn wrong_way(file: &SourceFile) -> Vec<String> {
+/// Imports that go against [`ROOMS`], and files that are in none of them. `root` says which room a name at the crate's root is
+/// from ([`crate::paths::root_names`]): the way through the root is as short as the direct one.
+pub(crate) fn wrong_way(file: &SourceFile, root: &BTreeMap<String, String>) -> Vec<String> {
     let Some(room) = room_of(&file.path) else { return Vec::new() };
     let Some(allowed) = allowed_in(&room) else {
         return vec![format!("{}: `{room}` is no room of src; give it its place in ROOMS", file.path)];
     };
     let mut findings = Vec::new();
     for reference in references(file) {
-        let Some(target) = reference.segments.first() else { continue };
+        let Some(first) = reference.segments.first() else { continue };
+        let target = root.get(first).unwrap_or(first);
         let problem = if *target == room || allowed.contains(&target.as_str()) {
             continue;
         } else if allowed_in(target).is_some() {
             format!("`{room}` may not import `{target}`")
         } else if FRONT.contains(&target.as_str()) {
             format!("no room sees `{target}`")
-        } else if reference.of_macro {
+        } else if reference.for_users {
             continue;
         } else {
-            format!("`{target}` at the crate's root is for users; import it from the room that defines it")
+            format!("`{target}` is in no room")
         };
         findings.push(format!("{}:{}: {} ({problem})", file.path, reference.line, reference.segments.join("::")));
     }
@@ -119,7 +123,10 @@ mod tests {
     use super::*;
 
     fn wrong(path: &str, text: &str) -> Vec<String> {
-        wrong_way(&SourceFile::new(path, text))
+        let root =
+            [("AgentLayer", "layer"), ("agent_span", "layer"), ("Error", "error"), ("AgentTracing", "agent_tracing")];
+        let root = root.map(|(name, room)| (name.to_owned(), room.to_owned())).into();
+        wrong_way(&SourceFile::new(path, text), &root)
     }
 
     #[test]
@@ -160,10 +167,16 @@ mod tests {
     }
 
     #[test]
-    fn an_import_around_the_rooms_is_caught() {
-        let findings = wrong("src/store/mod.rs", "use crate::model::Span;\nuse crate::AgentLayer;\nuse crate::*;");
-        assert_eq!(findings.len(), 2, "{findings:?}");
-        assert!(findings[0].starts_with("src/store/mod.rs:2: AgentLayer"), "{findings:?}");
+    fn an_import_through_the_root_is_no_way_around() {
+        let findings = wrong(
+            "src/store/mod.rs",
+            "use crate::Error;\nuse crate::AgentLayer;\nuse crate::AgentTracing;\nuse crate::*;\ncrate::agent_span!();",
+        );
+        let starts = ["2: AgentLayer", "3: AgentTracing", "4: *", "5: agent_span"];
+        assert_eq!(findings.len(), starts.len(), "{findings:?}");
+        for (finding, start) in findings.iter().zip(starts) {
+            assert!(finding.starts_with(&format!("src/store/mod.rs:{start}")), "{finding}");
+        }
         assert_eq!(
             wrong("src/extras/mod.rs", ""),
             ["src/extras/mod.rs: `extras` is no room of src; give it its place in ROOMS"]
