@@ -42,20 +42,21 @@
 //! as they are, and a remote parent sets both bits. A reader without bit 8 does not know, and is told "not remote" by
 //! [`SpanRecord::parent_is_remote`]; its flags still show that nobody said so, also when the span is sent on.
 
-mod decode;
-mod encode;
-mod reserved;
+mod foreign;
+mod reader;
+pub(crate) mod reserved;
 #[cfg(test)]
 pub(crate) mod strategy;
 #[cfg(test)]
 mod tests;
 mod types;
 mod values;
+mod writer;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 
-pub use decode::{ForeignSpans, RejectReason, Rejected};
+pub use foreign::{ForeignSpans, RejectReason, Rejected};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::SpanRecord;
@@ -65,12 +66,18 @@ pub(crate) const FLAG_HAS_IS_REMOTE: u32 = 0x100;
 /// OTLP's flag bit 9: the parent, or the linked span, belongs to another process (`SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK`).
 pub(crate) const FLAG_IS_REMOTE: u32 = 0x200;
 
+/// Whether OTLP's flags say that the parent, or the linked span, belongs to another process.
+pub(crate) const fn is_remote(flags: u32) -> bool {
+    let mask = FLAG_HAS_IS_REMOTE | FLAG_IS_REMOTE;
+    flags & mask == mask
+}
+
 /// The records as an OTLP `ExportTraceServiceRequest`, grouped by resource and scope.
 ///
 /// [`decode`] gives them back in the same order. The same records always make the same bytes.
 #[must_use]
 pub fn encode(records: &[SpanRecord]) -> Vec<u8> {
-    encode::request(records).encode_to_vec()
+    writer::request(records).encode_to_vec()
 }
 
 /// The records that [`encode`] was given.
@@ -80,7 +87,7 @@ pub fn encode(records: &[SpanRecord]) -> Vec<u8> {
 /// # Errors
 /// [`ErrorKind::Decode`] when the bytes are no such payload, or a part of it cannot be read; then there are no records at all.
 pub fn decode(bytes: &[u8]) -> Result<Vec<SpanRecord>> {
-    decode::own(parse(bytes)?)
+    reader::own(parse(bytes)?)
         .map_err(|reason| Error::new(ErrorKind::Decode, format!("the encoded spans cannot be read: {reason}")))
 }
 
@@ -95,7 +102,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<SpanRecord>> {
 /// # Errors
 /// [`ErrorKind::Decode`] when the bytes are no OTLP trace payload. Compression is the transport's business and must be gone.
 pub fn decode_foreign(bytes: &[u8]) -> Result<ForeignSpans> {
-    Ok(decode::foreign(parse(bytes)?))
+    Ok(reader::foreign(parse(bytes)?))
 }
 
 fn parse(bytes: &[u8]) -> Result<ExportTraceServiceRequest> {

@@ -12,7 +12,7 @@ use prost::Message as _;
 
 use super::reserved::{self, Tail};
 use super::values::{ValueWriter, integer};
-use super::{FLAG_HAS_IS_REMOTE, FLAG_IS_REMOTE};
+use super::{FLAG_HAS_IS_REMOTE, FLAG_IS_REMOTE, is_remote};
 use crate::model::{Attributes, Event, Link, Resource, Scope, SpanRecord, SpanState, Status};
 
 /// The records, grouped by resource and scope in the order in which these are seen first.
@@ -223,10 +223,4 @@ fn unix_nano(time_ns: i64) -> u64 {
 /// The state of a span of which only the end is known.
 pub(super) const fn state_by_end(end_ns: Option<i64>) -> SpanState {
     if end_ns.is_some() { SpanState::Closed } else { SpanState::Open }
-}
-
-/// Whether OTLP's flags say that the parent belongs to another process.
-pub(super) const fn is_remote(flags: u32) -> bool {
-    let mask = FLAG_HAS_IS_REMOTE | FLAG_IS_REMOTE;
-    flags & mask == mask
 }
