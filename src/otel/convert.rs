@@ -86,6 +86,9 @@ pub(super) fn to_scope(scope: &InstrumentationScope) -> Scope {
 }
 
 /// A record as a span of the SDK, for its exporters. Their resource is set apart, see [`to_otel_resource`].
+///
+/// Attributes keep their order and their duplicates; of the same key, the SDK's exporters send all. What is lost, and what is added,
+/// stands in the [module's description](self).
 #[must_use]
 pub fn to_span_data(record: &SpanRecord) -> SpanData {
     let mut attributes = to_key_values(&record.attributes);

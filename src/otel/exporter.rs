@@ -26,6 +26,17 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 /// register the provider's resource as usual; it is stored with each span.
 ///
 /// Shutting down the provider flushes the pipeline and leaves it running, for its other doors.
+///
+/// # Examples
+/// ```
+/// use opentelemetry_sdk::trace::SdkTracerProvider;
+/// use tracing_agents::otel::StoreExporter;
+/// use tracing_agents::pipeline::Inlet;
+///
+/// fn provider(inlet: Inlet) -> SdkTracerProvider {
+///     SdkTracerProvider::builder().with_simple_exporter(StoreExporter::new(inlet)).build()
+/// }
+/// ```
 #[derive(Debug)]
 pub struct StoreExporter {
     inlet: Inlet,
@@ -112,6 +123,7 @@ fn to_sdk_error(error: &Error, deadline: Duration) -> OTelSdkError {
 /// Spans of a batch that were not taken.
 #[derive(Debug, Default)]
 struct Losses {
+    /// The ids are all zeros: a span context that the SDK calls invalid.
     invalid: usize,
     queue_full: usize,
     after_shutdown: usize,

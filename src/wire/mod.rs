@@ -75,6 +75,20 @@ pub(crate) const fn is_remote(flags: u32) -> bool {
 /// The records as an OTLP `ExportTraceServiceRequest`, grouped by resource and scope.
 ///
 /// [`decode`] gives them back in the same order. The same records always make the same bytes.
+///
+/// # Examples
+/// ```
+/// use tracing_agents::model::{SpanId, SpanRecord, TraceId};
+/// use tracing_agents::wire;
+///
+/// let now_ns = 1_780_000_000_000_000_000;
+/// let mut record = SpanRecord::new(TraceId::generate(now_ns / 1_000_000), SpanId::generate(), "chat", now_ns as i64);
+/// record.attributes.push("gen_ai.usage.input_tokens", u64::MAX);
+///
+/// let bytes = wire::encode(std::slice::from_ref(&record));
+/// assert_eq!(wire::decode(&bytes)?, [record]);
+/// # Ok::<(), tracing_agents::error::Error>(())
+/// ```
 #[must_use]
 pub fn encode(records: &[SpanRecord]) -> Vec<u8> {
     writer::request(records).encode_to_vec()
@@ -98,6 +112,20 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<SpanRecord>> {
 /// [`SpanRecord`] has no place for it: a resource's entity references, and how many attributes a resource or scope has dropped.
 /// Links without valid ids are counted as dropped. Unknown span kinds are read as internal, unknown status codes as unset, and times
 /// after the year 2262 as its end; a span without an end is open.
+///
+/// # Examples
+/// ```
+/// use tracing_agents::model::{SpanId, SpanRecord, TraceId};
+/// use tracing_agents::wire;
+///
+/// let named = |name, id| SpanRecord::new(TraceId::from_bytes([1; 16]), SpanId::from_bytes([id; 8]), name, 0);
+/// let payload = wire::encode(&[named("good", 7), named("bad", 0)]);
+///
+/// let spans = wire::decode_foreign(&payload)?;
+/// assert_eq!(spans.records[0].name, "good");
+/// assert_eq!(spans.rejected[0].to_string(), "span 1 (\"bad\"): the span id is all zeros");
+/// # Ok::<(), tracing_agents::error::Error>(())
+/// ```
 ///
 /// # Errors
 /// [`ErrorKind::Decode`] when the bytes are no OTLP trace payload. Compression is the transport's business and must be gone.

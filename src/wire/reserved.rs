@@ -10,6 +10,7 @@ use crate::model::Callsite;
 pub(crate) const PREFIX: &str = "agent_traces.";
 /// Names of ids and names from ancestors go on with the field.
 pub(crate) const INHERITED: &str = "inherited.";
+/// The number of reserved attributes before it; always the last one.
 pub(super) const COUNT: &str = "reserved";
 pub(super) const TYPES: &str = "types";
 pub(super) const CALLSITE: &str = "callsite";

@@ -5,11 +5,17 @@ use std::fmt::Write as _;
 /// A type that an OTLP value cannot have by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tag {
+    /// OTLP has an int, or text above `i64::MAX`.
     U64,
+    /// OTLP has an int, or text beyond 64 bits.
     I128,
+    /// OTLP has an int, or text above `i64::MAX`.
     U128,
+    /// OTLP has text.
     Debug,
+    /// OTLP has text.
     Error,
+    /// OTLP has bytes: an `AnyValue` message that holds an array or a map.
     Packed,
 }
 
