@@ -21,7 +21,7 @@ pub(crate) use column::key_text;
 pub(crate) use connection::{AnyConnection, dispatch};
 use connection::{ConnectionPool, Manager};
 pub(crate) use convert::{ENCODING, Facet};
-use url::{DatabaseUrl, SqliteTarget};
+use url::DatabaseUrl;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -49,10 +49,7 @@ impl Store {
     /// (without password) and the way out.
     pub fn open(url: &str) -> Result<Self> {
         let url = DatabaseUrl::parse(url)?;
-        let is_memory = match &url {
-            #[cfg(feature = "sqlite")]
-            DatabaseUrl::Sqlite(target) => *target == SqliteTarget::Memory,
-        };
+        let is_memory = url.is_memory();
         // Opened apart from the pool, whose own errors would hide what is wrong with the database.
         let mut connection = AnyConnection::open(&url)?;
         if !is_memory {
