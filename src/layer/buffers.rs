@@ -92,6 +92,9 @@ impl Buffers {
 
     /// Copies a text, cut where it is too long.
     pub(super) fn text(&mut self, limits: &Limits, text: &str) -> Text {
+        if text.len() <= limits.value_bytes {
+            return Text::append(&mut self.arena, text.as_bytes());
+        }
         self.formatted(limits, |out| out.write_str(text))
     }
 

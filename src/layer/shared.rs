@@ -69,7 +69,7 @@ impl Shared {
 }
 
 thread_local! {
-    static SCRATCH: Cell<Option<Buffers>> = const { Cell::new(None) };
+    static SCRATCH: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
 }
 
 /// Runs `use_it` with empty buffers of this thread. A nested call, as from a `Debug` that traces, gets buffers of its own.

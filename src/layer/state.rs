@@ -11,7 +11,7 @@ use super::shared::{Shared, with_scratch};
 use super::slot::Slot;
 use super::table::Table;
 use super::trace::Trace;
-use super::visit::FieldVisitor;
+use super::visit::{FieldVisitor, LateVisitor};
 use crate::model::{Resource, Scope, SpanRecord, SpanState};
 use crate::pipeline::inlet::{LiveSpans, PendingSpan};
 
@@ -46,11 +46,7 @@ impl LayerState {
     }
 
     pub(super) fn record(&self, slot: &Slot, values: &Record<'_>) {
-        let limits = &self.shared.limits;
-        with_scratch(|scratch| {
-            values.record(&mut FieldVisitor::new(scratch, limits, List::Span));
-            slot.write(|buffers| buffers.append(limits, scratch));
-        });
+        values.record(&mut LateVisitor { slot, limits: &self.shared.limits });
     }
 
     pub(super) fn event(&self, slot: &Slot, event: &Event<'_>) {
