@@ -76,7 +76,7 @@ pub struct Session {
     pub user_id: Option<String>,
     /// The start of its first trace, nanoseconds since 1970.
     pub start_ns: i64,
-    /// The start of its newest trace, nanoseconds since 1970.
+    /// The end of its latest activity, nanoseconds since 1970.
     pub last_ns: i64,
     /// Traces in it.
     pub trace_count: u64,

@@ -1,3 +1,131 @@
-//! The database.
+//! The database: connections, tables, the writer. All SQL writes are here; [`schema`] and [`rows`] are public, for Diesel queries of
+//! your own and joins with your own tables.
 
+mod column;
+mod connection;
+mod convert;
+mod dialect;
+mod migrate;
+pub mod rows;
 pub mod schema;
+mod url;
+mod write;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::r2d2::{Pool, PooledConnection};
+
+pub(crate) use column::key_text;
+pub(crate) use connection::{AnyConnection, dispatch};
+use connection::{ConnectionPool, Manager};
+pub(crate) use convert::{ENCODING, Facet};
+use url::DatabaseUrl;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Connections that readers share.
+const READERS: u32 = 4;
+/// How long a reader waits for a connection.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An open database with its tables up to date. Cheap to clone.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    url: DatabaseUrl,
+    readers: ConnectionPool,
+    /// The writer's own connection, so that readers never make it wait; a database in memory has only one connection for both.
+    writer: ConnectionPool,
+}
+
+impl Store {
+    /// Opens the database, makes it if there is none, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidUrl`], [`ErrorKind::Connect`], [`ErrorKind::NewerSchema`] or [`ErrorKind::Migration`], each naming the URL
+    /// (without password) and the way out.
+    pub fn open(url: &str) -> Result<Self> {
+        let url = DatabaseUrl::parse(url)?;
+        let is_memory = url.is_memory();
+        // Opened apart from the pool, whose own errors would hide what is wrong with the database.
+        let mut connection = AnyConnection::open(&url)?;
+        if !is_memory {
+            migrate::migrate(&mut connection, &url)?;
+        }
+        drop(connection);
+        let writer = pool(&url, 1)?;
+        let readers = if is_memory {
+            migrate::migrate(&mut *connection_of(&writer, &url)?, &url)?;
+            writer.clone()
+        } else {
+            pool(&url, READERS)?
+        };
+        Ok(Self(Arc::new(Inner { url, readers, writer })))
+    }
+
+    /// Runs reads, all on the same state of the database.
+    pub(crate) fn read<T>(&self, body: impl FnOnce(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
+        let mut connection = connection_of(&self.0.readers, &self.0.url)?;
+        connection.read(body).map_err(|failure| self.explain(failure, ErrorKind::Query, "cannot read from"))
+    }
+
+    /// Runs writes, all or none.
+    pub(crate) fn write<T>(&self, body: impl FnOnce(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
+        let mut connection = connection_of(&self.0.writer, &self.0.url)?;
+        connection.write(body).map_err(|failure| self.explain(failure, ErrorKind::Write, "cannot write to"))
+    }
+
+    fn explain(&self, failure: Failure, kind: ErrorKind, what: &str) -> Error {
+        match failure {
+            Failure::Database(error) => Error::with_source(kind, format!("{what} {}", self.0.url), error),
+            Failure::Own(error) => error,
+        }
+    }
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Store").field(&self.0.url).finish()
+    }
+}
+
+/// What can go wrong inside a transaction.
+pub(crate) enum Failure {
+    /// The database refused.
+    Database(diesel::result::Error),
+    /// What it holds or should hold cannot be understood.
+    Own(Error),
+}
+
+impl From<diesel::result::Error> for Failure {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Own(error)
+    }
+}
+
+fn pool(url: &DatabaseUrl, size: u32) -> Result<ConnectionPool> {
+    Pool::builder()
+        .max_size(size)
+        .min_idle(Some(1))
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_on_check_out(false)
+        .connection_timeout(CONNECTION_TIMEOUT)
+        .build(Manager { url: url.clone() })
+        .map_err(|error| Error::with_source(ErrorKind::Connect, format!("cannot connect to {url}"), error))
+}
+
+fn connection_of(pool: &ConnectionPool, url: &DatabaseUrl) -> Result<PooledConnection<Manager>> {
+    pool.get().map_err(|error| {
+        Error::with_source(ErrorKind::Connect, format!("no connection to {url} is free or can be made"), error)
+    })
+}

@@ -51,6 +51,7 @@ CREATE TABLE spans (
     resource_id            BLOB     NOT NULL,
     process_id             BLOB,
     sequence               BIGINT,
+    version_hash           BIGINT   NOT NULL,
     created_ns             BIGINT   NOT NULL,
     PRIMARY KEY (trace_id, span_id, start_day)
 );
@@ -91,8 +92,11 @@ CREATE TABLE traces (
     reasoning_tokens   BIGINT,
     cost_nano_usd      BIGINT,
     run_id             TEXT,
+    run_first_ns       BIGINT,
     session_id         TEXT,
+    session_first_ns   BIGINT,
     user_id            TEXT,
+    user_first_ns      BIGINT,
     agent_id           TEXT,
     agent_name         TEXT,
     team_id            TEXT,
@@ -110,7 +114,6 @@ CREATE TABLE trace_facets (
     field      TEXT   NOT NULL,
     value      TEXT   NOT NULL,
     start_ns   BIGINT NOT NULL,
-    first_ns   BIGINT NOT NULL,
     span_count BIGINT NOT NULL,
     PRIMARY KEY (trace_id, field, value)
 ) WITHOUT ROWID;

@@ -1,0 +1,327 @@
+//! Rows ↔ model.
+
+use super::column::{count, from_count, hash64, key_text, message_text};
+use super::rows::{ContentRow, FacetRow, SessionRow, SpanRow, TraceRow};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::canonical::CanonicalContent;
+use crate::model::{
+    Cost, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, Session, Span, SpanId, SpanState, Status,
+    StatusCode, Trace, TraceId, TraceStatus, Usage,
+};
+
+/// The form of `span_contents` that this version writes.
+pub(crate) const ENCODING: &str = "json";
+
+fn key(text: Option<&str>) -> Option<String> {
+    text.filter(|text| !text.is_empty()).map(key_text)
+}
+
+impl SpanRow {
+    /// The row of a span; its place among the trace's token totals is found by the writer.
+    pub(crate) fn new(
+        item: &InterpretedSpan,
+        content: &CanonicalContent,
+        scope_id: [u8; 16],
+        resource_id: [u8; 16],
+        now_ns: i64,
+    ) -> Self {
+        let span = &item.span;
+        let identity = |field| key(span.identity.get(field));
+        let usage = span.usage.unwrap_or_default();
+        let tokens = |number: Option<u64>| number.map(count);
+        let parts: [&[u8]; 6] = [
+            &content.attributes,
+            &content.events,
+            &content.links,
+            &content.extra,
+            span.status.message.as_bytes(),
+            span.kind_source.as_bytes(),
+        ];
+        Self {
+            trace_id: span.trace_id.as_bytes().to_vec(),
+            span_id: span.span_id.as_bytes().to_vec(),
+            start_day: span.start_day(),
+            parent_span_id: span
+                .parent_span_id
+                .filter(|parent| *parent != span.span_id)
+                .map(|parent| parent.as_bytes().to_vec()),
+            parent_is_remote: span.parent_is_remote,
+            name: key_text(&span.name),
+            display_name: key_text(&span.display_name),
+            kind: span.kind.as_str().to_owned(),
+            kind_source: key_text(&span.kind_source),
+            operation: key(span.operation.as_deref()),
+            otel_kind: i16::try_from(span.otel_kind.otlp()).unwrap_or(1),
+            state: span.state.rank(),
+            status_code: span.status.code.otlp(),
+            status_message: message_text(&span.status.message),
+            error_type: key(span.error_type.as_deref()),
+            start_ns: span.start_ns,
+            end_ns: span.end_ns,
+            run_id: identity(IdentityField::RunId),
+            session_id: key(span.identity.session()),
+            conversation_id: identity(IdentityField::ConversationId),
+            user_id: identity(IdentityField::UserId),
+            agent_id: identity(IdentityField::AgentId),
+            agent_name: identity(IdentityField::AgentName),
+            team_id: identity(IdentityField::TeamId),
+            team_name: identity(IdentityField::TeamName),
+            workflow_id: identity(IdentityField::WorkflowId),
+            workflow_name: identity(IdentityField::WorkflowName),
+            provider: key(span.provider.as_deref()),
+            request_model: key(span.request_model.as_deref()),
+            response_model: key(span.response_model.as_deref()),
+            tool_name: key(span.tool_name.as_deref()),
+            tool_call_id: key(span.tool_call_id.as_deref()),
+            input_tokens: tokens(usage.input),
+            output_tokens: tokens(usage.output),
+            total_tokens: tokens(usage.total()),
+            cache_read_tokens: tokens(usage.cache_read),
+            cache_write_tokens: tokens(usage.cache_write),
+            reasoning_tokens: tokens(usage.reasoning),
+            usage_basis: usage.basis.map(|basis| basis.as_str().to_owned()),
+            usage_counted: false,
+            usage_below: 0,
+            calls_below: 0,
+            cost_nano_usd: span.cost.as_ref().map(|cost| cost.nano_usd),
+            cost_source: span.cost.as_ref().map(|cost| cost.source.as_str().to_owned()),
+            price_version: key(span.cost.as_ref().and_then(|cost| cost.price_version.as_deref())),
+            time_to_first_token_ns: span.time_to_first_token_ns,
+            truncated_bytes: count(span.truncated_bytes),
+            dropped_count: i64::from(span.dropped_count),
+            scope_id: scope_id.to_vec(),
+            resource_id: resource_id.to_vec(),
+            process_id: span.process_id.map(|process| process.as_bytes().to_vec()),
+            sequence: span.sequence.map(count),
+            version_hash: hash64(&parts),
+            created_ns: now_ns,
+        }
+    }
+
+    /// What decides between two versions of one span: the state's rank, then the later end, then the hash.
+    pub(crate) fn version(&self) -> (i16, Option<i64>, i64) {
+        (self.state, self.end_ns, self.version_hash)
+    }
+}
+
+impl ContentRow {
+    pub(crate) fn new(row: &SpanRow, content: CanonicalContent) -> Self {
+        Self {
+            trace_id: row.trace_id.clone(),
+            span_id: row.span_id.clone(),
+            start_day: row.start_day,
+            encoding: ENCODING.to_owned(),
+            attributes: content.attributes,
+            events: content.events,
+            links: content.links,
+            extra: content.extra,
+        }
+    }
+}
+
+/// A stored id or word that this program cannot read: another program wrote into the tables.
+fn unreadable(what: &str, value: impl std::fmt::Debug) -> Error {
+    Error::new(ErrorKind::Decode, format!("the database holds {value:?} as {what}; was it written by a newer version?"))
+}
+
+fn trace_id(bytes: &[u8]) -> Result<TraceId> {
+    TraceId::from_slice(bytes).ok_or_else(|| unreadable("a trace id", bytes))
+}
+
+fn span_id(bytes: &[u8]) -> Result<SpanId> {
+    SpanId::from_slice(bytes).ok_or_else(|| unreadable("a span id", bytes))
+}
+
+fn word<T: std::str::FromStr>(what: &str, word: &str) -> Result<T> {
+    word.parse().map_err(|_| unreadable(what, word))
+}
+
+fn identity<const N: usize>(fields: [(IdentityField, Option<String>); N]) -> Identity {
+    let mut identity = Identity::default();
+    for (field, value) in fields {
+        if let Some(value) = value {
+            identity.set(field, value);
+        }
+    }
+    identity
+}
+
+impl TryFrom<SpanRow> for Span {
+    type Error = Error;
+
+    fn try_from(row: SpanRow) -> Result<Self> {
+        let usage = Usage {
+            input: row.input_tokens.map(from_count),
+            output: row.output_tokens.map(from_count),
+            total: row.total_tokens.map(from_count),
+            cache_read: row.cache_read_tokens.map(from_count),
+            cache_write: row.cache_write_tokens.map(from_count),
+            reasoning: row.reasoning_tokens.map(from_count),
+            basis: row.usage_basis.as_deref().map(|basis| word("a usage basis", basis)).transpose()?,
+        };
+        let cost = match (row.cost_nano_usd, row.cost_source.as_deref()) {
+            (Some(nano_usd), Some(source)) => {
+                Some(Cost { nano_usd, source: word("a cost source", source)?, price_version: row.price_version })
+            }
+            _ => None,
+        };
+        Ok(Self {
+            trace_id: trace_id(&row.trace_id)?,
+            span_id: span_id(&row.span_id)?,
+            parent_span_id: row.parent_span_id.as_deref().map(span_id).transpose()?,
+            parent_is_remote: row.parent_is_remote,
+            name: row.name,
+            display_name: row.display_name,
+            kind: word("a span kind", &row.kind)?,
+            kind_source: row.kind_source,
+            operation: row.operation,
+            otel_kind: OtelKind::from_otlp(i32::from(row.otel_kind)),
+            state: SpanState::from_rank(row.state),
+            status: Status { code: StatusCode::from_otlp(i32::from(row.status_code)), message: row.status_message },
+            error_type: row.error_type,
+            start_ns: row.start_ns,
+            end_ns: row.end_ns,
+            identity: identity([
+                (IdentityField::RunId, row.run_id),
+                (IdentityField::SessionId, row.session_id),
+                (IdentityField::ConversationId, row.conversation_id),
+                (IdentityField::UserId, row.user_id),
+                (IdentityField::AgentId, row.agent_id),
+                (IdentityField::AgentName, row.agent_name),
+                (IdentityField::TeamId, row.team_id),
+                (IdentityField::TeamName, row.team_name),
+                (IdentityField::WorkflowId, row.workflow_id),
+                (IdentityField::WorkflowName, row.workflow_name),
+            ]),
+            provider: row.provider,
+            request_model: row.request_model,
+            response_model: row.response_model,
+            tool_name: row.tool_name,
+            tool_call_id: row.tool_call_id,
+            usage: usage.is_reported().then_some(usage),
+            cost,
+            time_to_first_token_ns: row.time_to_first_token_ns,
+            truncated_bytes: from_count(row.truncated_bytes),
+            dropped_count: u32::try_from(row.dropped_count).unwrap_or(u32::MAX),
+            process_id: row.process_id.as_deref().and_then(ProcessId::from_slice),
+            sequence: row.sequence.map(from_count),
+        })
+    }
+}
+
+/// The six token columns of a trace or session, as a usage without basis.
+macro_rules! summed_usage {
+    ($row:expr) => {
+        Usage {
+            input: $row.input_tokens.map(from_count),
+            output: $row.output_tokens.map(from_count),
+            total: $row.total_tokens.map(from_count),
+            cache_read: $row.cache_read_tokens.map(from_count),
+            cache_write: $row.cache_write_tokens.map(from_count),
+            reasoning: $row.reasoning_tokens.map(from_count),
+            basis: None,
+        }
+    };
+}
+
+impl TryFrom<TraceRow> for Trace {
+    type Error = Error;
+
+    fn try_from(row: TraceRow) -> Result<Self> {
+        Ok(Self {
+            trace_id: trace_id(&row.trace_id)?,
+            root_span_id: span_id(&row.root_span_id)?,
+            start_ns: row.start_ns,
+            end_ns: row.end_ns,
+            status: word::<TraceStatus>("a trace status", &row.status)?,
+            span_count: from_count(row.span_count),
+            error_count: from_count(row.error_count),
+            open_count: from_count(row.open_count),
+            usage: summed_usage!(row),
+            cost_nano_usd: row.cost_nano_usd,
+            identity: identity([
+                (IdentityField::RunId, row.run_id),
+                (IdentityField::SessionId, row.session_id),
+                (IdentityField::UserId, row.user_id),
+                (IdentityField::AgentId, row.agent_id),
+                (IdentityField::AgentName, row.agent_name),
+                (IdentityField::TeamId, row.team_id),
+                (IdentityField::TeamName, row.team_name),
+                (IdentityField::WorkflowId, row.workflow_id),
+                (IdentityField::WorkflowName, row.workflow_name),
+            ]),
+            joined_to: row.joined_to.as_deref().map(trace_id).transpose()?,
+            input_preview: row.input_preview,
+            output_preview: row.output_preview,
+            name: row.name,
+        })
+    }
+}
+
+impl From<SessionRow> for Session {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            usage: summed_usage!(row),
+            session_id: row.session_id,
+            user_id: row.user_id,
+            start_ns: row.start_ns,
+            last_ns: row.last_ns,
+            trace_count: from_count(row.trace_count),
+            error_trace_count: from_count(row.error_trace_count),
+            span_count: from_count(row.span_count),
+            cost_nano_usd: row.cost_nano_usd,
+        }
+    }
+}
+
+/// A field by which traces are found: what `trace_facets.field` holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Facet {
+    Agent,
+    Conversation,
+    Kind,
+    Model,
+    Name,
+    Provider,
+    Run,
+    Service,
+    Session,
+    Status,
+    Team,
+    Tool,
+    User,
+    Workflow,
+}
+
+impl Facet {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Conversation => "conversation",
+            Self::Kind => "kind",
+            Self::Model => "model",
+            Self::Name => "name",
+            Self::Provider => "provider",
+            Self::Run => "run",
+            Self::Service => "service",
+            Self::Session => "session",
+            Self::Status => "status",
+            Self::Team => "team",
+            Self::Tool => "tool",
+            Self::User => "user",
+            Self::Workflow => "workflow",
+        }
+    }
+}
+
+impl FacetRow {
+    pub(crate) fn new(trace_id: &[u8], facet: Facet, value: &str, start_ns: i64, span_count: i64) -> Self {
+        Self {
+            trace_id: trace_id.to_vec(),
+            field: facet.as_str().to_owned(),
+            value: value.to_owned(),
+            start_ns,
+            span_count,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! SQLite.
+
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::path::Path;
+
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _};
+use diesel::prelude::*;
+use diesel::result::QueryResult;
+
+use super::Dialect;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
+use crate::store::schema::{processes, resources, scopes, sessions, span_contents, spans, trace_facets, traces};
+use crate::store::url::SqliteTarget;
+
+/// Settings of every connection. `busy_timeout` lets writers of several processes wait for each other; `temp_store` keeps statement
+/// journals out of the file system, which writes 23 to 43 % fewer bytes.
+const SETTINGS: &str = "
+    PRAGMA busy_timeout = 5000;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -16000;
+";
+
+/// Settings of the file, made once, before its first table.
+const FILE_SETTINGS: &str = "
+    PRAGMA auto_vacuum = INCREMENTAL;
+    PRAGMA journal_mode = WAL;
+";
+
+/// The first bytes of every SQLite file.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// How often setting up a file is tried while another process holds it; SQLite does not wait for a change of the journal mode.
+const SETUP_TRIES: u32 = 50;
+
+/// Pages given back to the file system in one transaction (4 MiB at the default page size).
+const RELEASED_PAGES: u32 = 1024;
+
+/// Opens a database, and makes it when there is none.
+pub(crate) fn open(target: &SqliteTarget) -> Result<SqliteConnection> {
+    let path = match target {
+        SqliteTarget::Memory => ":memory:",
+        SqliteTarget::File(path) => {
+            prepare_file(path)?;
+            path.to_str().ok_or_else(|| {
+                Error::new(ErrorKind::InvalidUrl, format!("the path {} is not Unicode", path.display()))
+            })?
+        }
+    };
+    let mut connection = SqliteConnection::establish(&file_url(path)).map_err(|error| {
+        Error::with_source(ErrorKind::Connect, format!("cannot open the SQLite database sqlite://{path}"), error)
+    })?;
+    let failed = |error| {
+        Error::with_source(
+            ErrorKind::Connect,
+            format!(
+                "cannot use the SQLite database sqlite://{path}; check that the file and its folder can be written"
+            ),
+            error,
+        )
+    };
+    connection.batch_execute(SETTINGS).map_err(failed)?;
+    let mut tries = 0;
+    while let Err(error) = connection.batch_execute(FILE_SETTINGS) {
+        tries += 1;
+        if tries == SETUP_TRIES {
+            return Err(failed(error));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Ok(connection)
+}
+
+/// A path that begins with a word and a colon would be read as a URL.
+fn file_url(path: &str) -> String {
+    let is_plain = path == ":memory:" || Path::new(path).is_absolute() || path.starts_with('.');
+    if is_plain { path.to_owned() } else { format!("./{path}") }
+}
+
+/// Makes the file if there is none, readable by its owner alone, and refuses one that is no database: SQLite would only notice at
+/// the first statement, and not say which file it means.
+fn prepare_file(path: &Path) -> Result<()> {
+    let shown = path.display();
+    let refuse = |what: String, error: std::io::Error| Error::with_source(ErrorKind::Connect, what, error);
+    if path.is_dir() {
+        return Err(Error::new(ErrorKind::Connect, format!("sqlite://{shown} is a folder; name a file in it")));
+    }
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(|error| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+        let way_out = if folder.is_dir() {
+            format!("give this user the right to write in {}", folder.display())
+        } else {
+            format!("the folder {} does not exist: make it first", folder.display())
+        };
+        refuse(format!("cannot open or create sqlite://{shown}; {way_out}"), error)
+    })?;
+    let mut head = Vec::with_capacity(MAGIC.len());
+    file.by_ref()
+        .take(MAGIC.len() as u64)
+        .read_to_end(&mut head)
+        .map_err(|error| refuse(format!("cannot read sqlite://{shown}"), error))?;
+    if head.is_empty() || head == MAGIC {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Connect,
+        format!("sqlite://{shown} is no SQLite database; name another file, or move this one away"),
+    ))
+}
+
+/// `INSERT OR REPLACE` with a cached statement.
+macro_rules! put {
+    ($connection:expr, $table:ident, $row:expr) => {
+        diesel::replace_into($table::table).values($row).execute($connection).map(drop)
+    };
+}
+
+/// `INSERT OR IGNORE` with a cached statement.
+macro_rules! add {
+    ($connection:expr, $table:ident, $row:expr) => {
+        diesel::insert_or_ignore_into($table::table).values($row).execute($connection).map(drop)
+    };
+}
+
+impl Dialect for SqliteConnection {
+    fn begin_write(&mut self) -> QueryResult<()> {
+        AnsiTransactionManager::begin_transaction_sql(self, "BEGIN IMMEDIATE")
+    }
+
+    fn put_span(&mut self, row: &SpanRow) -> QueryResult<()> {
+        put!(self, spans, row)
+    }
+
+    fn put_content(&mut self, row: &ContentRow) -> QueryResult<()> {
+        put!(self, span_contents, row)
+    }
+
+    fn put_trace(&mut self, row: &TraceRow) -> QueryResult<()> {
+        put!(self, traces, row)
+    }
+
+    fn put_facet(&mut self, row: &FacetRow) -> QueryResult<()> {
+        put!(self, trace_facets, row)
+    }
+
+    fn put_session(&mut self, row: &SessionRow) -> QueryResult<()> {
+        put!(self, sessions, row)
+    }
+
+    fn put_process(&mut self, row: &ProcessRow) -> QueryResult<()> {
+        put!(self, processes, row)
+    }
+
+    fn add_resource(&mut self, row: &ResourceRow) -> QueryResult<()> {
+        add!(self, resources, row)
+    }
+
+    fn add_scope(&mut self, row: &ScopeRow) -> QueryResult<()> {
+        add!(self, scopes, row)
+    }
+
+    fn release_space(&mut self) -> QueryResult<bool> {
+        #[derive(QueryableByName)]
+        struct Free {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            freelist_count: i64,
+        }
+        let free = |connection: &mut Self| {
+            diesel::sql_query("PRAGMA freelist_count").get_result::<Free>(connection).map(|free| free.freelist_count)
+        };
+        let before = free(self)?;
+        if before == 0 {
+            return Ok(false);
+        }
+        self.batch_execute(&format!("PRAGMA incremental_vacuum({RELEASED_PAGES})"))?;
+        let after = free(self)?;
+        // A file that was made elsewhere may have no auto-vacuum: then nothing shrinks, and asking again would never end.
+        Ok(after > 0 && after < before)
+    }
+}

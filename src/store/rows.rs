@@ -1,0 +1,319 @@
+//! Rows: what stands in the tables, field by field, for Diesel queries of your own.
+
+use diesel::prelude::*;
+
+use super::schema::{processes, resources, scopes, sessions, span_contents, spans, trace_facets, traces};
+#[cfg(doc)]
+use crate::model::{Kind, TraceStatus};
+
+/// One row a span: what lists and statistics read. The payload is in `span_contents`.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = spans, treat_none_as_default_value = false)]
+pub struct SpanRow {
+    /// The trace, 16 bytes.
+    pub trace_id: Vec<u8>,
+    /// The span, 8 bytes.
+    pub span_id: Vec<u8>,
+    /// The UTC day of the start, counted from 1970-01-01; a part of the key, so that tables can be partitioned by it.
+    pub start_day: i32,
+    /// The parent, 8 bytes; NULL for a root.
+    pub parent_span_id: Option<Vec<u8>>,
+    /// Whether the parent belongs to another process.
+    pub parent_is_remote: bool,
+    /// The recorded name.
+    pub name: String,
+    /// A name for people.
+    pub display_name: String,
+    /// A word of [`Kind`].
+    pub kind: String,
+    /// How the kind was found.
+    pub kind_source: String,
+    /// The operation as the producer named it.
+    pub operation: Option<String>,
+    /// OpenTelemetry span kind, as OTLP numbers it.
+    pub otel_kind: i16,
+    /// 0 open, 1 interrupted, 2 closed: the merge rank.
+    pub state: i16,
+    /// 0 unset, 1 ok, 2 error, as OTLP numbers it.
+    pub status_code: i16,
+    /// What went wrong.
+    pub status_message: String,
+    /// `error.type`.
+    pub error_type: Option<String>,
+    /// Nanoseconds since 1970.
+    pub start_ns: i64,
+    /// Nanoseconds since 1970; NULL while running.
+    pub end_ns: Option<i64>,
+    /// Own or inherited.
+    pub run_id: Option<String>,
+    /// Own or inherited; the conversation where no session is named.
+    pub session_id: Option<String>,
+    /// Own or inherited.
+    pub conversation_id: Option<String>,
+    /// Own or inherited.
+    pub user_id: Option<String>,
+    /// Own or inherited.
+    pub agent_id: Option<String>,
+    /// Own or inherited.
+    pub agent_name: Option<String>,
+    /// Own or inherited.
+    pub team_id: Option<String>,
+    /// Own or inherited.
+    pub team_name: Option<String>,
+    /// Own or inherited.
+    pub workflow_id: Option<String>,
+    /// Own or inherited.
+    pub workflow_name: Option<String>,
+    /// The model provider, in OpenTelemetry's spelling.
+    pub provider: Option<String>,
+    /// The model that was asked for.
+    pub request_model: Option<String>,
+    /// The model that answered.
+    pub response_model: Option<String>,
+    /// The tool.
+    pub tool_name: Option<String>,
+    /// The id of the tool call.
+    pub tool_call_id: Option<String>,
+    /// Cached tokens included.
+    pub input_tokens: Option<i64>,
+    /// Reasoning tokens included.
+    pub output_tokens: Option<i64>,
+    /// As reported, else input plus output.
+    pub total_tokens: Option<i64>,
+    /// Read from the provider's cache.
+    pub cache_read_tokens: Option<i64>,
+    /// Written to the provider's cache.
+    pub cache_write_tokens: Option<i64>,
+    /// Spent on reasoning.
+    pub reasoning_tokens: Option<i64>,
+    /// How inclusive and exclusive counts were told apart.
+    pub usage_basis: Option<String>,
+    /// Whether this span's tokens and cost count in the trace's totals.
+    pub usage_counted: bool,
+    /// Stored descendants that report tokens or cost.
+    pub usage_below: i64,
+    /// Stored model calls inside this call (none of them behind a tool or another run).
+    pub calls_below: i64,
+    /// Billionths of a US dollar; NULL when unknown.
+    pub cost_nano_usd: Option<i64>,
+    /// Who said so.
+    pub cost_source: Option<String>,
+    /// The price table of a computed cost.
+    pub price_version: Option<String>,
+    /// From the start to the first token.
+    pub time_to_first_token_ns: Option<i64>,
+    /// Bytes that limits cut from the payload.
+    pub truncated_bytes: i64,
+    /// Attributes, events and links that limits dropped.
+    pub dropped_count: i64,
+    /// The hash of the scope, 16 bytes.
+    pub scope_id: Vec<u8>,
+    /// The hash of the resource, 16 bytes.
+    pub resource_id: Vec<u8>,
+    /// The process, 16 bytes; drawn anew at each start.
+    pub process_id: Option<Vec<u8>>,
+    /// The span's number in that process; gaps prove losses.
+    pub sequence: Option<i64>,
+    /// Of two versions of equal state and end, the larger hash stays.
+    pub version_hash: i64,
+    /// When the row was written.
+    pub created_ns: i64,
+}
+
+/// One row a span: the payload, lossless. `encoding` names the form of the other columns (`json`: see `model::canonical`).
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = span_contents, treat_none_as_default_value = false)]
+pub struct ContentRow {
+    /// The trace, 16 bytes.
+    pub trace_id: Vec<u8>,
+    /// The span, 8 bytes.
+    pub span_id: Vec<u8>,
+    /// The UTC day of the start, counted from 1970-01-01; a part of the key, so that tables can be partitioned by it.
+    pub start_day: i32,
+    /// The form of the other columns: `json`.
+    pub encoding: String,
+    /// The attributes, in order.
+    pub attributes: Vec<u8>,
+    /// The events, in order.
+    pub events: Vec<u8>,
+    /// The links, in order.
+    pub links: Vec<u8>,
+    /// Trace state, flags, callsite, inherited ids.
+    pub extra: Vec<u8>,
+}
+
+/// One row a trace: its summary.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = traces, treat_none_as_default_value = false)]
+pub struct TraceRow {
+    /// The trace, 16 bytes.
+    pub trace_id: Vec<u8>,
+    /// The display name of the naming span.
+    pub name: String,
+    /// The span that names the trace.
+    pub root_span_id: Vec<u8>,
+    /// 0: a run of an agent, team or workflow names the trace; 1: a span without parent; 2: any span.
+    pub root_class: i16,
+    /// Start of the naming span.
+    pub root_start_ns: i64,
+    /// The earliest start of its spans.
+    pub start_ns: i64,
+    /// The latest end of its spans.
+    pub end_ns: Option<i64>,
+    /// From start to end.
+    pub duration_ns: Option<i64>,
+    /// A word of [`TraceStatus`].
+    pub status: String,
+    /// Spans stored so far.
+    pub span_count: i64,
+    /// Spans that failed.
+    pub error_count: i64,
+    /// Spans that are open.
+    pub open_count: i64,
+    /// Spans whose process died.
+    pub interrupted_count: i64,
+    /// Cached tokens included.
+    pub input_tokens: Option<i64>,
+    /// Reasoning tokens included.
+    pub output_tokens: Option<i64>,
+    /// As reported, else input plus output.
+    pub total_tokens: Option<i64>,
+    /// Read from the provider's cache.
+    pub cache_read_tokens: Option<i64>,
+    /// Written to the provider's cache.
+    pub cache_write_tokens: Option<i64>,
+    /// Spent on reasoning.
+    pub reasoning_tokens: Option<i64>,
+    /// Billionths of a US dollar; NULL when unknown.
+    pub cost_nano_usd: Option<i64>,
+    /// The first run.
+    pub run_id: Option<String>,
+    /// Earliest start of a span of this run.
+    pub run_first_ns: Option<i64>,
+    /// The first session.
+    pub session_id: Option<String>,
+    /// Earliest start of a span of this session.
+    pub session_first_ns: Option<i64>,
+    /// The first user.
+    pub user_id: Option<String>,
+    /// Earliest start of a span of this user.
+    pub user_first_ns: Option<i64>,
+    /// The naming span's.
+    pub agent_id: Option<String>,
+    /// The naming span's.
+    pub agent_name: Option<String>,
+    /// The naming span's.
+    pub team_id: Option<String>,
+    /// The naming span's.
+    pub team_name: Option<String>,
+    /// The naming span's.
+    pub workflow_id: Option<String>,
+    /// The naming span's.
+    pub workflow_name: Option<String>,
+    /// The trace that this one is a torn fragment of.
+    pub joined_to: Option<Vec<u8>>,
+    /// The start of the naming span's input.
+    pub input_preview: Option<String>,
+    /// The start of the naming span's output.
+    pub output_preview: Option<String>,
+}
+
+/// One row for each value seen in a trace: what makes "traces in which agent X took part" an index range.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = trace_facets, treat_none_as_default_value = false)]
+pub struct FacetRow {
+    /// The trace, 16 bytes.
+    pub trace_id: Vec<u8>,
+    /// What the value is: `agent`, `model`, `session` …
+    pub field: String,
+    /// The value.
+    pub value: String,
+    /// The trace's start.
+    pub start_ns: i64,
+    /// Spans of the trace that have the value.
+    pub span_count: i64,
+}
+
+/// One row a session: its summary.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = sessions, treat_none_as_default_value = false)]
+pub struct SessionRow {
+    /// The session's id.
+    pub session_id: String,
+    /// The first user.
+    pub user_id: Option<String>,
+    /// Earliest start of a span of this user.
+    pub user_first_ns: Option<i64>,
+    /// The start of its first trace.
+    pub start_ns: i64,
+    /// The end of its latest activity.
+    pub last_ns: i64,
+    /// Traces in it.
+    pub trace_count: i64,
+    /// Traces with a failed span.
+    pub error_trace_count: i64,
+    /// Spans in it.
+    pub span_count: i64,
+    /// Cached tokens included.
+    pub input_tokens: Option<i64>,
+    /// Reasoning tokens included.
+    pub output_tokens: Option<i64>,
+    /// As reported, else input plus output.
+    pub total_tokens: Option<i64>,
+    /// Read from the provider's cache.
+    pub cache_read_tokens: Option<i64>,
+    /// Written to the provider's cache.
+    pub cache_write_tokens: Option<i64>,
+    /// Spent on reasoning.
+    pub reasoning_tokens: Option<i64>,
+    /// Billionths of a US dollar; NULL when unknown.
+    pub cost_nano_usd: Option<i64>,
+}
+
+/// OpenTelemetry resources, by the hash of their content.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = resources, treat_none_as_default_value = false)]
+pub struct ResourceRow {
+    /// The hash of the resource, 16 bytes.
+    pub resource_id: Vec<u8>,
+    /// `service.name`.
+    pub service_name: Option<String>,
+    /// The attributes, in order.
+    pub attributes: Vec<u8>,
+    /// The schema of the attributes; may be empty.
+    pub schema_url: String,
+}
+
+/// OpenTelemetry instrumentation scopes, by the hash of their content.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = scopes, treat_none_as_default_value = false)]
+pub struct ScopeRow {
+    /// The hash of the scope, 16 bytes.
+    pub scope_id: Vec<u8>,
+    /// The library's name.
+    pub name: String,
+    /// Its version; may be empty.
+    pub version: String,
+    /// The attributes, in order.
+    pub attributes: Vec<u8>,
+    /// The schema of the attributes; may be empty.
+    pub schema_url: String,
+}
+
+/// One row for each process that wrote spans.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = processes, treat_none_as_default_value = false)]
+pub struct ProcessRow {
+    /// The process, 16 bytes; drawn anew at each start.
+    pub process_id: Vec<u8>,
+    /// The operating system's number.
+    pub pid: i64,
+    /// The host name; may be empty.
+    pub host: String,
+    /// When it opened the database.
+    pub started_ns: i64,
+    /// When it last wrote.
+    pub heartbeat_ns: i64,
+    /// When it shut down in order; NULL while it runs or when it died.
+    pub ended_ns: Option<i64>,
+}
