@@ -25,8 +25,8 @@ fn info_from_everywhere_debug_from_frameworks_nothing_of_our_own() {
     let records = capture_filtered(AgentFilter, || {
         let _app = info_span!(target: "app", "app").entered();
         debug!(target: "app", "app debug");
-        debug!(target: "swiftide::chat_completion", "payload");
-        trace!(target: "swiftide::chat_completion", "trace");
+        debug!(target: "swiftide_agents::agent", "payload");
+        trace!(target: "swiftide_agents::agent", "trace");
         info!(target: "tracing_agents", "own");
         info!(target: "tracing_agents_demo", "a user's crate");
         info!(target: "opentelemetry_sdk", "exporter");
