@@ -17,19 +17,25 @@ const KEPT_ENTRIES: usize = 256;
 /// Which list an attribute goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum List {
+    /// The span's own.
     Span,
+    /// Those of the event that is being built.
     Event,
 }
 
+/// Attributes, events, links and their texts. The texts stand one behind the other in one arena; everything else names places in
+/// it. Emptied and used again, they take no memory from the allocator for a span of usual size.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     attributes: Vec<Entry>,
     events: Vec<RawEvent>,
+    /// Those of all events, each event's in one piece.
     event_attributes: Vec<Entry>,
     pub(super) links: Vec<(TraceId, SpanId)>,
     pub(super) arena: Vec<u8>,
     /// Bytes behind [`Raw::Whole`].
     whole_bytes: usize,
+    /// At most one a field.
     pub(super) ids: Vec<OwnId>,
     /// Whether `ids` changed since someone last looked.
     pub(super) ids_changed: bool,
@@ -40,6 +46,7 @@ pub(super) struct Buffers {
     pub(super) dropped_links: u32,
     /// Attributes of the event being built that its limit dropped.
     dropped_event_attributes: u32,
+    /// Bytes that the length limit cut from values.
     pub(super) truncated_bytes: u64,
 }
 
@@ -109,6 +116,7 @@ impl Buffers {
         text
     }
 
+    /// Copies bytes; what is too long is cut and counted, without a marker.
     pub(super) fn bytes(&mut self, limits: &Limits, bytes: &[u8]) -> Text {
         let kept = bytes.get(..limits.value_bytes).unwrap_or(bytes);
         self.truncated_bytes += (bytes.len() - kept.len()) as u64;
@@ -127,6 +135,7 @@ impl Buffers {
         });
     }
 
+    /// Appends a link; one too many is counted instead.
     pub(super) fn push_link(&mut self, limits: &Limits, trace_id: TraceId, span_id: SpanId) {
         if self.links.len() < limits.links {
             self.links.push((trace_id, span_id));
@@ -189,6 +198,7 @@ impl Buffers {
         }
     }
 
+    /// The span's attributes, as the model has them.
     pub(super) fn attributes(&self) -> Attributes {
         read(&self.attributes, &self.arena)
     }
@@ -211,6 +221,7 @@ impl Buffers {
             + self.links.len() * size_of::<(TraceId, SpanId)>()
     }
 
+    /// Whether the buffers are small enough to wait for the next span.
     pub(super) fn is_worth_keeping(&self) -> bool {
         self.arena.capacity() <= KEPT_BYTES
             && self.attributes.capacity() <= KEPT_ENTRIES

@@ -17,6 +17,8 @@ use super::slot::Slot;
 pub(super) struct ThreadToken(u64);
 
 impl ThreadToken {
+    /// The calling thread's. Threads of the standard library have an id too, but reading it can allocate and fails late in a
+    /// thread's life.
     pub(super) fn current() -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         thread_local! {

@@ -16,6 +16,7 @@ use crate::semconv;
 pub struct AgentFilter;
 
 impl AgentFilter {
+    /// The whole rule.
     fn wants(metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
         if is_own(target) || target.starts_with("opentelemetry") {
@@ -29,6 +30,7 @@ impl AgentFilter {
     }
 }
 
+/// Whether a target is this crate's; a user's `tracing_agents_demo` is not.
 fn is_own(target: &str) -> bool {
     target.strip_prefix("tracing_agents").is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }

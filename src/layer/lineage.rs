@@ -16,10 +16,12 @@ pub(super) struct Lineage {
     version: u64,
     /// `inherited` with the span's own ids before it; made when a child asks.
     passed_on: Option<Arc<Identity>>,
+    /// Whether a child took `passed_on`: only then must a change of the own ids be told.
     has_children: bool,
 }
 
 impl Lineage {
+    /// The ancestors' ids as of the last look; the span's own are attributes.
     pub(super) fn inherited(&self) -> Option<&Identity> {
         self.inherited.as_deref()
     }
@@ -32,6 +34,7 @@ impl Lineage {
 }
 
 impl Recorded {
+    /// The set that a child has from this span, shared with its other children.
     fn pass_on(&mut self) -> Option<Arc<Identity>> {
         self.lineage.has_children = true;
         if self.buffers.ids.is_empty() {
@@ -84,6 +87,7 @@ impl Slot {
     }
 }
 
+/// A span's own ids as a set.
 fn own(ids: &[OwnId]) -> Identity {
     let mut identity = Identity::default();
     for id in ids {

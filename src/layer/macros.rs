@@ -24,7 +24,15 @@ macro_rules! agent_span {
     };
 }
 
-/// Makes the span of a team that coordinates agents: `team_span!("Newsroom")`. More fields can follow, as in [`agent_span!`].
+/// Makes the span of a team that coordinates agents. More fields can follow, as in [`agent_span!`].
+///
+/// OpenTelemetry has no operation for teams, so the kind is named by this crate's own field.
+///
+/// ```
+/// # use tracing_agents::{agent_span, team_span};
+/// let team = team_span!("Newsroom");
+/// let writer = team.in_scope(|| agent_span!("Writer"));
+/// ```
 #[macro_export]
 macro_rules! team_span {
     ($name:expr $(, $($fields:tt)*)?) => {
@@ -37,7 +45,12 @@ macro_rules! team_span {
     };
 }
 
-/// Makes the span of a workflow: `workflow_span!("Onboarding")`. More fields can follow, as in [`agent_span!`].
+/// Makes the span of a workflow. More fields can follow, as in [`agent_span!`].
+///
+/// ```
+/// # use tracing_agents::{field, workflow_span};
+/// let span = workflow_span!("Onboarding", { field::USER_ID } = "u-1");
+/// ```
 #[macro_export]
 macro_rules! workflow_span {
     ($name:expr $(, $($fields:tt)*)?) => {
@@ -50,7 +63,12 @@ macro_rules! workflow_span {
     };
 }
 
-/// Makes the span of one step of a workflow or agent: `step_span!("summarise")`. More fields can follow, as in [`agent_span!`].
+/// Makes the span of one step of a workflow or agent. More fields can follow, as in [`agent_span!`].
+///
+/// ```
+/// # use tracing_agents::step_span;
+/// let span = step_span!("summarise", attempt = 2);
+/// ```
 #[macro_export]
 macro_rules! step_span {
     ($name:expr $(, $($fields:tt)*)?) => {
@@ -63,7 +81,14 @@ macro_rules! step_span {
     };
 }
 
-/// Makes the span of a call of a language model: `model_span!("gpt-4o")`. More fields can follow, as in [`agent_span!`].
+/// Makes the span of a call of a language model: OpenTelemetry's operation `chat`, of span kind client. More fields can follow, as
+/// in [`agent_span!`].
+///
+/// ```
+/// # use tracing_agents::{SpanExt, field, model::Usage, model_span};
+/// let span = model_span!("gpt-4o", { field::PROVIDER } = "openai");
+/// span.record_usage(Usage::new(17, 9));
+/// ```
 #[macro_export]
 macro_rules! model_span {
     ($model:expr $(, $($fields:tt)*)?) => {
@@ -77,7 +102,12 @@ macro_rules! model_span {
     };
 }
 
-/// Makes the span of a tool call: `tool_span!("web_search")`. More fields can follow, as in [`agent_span!`].
+/// Makes the span of a tool call. More fields can follow, as in [`agent_span!`].
+///
+/// ```
+/// # use tracing_agents::{field, tool_span};
+/// let span = tool_span!("web_search", { field::TOOL_CALL_ID } = "call_1", { field::TOOL_ARGUMENTS } = r#"{"query":"rust"}"#);
+/// ```
 #[macro_export]
 macro_rules! tool_span {
     ($name:expr $(, $($fields:tt)*)?) => {
@@ -90,8 +120,13 @@ macro_rules! tool_span {
     };
 }
 
-/// Makes the span of a search in a collection of documents: `retriever_span!("handbook")`. More fields can follow, as in
+/// Makes the span of a search in a collection of documents, index or knowledge base. More fields can follow, as in
 /// [`agent_span!`].
+///
+/// ```
+/// # use tracing_agents::{field, retriever_span};
+/// let span = retriever_span!("handbook", { field::RETRIEVAL_QUERY } = "holidays", { field::RETRIEVAL_TOP_K } = 5);
+/// ```
 #[macro_export]
 macro_rules! retriever_span {
     ($source:expr $(, $($fields:tt)*)?) => {
@@ -105,8 +140,12 @@ macro_rules! retriever_span {
     };
 }
 
-/// Makes the span of a call of an embedding model: `embedding_span!("text-embedding-3-small")`. More fields can follow, as in
-/// [`agent_span!`].
+/// Makes the span of a call of an embedding model. More fields can follow, as in [`agent_span!`].
+///
+/// ```
+/// # use tracing_agents::{field, embedding_span};
+/// let span = embedding_span!("text-embedding-3-small", { field::EMBEDDING_DIMENSIONS } = 512);
+/// ```
 #[macro_export]
 macro_rules! embedding_span {
     ($model:expr $(, $($fields:tt)*)?) => {

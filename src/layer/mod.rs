@@ -21,9 +21,6 @@ mod text;
 mod trace;
 mod visit;
 
-#[cfg(test)]
-mod tests;
-
 use std::any::TypeId;
 use std::fmt;
 use std::marker::PhantomData;
@@ -49,6 +46,19 @@ use crate::model::{Resource, Scope};
 /// It is a plain layer: it enables and disables nothing for others, and can be boxed, optional, combined and filtered like any.
 /// Give it a per-layer filter, as [`AgentFilter`] is one; without, it records every span of the program.
 ///
+/// What becomes of what:
+///
+/// | `tracing` | record |
+/// |---|---|
+/// | a span: name, target, level, file, line, declared fields | a span and its [callsite](crate::model::Callsite) |
+/// | fields at creation and recorded later | [attributes](crate::model::Attributes), in order, repeated keys kept |
+/// | an event inside a span | an [event](crate::model::Event), named by its `message`, else by its callsite |
+/// | `follows_from` | a [link](crate::model::Link), also to a span that has closed not long ago |
+/// | contextual, explicit and no parent | the parent, past spans that a filter hides |
+/// | creation and close | start and end; a span that only a child kept open ends at its last exit |
+/// | a panic that goes through the span | status error, `error.type = "panic"` |
+/// | ids and names of run, session, user, agent, team, workflow | [inherited](crate::model::SpanRecord::inherited) by all spans below |
+///
 /// One thing is lost behind any per-layer filter: `follows_from` edges to spans that have closed, because `Filtered` does not pass
 /// them on.
 pub struct AgentLayer<S> {
@@ -57,6 +67,7 @@ pub struct AgentLayer<S> {
 }
 
 impl<S> AgentLayer<S> {
+    /// A layer that hands closed spans to `outlet`. All its spans carry `scope` and `resource`.
     pub(crate) fn with_outlet(
         outlet: Box<dyn Outlet>,
         limits: Limits,
@@ -184,3 +195,6 @@ impl<S> fmt::Debug for AgentLayer<S> {
         f.debug_struct("AgentLayer").field("limits", &self.state.shared.limits).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,8 @@ const KEPT_BUFFERS: usize = 256;
 /// Callsites are static and so few; this bounds those that a program makes at run time.
 const KEPT_CALLSITES: usize = 8192;
 
+/// Settings, spare buffers and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
+/// gone; it holds no span.
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) scope: Arc<Scope>,
@@ -36,6 +38,7 @@ impl Shared {
         self.free.try_lock().ok().and_then(|mut free| free.pop()).unwrap_or_default()
     }
 
+    /// Takes back what [`take_buffers`](Self::take_buffers) gave; frees it when it grew large or there are enough.
     pub(super) fn give_back(&self, mut buffers: Buffers) {
         if !buffers.is_worth_keeping() {
             return;

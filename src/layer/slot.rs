@@ -16,26 +16,35 @@ use crate::pipeline::inlet::PendingSpan;
 const NEVER: u64 = u64::MAX;
 
 /// A span: what never changes, a few atomics, and under one lock what was recorded.
+///
+/// The table of open spans, its children and, once it is closed, the queue share it. The worker makes the record of it: closing a
+/// span copies nothing. Its buffers go to the next span when the last of them lets go.
 pub(super) struct Slot {
     metadata: &'static Metadata<'static>,
     pub(super) trace: Arc<Trace>,
     span_id: SpanId,
+    /// Kept until the span's record is made, although a registry's parent never closes before its children do.
     pub(super) parent: Option<Arc<Slot>>,
     /// Nanoseconds since the trace's anchor, as are `last_exit` and `end`.
     start: u64,
+    /// Started by code that runs because its thread unwinds: such a span ends during a panic without having failed.
     started_in_panic: bool,
     /// On how many threads, or how often on one, the span is entered now.
     entered: AtomicU32,
+    /// When `entered` last became 0.
     last_exit: AtomicU64,
     /// Of `entered`, those that began while their thread was unwinding.
     entered_in_panic: AtomicU32,
+    /// Whether a panic went through the span.
     panicked: AtomicBool,
     /// Further ids under which the subscriber knows the span.
     aliases: AtomicU32,
+    /// [`NEVER`] while the span runs.
     end: AtomicU64,
     recorded: Mutex<Recorded>,
 }
 
+/// What changes while a span runs. The lock on it is held for copies of values only, and never together with another span's.
 pub(super) struct Recorded {
     pub(super) buffers: Buffers,
     pub(super) lineage: Lineage,
@@ -71,14 +80,17 @@ impl Slot {
         }
     }
 
+    /// The trace's id, which never changes.
     pub(super) fn trace_id(&self) -> TraceId {
         self.trace.id
     }
 
+    /// The span's id, which never changes.
     pub(super) const fn span_id(&self) -> SpanId {
         self.span_id
     }
 
+    /// Locks what was recorded. A thread that panicked while it held the lock left whole values behind: each is pushed at once.
     pub(super) fn lock(&self) -> MutexGuard<'_, Recorded> {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,6 +104,7 @@ impl Slot {
         }
     }
 
+    /// The span is entered on this thread.
     pub(super) fn enter(&self) {
         self.entered.fetch_add(1, Ordering::AcqRel);
         if std::thread::panicking() {
@@ -99,6 +112,7 @@ impl Slot {
         }
     }
 
+    /// The span is exited on this thread. The clock is read only when no other thread is inside.
     pub(super) fn exit(&self) {
         if std::thread::panicking() {
             self.note_unwinding();
@@ -123,6 +137,7 @@ impl Slot {
         self.entered.load(Ordering::Acquire) == 0 && self.last_exit.load(Ordering::Acquire) != NEVER
     }
 
+    /// The subscriber gave the span one more id.
     pub(super) fn add_alias(&self) {
         self.aliases.fetch_add(1, Ordering::AcqRel);
     }
@@ -146,6 +161,7 @@ impl Slot {
         self.end.store(end.max(self.start), Ordering::Release);
     }
 
+    /// The status as far as it was recorded. What fields and events say of it, `semconv` reads.
     fn status(&self, buffers: &Buffers) -> Status {
         if self.panicked.load(Ordering::Acquire) {
             return Status { code: StatusCode::Error, message: "panicked".to_owned() };

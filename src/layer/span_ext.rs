@@ -42,27 +42,58 @@ pub trait SpanExt: sealed::Sealed {
     /// Appends an attribute, typed as its [`Value`] is. A key that is recorded again is kept again; readers take the last.
     fn record_attribute(&self, key: impl Into<Key>, value: impl Into<Value>) -> &Self;
 
-    /// Records the token counts that are known. Counts that are `None` stay absent.
+    /// Records the token counts that are known, under OpenTelemetry's `gen_ai.usage.*` names. Counts that are `None` stay absent.
+    ///
+    /// Call it on the span of the model call, once, when the counts are final. The sums of agents and traces are computed from
+    /// these; a count that is recorded again replaces the earlier one.
     fn record_usage(&self, usage: Usage) -> &Self;
 
-    /// Records what went in: a prompt, a question, a tool's arguments; as text, JSON text or a structured value.
+    /// Records what went in: a prompt, a question, a tool's arguments; as text, JSON text or a structured value
+    /// (`input.value`).
+    ///
+    /// ```
+    /// use tracing_agents::SpanExt;
+    ///
+    /// let span = tracing::info_span!("plan");
+    /// span.record_input("Find a hotel").record_output(serde_json::json!({"steps": ["search", "book"]}));
+    /// ```
     fn record_input(&self, input: impl Into<Value>) -> &Self;
 
-    /// Records what came out, in the same forms.
+    /// Records what came out, in the same forms (`output.value`).
     fn record_output(&self, output: impl Into<Value>) -> &Self;
 
     /// Records the messages sent to a model and those it answered, as OpenTelemetry writes them. An empty list records nothing.
     ///
-    /// They become JSON text here, on the caller's thread.
+    /// They become JSON text (`gen_ai.input.messages`, `gen_ai.output.messages`) here, on the caller's thread.
+    ///
+    /// ```
+    /// use tracing_agents::SpanExt;
+    /// use tracing_agents::model::{Message, Role};
+    ///
+    /// let asked = [Message::text(Role::System, "Be brief."), Message::text(Role::User, "Capital of France?")];
+    /// let answered = [Message::text(Role::Assistant, "Paris.")];
+    /// tracing::Span::current().record_messages(&asked, &answered);
+    /// ```
     fn record_messages(&self, input: &[Message], output: &[Message]) -> &Self;
 
-    /// Records which tool is called, under which id of the model's request, and with what arguments.
+    /// Records which tool is called, under which id of the model's request, and with what arguments (text, JSON text or a
+    /// structured value). `Value::Null` stands for no arguments.
+    ///
+    /// ```
+    /// use tracing_agents::{SpanExt, tool_span};
+    ///
+    /// let span = tool_span!("search");
+    /// span.record_tool_call("search", Some("call_1"), r#"{"query":"rust"}"#).record_tool_result("3 documents");
+    /// ```
     fn record_tool_call(&self, name: &str, call_id: Option<&str>, arguments: impl Into<Value>) -> &Self;
 
     /// Records what a tool answered.
     fn record_tool_result(&self, result: impl Into<Value>) -> &Self;
 
     /// Sets the status to error, with the error's text and its sources', and adds OpenTelemetry's `exception` event.
+    ///
+    /// Later calls add events; the last one's text is the status. For a stable kind of error to group by, record
+    /// [`field::ERROR_TYPE`] too.
     fn record_error(&self, error: &(dyn Error + 'static)) -> &Self;
 
     /// As [`record_error`](Self::record_error), for what went wrong without an error value.
@@ -85,7 +116,8 @@ pub trait SpanExt: sealed::Sealed {
     #[must_use]
     fn span_id(&self) -> Option<SpanId>;
 
-    /// The W3C `traceparent` header that makes another process continue this trace below this span.
+    /// The W3C `traceparent` header that makes another process continue this trace below this span:
+    /// `00-{trace id}-{span id}-01`, in lower-case hexadecimal digits.
     #[must_use]
     fn traceparent(&self) -> Option<String>;
 }

@@ -21,6 +21,9 @@ pub(crate) trait Outlet: Send + Sync {
     fn accept(&self, span: Arc<dyn PendingSpan>);
 }
 
+/// Open spans, and the way out for those that close.
+///
+/// It has no type parameter, so that a [`Span`], which knows nothing of its subscriber's type, can ask its `Dispatch` for it.
 pub(super) struct LayerState {
     pub(super) shared: Arc<Shared>,
     pub(super) table: Table,
@@ -32,6 +35,7 @@ impl LayerState {
         Self { shared: Arc::new(Shared::new(limits, scope, resource)), table: Table::default(), outlet }
     }
 
+    /// Starts the span `id`, as a child of `parent` or as the root of a new trace.
     pub(super) fn open(&self, id: &Id, attributes: &Attributes<'_>, parent: Option<Arc<Slot>>) {
         let trace = match &parent {
             Some(parent) => Arc::clone(&parent.trace),
@@ -45,10 +49,12 @@ impl LayerState {
         self.table.insert(id, Arc::new(slot));
     }
 
+    /// Appends fields that are recorded on a running span.
     pub(super) fn record(&self, slot: &Slot, values: &Record<'_>) {
         values.record(&mut LateVisitor { slot, limits: &self.shared.limits });
     }
 
+    /// Appends an event. It is built aside and appended in one step, so that threads inside one span do not mix their events.
     pub(super) fn event(&self, slot: &Slot, event: &Event<'_>) {
         let limits = &self.shared.limits;
         let time = slot.trace.now();

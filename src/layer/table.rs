@@ -44,10 +44,12 @@ struct Spans {
 }
 
 impl Table {
+    /// Adds an open span.
     pub(super) fn insert(&self, id: &Id, slot: Arc<Slot>) {
         self.shard(id).open.insert(id.into_u64(), slot);
     }
 
+    /// The open span of that id. It stays alive in the caller's hand when it closes.
     pub(super) fn get(&self, id: &Id) -> Option<Arc<Slot>> {
         self.shard(id).open.get(&id.into_u64()).cloned()
     }
@@ -78,6 +80,7 @@ impl Table {
         self.shards.0.iter().flat_map(|shard| shard.lock().open.values().cloned().collect::<Vec<_>>()).collect()
     }
 
+    /// Locks the shard of an id. Held for a look-up or a change of the map, never while a span's lock is taken.
     fn shard(&self, id: &Id) -> MutexGuard<'_, Spans> {
         let place = usize::try_from(mixed(id.into_u64()) >> 32).unwrap_or_default() % SHARDS;
         #[expect(clippy::indexing_slicing, reason = "the remainder of a division by the length")]
@@ -96,6 +99,7 @@ const fn mixed(id: u64) -> u64 {
     id.wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// A hasher for numbers that nobody can choose: the registry makes them.
 #[derive(Default)]
 struct IdHasher(u64);
 

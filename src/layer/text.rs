@@ -20,20 +20,24 @@ pub(super) struct Text {
 }
 
 impl Text {
+    /// Copies `bytes` to the end of `arena`.
     pub(super) fn append(arena: &mut Vec<u8>, bytes: &[u8]) -> Self {
         let start = arena.len();
         arena.extend_from_slice(bytes);
         Self { start, len: bytes.len() }
     }
 
+    /// The bytes, as they stand in the arena that the text was made in.
     pub(super) fn slice(self, arena: &[u8]) -> &[u8] {
         arena.get(self.start..self.start + self.len).unwrap_or_default()
     }
 
+    /// The text. All that is not [`Raw::Bytes`](super::raw::Raw::Bytes) is UTF-8.
     pub(super) fn read(self, arena: &[u8]) -> String {
         String::from_utf8_lossy(self.slice(arena)).into_owned()
     }
 
+    /// The same text at the end of another arena.
     pub(super) fn moved(self, from: &[u8], to: &mut Vec<u8>) -> Self {
         Self::append(to, self.slice(from))
     }

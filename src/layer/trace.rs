@@ -21,6 +21,7 @@ pub(super) struct Trace {
 }
 
 impl Trace {
+    /// A new trace that starts now. Its id carries the start in milliseconds.
     pub(super) fn start(shared: Arc<Shared>) -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
@@ -42,10 +43,12 @@ impl Trace {
         self.anchor_unix_ns.saturating_add_unsigned(since_anchor)
     }
 
+    /// The number of changes so far. A span that saw this number knows of all of them.
     pub(super) fn id_version(&self) -> u64 {
         self.id_version.load(Ordering::Acquire)
     }
 
+    /// Says that an id changed on a span that has children.
     pub(super) fn ids_changed(&self) {
         self.id_version.fetch_add(1, Ordering::AcqRel);
     }
