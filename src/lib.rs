@@ -73,7 +73,9 @@ pub mod wire;
 pub use agent_tracing::{AgentTracing, Builder};
 pub use error::{Error, ErrorKind, Result};
 pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
-pub use repository::{TraceFilter, TraceRepository};
+pub use repository::{
+    Group, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter, TraceRepository,
+};
 pub use semconv::field;
 pub use store::{rows, schema};
 

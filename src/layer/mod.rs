@@ -76,12 +76,7 @@ impl<S> AgentLayer<S> {
     }
 
     /// A layer that hands closed spans to `outlet`.
-    fn with_outlet(
-        outlet: Box<dyn Outlet>,
-        limits: Limits,
-        scope: Arc<Scope>,
-        resource: Arc<Resource>,
-    ) -> Self {
+    fn with_outlet(outlet: Box<dyn Outlet>, limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
         let state = Arc::new(LayerState::new(outlet, limits, scope, resource));
         Self { state, subscriber: PhantomData }
     }
