@@ -22,7 +22,7 @@ where
 
 #[test]
 fn info_from_everywhere_debug_from_frameworks_nothing_of_our_own() {
-    let records = capture_filtered(AgentFilter, || {
+    let records = capture_filtered(AgentFilter::new(), || {
         let _app = info_span!(target: "app", "app").entered();
         debug!(target: "app", "app debug");
         debug!(target: "swiftide_agents::agent", "payload");
@@ -40,7 +40,7 @@ fn info_from_everywhere_debug_from_frameworks_nothing_of_our_own() {
 #[test]
 fn its_answer_depends_on_the_callsite_alone() {
     let (layer, _) = layer::<Registry>(Limits::default());
-    let subscriber = tracing_subscriber::registry().with(layer.with_filter(AgentFilter));
+    let subscriber = tracing_subscriber::registry().with(layer.with_filter(AgentFilter::new()));
     let (wanted, unwanted) = tracing::subscriber::with_default(tracing_subscriber::registry(), || {
         let (wanted, unwanted) = (info_span!(target: "app", "wanted"), span!(target: "app", Level::DEBUG, "unwanted"));
         (wanted.metadata().unwrap(), unwanted.metadata().unwrap())
