@@ -3,9 +3,12 @@
 pub mod error;
 pub mod layer;
 pub mod model;
+#[cfg(feature = "opentelemetry")]
+pub mod otel;
 pub mod pipeline;
 pub mod semconv;
 pub mod store;
+pub mod wire;
 
 pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
 pub use semconv::field;

@@ -13,13 +13,28 @@ use crate::semconv;
 /// It decides by callsite alone, so `tracing` caches its answer: a callsite that no layer wants costs one atomic read. It says
 /// nothing to other layers; a *global* filter (an `EnvFilter` that is itself a layer) can still take spans away before they come here.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct AgentFilter;
+pub struct AgentFilter {
+    is_off: bool,
+}
 
 impl AgentFilter {
+    /// The filter as described.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { is_off: false }
+    }
+
+    /// A filter that lets nothing through, for a program that runs with tracing disabled (`OTEL_SDK_DISABLED`): its spans then
+    /// cost no more than without the layer.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self { is_off: true }
+    }
+
     /// The whole rule.
-    fn wants(metadata: &Metadata<'_>) -> bool {
+    fn wants(self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
-        if is_own(target) || target.starts_with("opentelemetry") {
+        if self.is_off || is_own(target) || target.starts_with("opentelemetry") {
             return false;
         }
         match *metadata.level() {
@@ -37,14 +52,14 @@ fn is_own(target: &str) -> bool {
 
 impl<S: Subscriber> Filter<S> for AgentFilter {
     fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
-        Self::wants(metadata)
+        self.wants(metadata)
     }
 
     fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if Self::wants(metadata) { Interest::always() } else { Interest::never() }
+        if self.wants(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(LevelFilter::DEBUG)
+        Some(if self.is_off { LevelFilter::OFF } else { LevelFilter::DEBUG })
     }
 }

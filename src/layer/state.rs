@@ -13,12 +13,19 @@ use super::table::Table;
 use super::trace::Trace;
 use super::visit::{FieldVisitor, LateVisitor};
 use crate::model::{Resource, Scope, SpanRecord, SpanState};
-use crate::pipeline::inlet::{LiveSpans, PendingSpan};
+use crate::pipeline::{Inlet, LiveSpans, PendingSpan};
 
 /// Where closed spans go.
 pub(crate) trait Outlet: Send + Sync {
     /// Takes a span over, or counts it as refused.
     fn accept(&self, span: Arc<dyn PendingSpan>);
+}
+
+impl Outlet for Inlet {
+    fn accept(&self, span: Arc<dyn PendingSpan>) {
+        // The pipeline counts what it refuses; there is nobody here to tell.
+        let _ = self.accept_pending(span);
+    }
 }
 
 /// Open spans, and the way out for those that close.

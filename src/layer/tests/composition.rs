@@ -58,7 +58,7 @@ fn boxed_optional_and_in_a_list() {
 #[test]
 fn filtered_by_its_own_filter_and_by_others() {
     let (layer, collector) = agents();
-    check(tracing_subscriber::registry().with(layer.with_filter(AgentFilter)), &collector);
+    check(tracing_subscriber::registry().with(layer.with_filter(AgentFilter::new())), &collector);
 
     let (layer, collector) = agents();
     check(tracing_subscriber::registry().with(layer.with_filter(LevelFilter::INFO)), &collector);
@@ -67,7 +67,7 @@ fn filtered_by_its_own_filter_and_by_others() {
     check(tracing_subscriber::registry().with(layer.with_filter(EnvFilter::new("app=info"))), &collector);
 
     let (layer, collector) = agents();
-    check(tracing_subscriber::registry().with(Some(layer.with_filter(AgentFilter).boxed())), &collector);
+    check(tracing_subscriber::registry().with(Some(layer.with_filter(AgentFilter::new()).boxed())), &collector);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn combined_with_and_then() {
 #[test]
 fn the_layer_itself_can_be_found_behind_a_filter() {
     let (layer, _) = agents::<Registry>();
-    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer.with_filter(AgentFilter)));
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer.with_filter(AgentFilter::new())));
     assert!(format!("{:?}", dispatch.downcast_ref::<AgentLayer<Registry>>().unwrap()).contains("Limits"));
     assert!(dispatch.downcast_ref::<String>().is_none());
 }
@@ -108,9 +108,9 @@ fn beside_fmt_above_and_below_without_changing_what_it_prints() {
             let (below, below_records) = agents();
             let (above, above_records) = agents();
             let subscriber = tracing_subscriber::registry()
-                .with(below.with_filter(AgentFilter))
+                .with(below.with_filter(AgentFilter::new()))
                 .with(print_to(&printed))
-                .with(above.with_filter(AgentFilter));
+                .with(above.with_filter(AgentFilter::new()));
             tracing::subscriber::with_default(subscriber, loud);
             assert_eq!(below_records.records().names(), ["span"]);
             assert_eq!(above_records.records().names(), ["span"]);
@@ -147,7 +147,7 @@ fn beside_tracing_opentelemetry_with_both_extension_traits() {
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
     let otel = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
     let (layer, collector) = agents();
-    let subscriber = tracing_subscriber::registry().with(otel).with(layer.with_filter(AgentFilter));
+    let subscriber = tracing_subscriber::registry().with(otel).with(layer.with_filter(AgentFilter::new()));
     tracing::subscriber::with_default(subscriber, || {
         let span = info_span!(target: "app", "both");
         span.set_attribute("theirs", 1);
