@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Query,
     /// A write failed.
     Write,
+    /// What was asked for by its id is not stored.
+    NotFound,
     /// Stored or received bytes that cannot be decoded.
     Decode,
     /// A filter, cursor or option that cannot be understood.

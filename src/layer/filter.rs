@@ -12,29 +12,34 @@ use crate::semconv;
 ///
 /// It decides by callsite alone, so `tracing` caches its answer: a callsite that no layer wants costs one atomic read. It says
 /// nothing to other layers; a *global* filter (an `EnvFilter` that is itself a layer) can still take spans away before they come here.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct AgentFilter {
-    is_off: bool,
+    is_on: bool,
+}
+
+impl Default for AgentFilter {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl AgentFilter {
-    /// The filter as described.
+    /// The filter as described above.
     #[must_use]
     pub const fn new() -> Self {
-        Self { is_off: false }
+        Self { is_on: true }
     }
 
-    /// A filter that lets nothing through, for a program that runs with tracing disabled (`OTEL_SDK_DISABLED`): its spans then
-    /// cost no more than without the layer.
+    /// A filter that lets nothing through: what `OTEL_SDK_DISABLED=true` puts in its place.
     #[must_use]
     pub const fn off() -> Self {
-        Self { is_off: true }
+        Self { is_on: false }
     }
 
     /// The whole rule.
     fn wants(self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
-        if self.is_off || is_own(target) || target.starts_with("opentelemetry") {
+        if !self.is_on || is_own(target) || target.starts_with("opentelemetry") {
             return false;
         }
         match *metadata.level() {
@@ -60,6 +65,6 @@ impl<S: Subscriber> Filter<S> for AgentFilter {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(if self.is_off { LevelFilter::OFF } else { LevelFilter::DEBUG })
+        Some(if self.is_on { LevelFilter::DEBUG } else { LevelFilter::OFF })
     }
 }

@@ -68,15 +68,14 @@ pub struct AgentLayer<S> {
 }
 
 impl<S> AgentLayer<S> {
-    /// A layer that hands closed spans to a pipeline, and tells it which spans are open. All its spans carry `scope` and
-    /// `resource`.
-    #[must_use]
-    pub fn new(inlet: Inlet, limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
+    /// A layer that hands closed spans to `inlet`, which may look at open ones. All its spans carry `scope` and `resource`.
+    pub(crate) fn new(inlet: Inlet, limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
         let layer = Self::with_outlet(Box::new(inlet.clone()), limits, scope, resource);
         inlet.register_live(Arc::clone(&layer.state) as Arc<dyn LiveSpans>);
         layer
     }
 
+    /// A layer that hands closed spans to `outlet`.
     fn with_outlet(outlet: Box<dyn Outlet>, limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
         let state = Arc::new(LayerState::new(outlet, limits, scope, resource));
         Self { state, subscriber: PhantomData }

@@ -16,14 +16,14 @@ use crate::model::{Resource, Scope, SpanRecord, SpanState};
 use crate::pipeline::{Inlet, LiveSpans, PendingSpan};
 
 /// Where closed spans go.
-pub(crate) trait Outlet: Send + Sync {
+pub(super) trait Outlet: Send + Sync {
     /// Takes a span over, or counts it as refused.
     fn accept(&self, span: Arc<dyn PendingSpan>);
 }
 
 impl Outlet for Inlet {
     fn accept(&self, span: Arc<dyn PendingSpan>) {
-        // The pipeline counts what it refuses; there is nobody here to tell.
+        // A refusal is counted where it happens; there is nobody here to tell.
         let _ = self.accept_pending(span);
     }
 }

@@ -22,6 +22,16 @@ macro_rules! dispatch {
             $crate::store::connection::AnyConnection::Sqlite($concrete) => $body,
         }
     };
+    // The same, with the module of that backend's statements.
+    ($connection:expr, $concrete:ident, $statements:ident in $($path:ident)::+ => $body:expr) => {
+        match $connection {
+            #[cfg(feature = "sqlite")]
+            $crate::store::AnyConnection::Sqlite($concrete) => {
+                use $($path)::+::sqlite as $statements;
+                $body
+            }
+        }
+    };
 }
 pub(crate) use dispatch;
 

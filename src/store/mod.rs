@@ -6,6 +6,7 @@ mod connection;
 mod convert;
 mod dialect;
 mod migrate;
+mod retention;
 pub mod rows;
 pub mod schema;
 mod url;
@@ -21,9 +22,13 @@ pub(crate) use column::key_text;
 pub(crate) use connection::{AnyConnection, dispatch};
 use connection::{ConnectionPool, Manager};
 pub(crate) use convert::{ENCODING, Facet};
+pub(crate) use dialect::for_each_backend;
+pub use retention::Pruned;
 use url::DatabaseUrl;
+pub(crate) use write::StoreSink;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::TraceId;
 
 /// Connections that readers share.
 const READERS: u32 = 4;
@@ -64,6 +69,29 @@ impl Store {
             pool(&url, READERS)?
         };
         Ok(Self(Arc::new(Inner { url, readers, writer })))
+    }
+
+    /// Opens a database that exists: makes no file, and no tables in a database that has none.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open); [`ErrorKind::Connect`] when there is no such database, or no traces' tables in it.
+    pub fn open_existing(url: &str) -> Result<Self> {
+        match DatabaseUrl::parse(url)? {
+            #[cfg(feature = "sqlite")]
+            DatabaseUrl::Sqlite(target) => dialect::sqlite::expect_traces(&target)?,
+        }
+        Self::open(url)
+    }
+
+    /// Makes a trace's summary, its facets, its spans' counters and its session's summary anew from its spans; whether the trace is
+    /// there.
+    ///
+    /// Every batch keeps them right, step by step; this is for a database that another program changed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Write`] when the database refuses.
+    pub fn recompute_trace(&self, trace_id: TraceId) -> Result<bool> {
+        self.write(|connection| write::recompute_trace(connection, trace_id.as_bytes()))
     }
 
     /// Runs reads, all on the same state of the database.

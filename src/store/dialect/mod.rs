@@ -41,6 +41,15 @@ pub(crate) trait Dialect: diesel::Connection {
     fn release_space(&mut self) -> QueryResult<bool>;
 }
 
+/// Stamps something for each backend that is compiled in: `$stamp!(module_name, Backend)`.
+macro_rules! for_each_backend {
+    ($stamp:ident) => {
+        #[cfg(feature = "sqlite")]
+        $stamp!(sqlite, diesel::sqlite::Sqlite);
+    };
+}
+pub(crate) use for_each_backend;
+
 pub(crate) fn begin_write<C: Dialect>(connection: &mut C) -> QueryResult<()> {
     connection.begin_write()
 }

@@ -73,6 +73,39 @@ pub(crate) fn open(target: &SqliteTarget) -> Result<SqliteConnection> {
     Ok(connection)
 }
 
+/// Refuses a database that does not exist or holds no traces, without touching anything.
+pub(crate) fn expect_traces(target: &SqliteTarget) -> Result<()> {
+    #[derive(QueryableByName)]
+    struct Tables {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+    let refuse = |shown: &str, what: &str| {
+        let way_out = "name the database that a program with AgentTracing writes";
+        Err(Error::new(ErrorKind::Connect, format!("{shown} {what}; {way_out}")))
+    };
+    let SqliteTarget::File(path) = target else {
+        return refuse("sqlite::memory:", "is a new, empty database each time it is opened");
+    };
+    let shown = format!("sqlite://{}", path.display());
+    if !path.is_file() {
+        return refuse(&shown, "does not exist");
+    }
+    prepare_file(path)?;
+    let Some(path) = path.to_str() else { return Ok(()) };
+    let tables = SqliteConnection::establish(&file_url(path)).map(|mut connection| {
+        diesel::sql_query(
+            "SELECT COUNT(*) AS count FROM sqlite_master WHERE type = 'table' AND name IN ('spans', 'traces')",
+        )
+        .get_result::<Tables>(&mut connection)
+    });
+    match tables {
+        Ok(Ok(Tables { count })) if count < 2 => refuse(&shown, "holds no traces"),
+        // What else is wrong is said when it is opened to be read.
+        _ => Ok(()),
+    }
+}
+
 /// A path that begins with a word and a colon would be read as a URL.
 fn file_url(path: &str) -> String {
     let is_plain = path == ":memory:" || Path::new(path).is_absolute() || path.starts_with('.');

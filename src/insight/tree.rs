@@ -1,0 +1,284 @@
+//! A trace as an indented tree, one span a line.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::amount::{NanoUsd, Nanoseconds, Printable, Tokens};
+use crate::model::{Span, SpanState, TraceTree};
+
+/// Levels that are drawn; deeper spans say their depth instead, or a chain of calls would take space by the square of its length.
+const MAX_DRAWN: usize = 32;
+/// Characters of an error message that a line shows.
+const MAX_MESSAGE: usize = 200;
+/// What stands above spans whose parent is not among the stored ones.
+const NO_PARENT: &str = "(parent not stored)";
+
+impl TraceTree {
+    /// The tree as text: a line for each span with its kind, name, duration, tokens, cost and error, and a last line with the totals.
+    /// Each line ends with a line break but the last one.
+    ///
+    /// ```text
+    /// agent  invoke_agent Researcher  1.24 s  812→96 tokens
+    /// ├─ model  chat gpt-4o-mini  480 ms  400→40 tokens
+    /// └─ tool  execute_tool web_search  210 ms  ✗ connection refused
+    /// 3 spans, 1 failed  1.24 s  812→96 tokens
+    /// ```
+    ///
+    /// Spans whose parent is not stored hang under a line that says so. Spans more than 32 levels deep are no further indented and say how
+    /// deep they are. Control characters in names and messages are escaped.
+    #[must_use]
+    pub fn tree(&self) -> impl Display + '_ {
+        Drawing(self)
+    }
+}
+
+struct Drawing<'a>(&'a TraceTree);
+
+/// A span that is still to be drawn.
+struct Pending {
+    place: usize,
+    depth: usize,
+    is_last: bool,
+}
+
+impl Display for Drawing<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let tree = self.0;
+        let mut is_orphan = vec![false; tree.spans.len()];
+        for place in &tree.orphans {
+            if let Some(mark) = is_orphan.get_mut(*place) {
+                *mark = true;
+            }
+        }
+        let roots = tree.roots.iter().copied().filter(|place| is_orphan.get(*place) == Some(&false));
+        let mut drawn = vec![false; tree.spans.len()];
+        let roots = roots.map(|place| Pending { place, depth: 0, is_last: true }).collect();
+        self.draw(f, roots, &mut drawn)?;
+        if let Some((last, others)) = tree.orphans.split_last() {
+            writeln!(f, "{NO_PARENT}")?;
+            let others = others.iter().map(|place| Pending { place: *place, depth: 1, is_last: false });
+            let orphans = others.chain([Pending { place: *last, depth: 1, is_last: true }]).collect();
+            self.draw(f, orphans, &mut drawn)?;
+        }
+        self.totals(f)
+    }
+}
+
+impl Drawing<'_> {
+    /// Draws spans and all below them. Iterative: a trace may be deeper than the stack.
+    fn draw(&self, f: &mut Formatter<'_>, mut pending: Vec<Pending>, drawn: &mut [bool]) -> fmt::Result {
+        pending.reverse();
+        // For each level that is drawn, whether the line of its branch goes on downwards.
+        let mut goes_on: Vec<bool> = Vec::new();
+        while let Some(Pending { place, depth, is_last }) = pending.pop() {
+            let (Some(span), Some(is_drawn)) = (self.0.spans.get(place), drawn.get_mut(place)) else { continue };
+            // A tree that was not made by this crate may hold a span twice, or below itself.
+            if std::mem::replace(is_drawn, true) {
+                continue;
+            }
+            goes_on.truncate(depth.saturating_sub(1));
+            for goes_on in &goes_on {
+                f.write_str(if *goes_on { "│  " } else { "   " })?;
+            }
+            if depth > MAX_DRAWN {
+                write!(f, "⋯ depth {depth}: ")?;
+            } else if depth > 0 {
+                f.write_str(if is_last { "└─ " } else { "├─ " })?;
+                goes_on.push(!is_last);
+            }
+            line(f, span)?;
+            let children = self.0.children.get(place).map(Vec::as_slice).unwrap_or_default();
+            let last = children.len().saturating_sub(1);
+            let below =
+                |(number, place): (usize, &usize)| Pending { place: *place, depth: depth + 1, is_last: number == last };
+            pending.extend(children.iter().enumerate().rev().map(below));
+        }
+        Ok(())
+    }
+
+    fn totals(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let trace = &self.0.trace;
+        write!(f, "{} span{}", trace.span_count, if trace.span_count == 1 { "" } else { "s" })?;
+        for (count, what) in [(trace.error_count, "failed"), (trace.open_count, "running")] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        if trace.end_ns.is_some() {
+            write!(f, "  {}", Nanoseconds(trace.duration_ns()))?;
+        }
+        if trace.usage.is_reported() {
+            write!(f, "  {}", Tokens(&trace.usage))?;
+        }
+        if let Some(cost) = trace.cost_nano_usd {
+            write!(f, "  {}", NanoUsd(cost))?;
+        }
+        Ok(())
+    }
+}
+
+fn line(f: &mut Formatter<'_>, span: &Span) -> fmt::Result {
+    write!(f, "{}  {}", span.kind, Printable(&span.display_name))?;
+    match (span.state, span.duration_ns()) {
+        (SpanState::Interrupted, _) => f.write_str("  interrupted")?,
+        (_, Some(duration)) => write!(f, "  {}", Nanoseconds(duration))?,
+        (_, None) => f.write_str("  running")?,
+    }
+    if let Some(usage) = &span.usage {
+        write!(f, "  {}", Tokens(usage))?;
+    }
+    if let Some(cost) = &span.cost {
+        write!(f, "  {}", NanoUsd(cost.nano_usd))?;
+    }
+    if span.is_error() {
+        let message = Some(span.status.message.as_str()).filter(|message| !message.is_empty());
+        let message = message.or(span.error_type.as_deref()).unwrap_or("failed");
+        match message.char_indices().nth(MAX_MESSAGE) {
+            Some((end, _)) => write!(f, "  ✗ {}…", Printable(message.get(..end).unwrap_or_default()))?,
+            None => write!(f, "  ✗ {}", Printable(message))?,
+        }
+    }
+    f.write_str("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{
+        Cost, CostSource, Identity, Kind, OtelKind, SpanId, Status, StatusCode, Trace, TraceId, TraceStatus, Usage,
+    };
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn trace() -> Trace {
+        Trace {
+            trace_id: TraceId::from_bytes([1; 16]),
+            name: "run".into(),
+            root_span_id: id(1),
+            start_ns: 0,
+            end_ns: Some(2 * SECOND),
+            status: TraceStatus::Ok,
+            span_count: 1,
+            error_count: 0,
+            open_count: 0,
+            usage: Usage::default(),
+            cost_nano_usd: None,
+            identity: Identity::default(),
+            joined_to: None,
+            input_preview: None,
+            output_preview: None,
+        }
+    }
+
+    fn id(number: u64) -> SpanId {
+        SpanId::from_bytes(number.to_be_bytes())
+    }
+
+    fn span(number: u64, parent: Option<u64>, kind: Kind, name: &str) -> Span {
+        Span {
+            trace_id: TraceId::from_bytes([1; 16]),
+            span_id: id(number),
+            parent_span_id: parent.map(id),
+            parent_is_remote: false,
+            name: name.into(),
+            display_name: name.into(),
+            kind,
+            kind_source: "test".into(),
+            operation: None,
+            otel_kind: OtelKind::Internal,
+            state: SpanState::Closed,
+            status: Status::default(),
+            error_type: None,
+            start_ns: i64::try_from(number).unwrap(),
+            end_ns: Some(i64::try_from(number).unwrap() + SECOND),
+            identity: Identity::default(),
+            provider: None,
+            request_model: None,
+            response_model: None,
+            tool_name: None,
+            tool_call_id: None,
+            usage: None,
+            cost: None,
+            time_to_first_token_ns: None,
+            truncated_bytes: 0,
+            dropped_count: 0,
+            process_id: None,
+            sequence: None,
+        }
+    }
+
+    #[test]
+    fn the_whole_picture() {
+        let mut model = span(2, Some(1), Kind::Model, "chat gpt-4o-mini");
+        model.usage = Some(Usage::new(812, 96));
+        model.cost = Cost::from_usd(0.0012, CostSource::Provider);
+        let mut tool = span(3, Some(1), Kind::Tool, "execute_tool search");
+        tool.status = Status { code: StatusCode::Error, message: "connection\nrefused".into() };
+        let mut inner = span(4, Some(3), Kind::Span, "GET");
+        (inner.state, inner.end_ns) = (SpanState::Open, None);
+        let orphan = span(5, Some(99), Kind::Step, "late");
+        let mut lost = span(6, Some(5), Kind::Span, "lost");
+        lost.state = SpanState::Interrupted;
+        let mut trace = trace();
+        trace.usage = Usage::new(812, 96);
+        trace.cost_nano_usd = Some(1_200_000);
+        (trace.span_count, trace.error_count, trace.open_count) = (6, 1, 1);
+        let root = span(1, None, Kind::Agent, "invoke_agent Researcher");
+        let tree = TraceTree::new(trace, vec![lost, inner, orphan, tool, model, root]);
+        let expected = "\
+agent  invoke_agent Researcher  1.00 s
+├─ model  chat gpt-4o-mini  1.00 s  812→96 tokens  $0.0012
+└─ tool  execute_tool search  1.00 s  ✗ connection\\nrefused
+   └─ span  GET  running
+(parent not stored)
+└─ step  late  1.00 s
+   └─ span  lost  interrupted
+6 spans, 1 failed, 1 running  2.00 s  812→96 tokens  $0.0012";
+        assert_eq!(tree.tree().to_string(), expected);
+    }
+
+    #[test]
+    fn a_hundred_thousand_levels() {
+        let depth: u64 = 100_000;
+        let spans = (1..=depth).map(|n| span(n, (n > 1).then(|| n - 1), Kind::Span, "deep")).collect();
+        let text = TraceTree::new(trace(), spans).tree().to_string();
+        assert_eq!(text.lines().count(), 100_001);
+        assert!(text.contains("⋯ depth 99999: span  deep"));
+        assert!(text.len() < 20_000_000, "{}", text.len());
+    }
+
+    #[test]
+    fn cycles_show_each_span_once() {
+        let spans = vec![
+            span(1, Some(3), Kind::Span, "a"),
+            span(2, Some(1), Kind::Span, "b"),
+            span(3, Some(2), Kind::Span, "c"),
+            span(4, Some(2), Kind::Span, "hangs off"),
+            span(5, Some(5), Kind::Span, "own parent"),
+        ];
+        let tree = TraceTree::new(trace(), spans);
+        assert_eq!(tree.roots, [0, 4]);
+        assert!(tree.orphans.is_empty());
+        let text = tree.tree().to_string();
+        for name in ["a", "b", "c", "hangs off", "own parent"] {
+            assert_eq!(text.matches(&format!("span  {name}  ")).count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_foreign_tree_with_a_loop_ends() {
+        let mut tree = TraceTree::new(trace(), vec![span(1, None, Kind::Span, "a"), span(2, Some(1), Kind::Span, "b")]);
+        tree.children[1] = vec![0, 7];
+        tree.orphans = vec![9];
+        assert!(tree.tree().to_string().contains("└─ span  b"));
+    }
+
+    #[test]
+    fn siblings_keep_their_order() {
+        let spans = (1..=4).rev().map(|n| span(n, (n > 1).then_some(1), Kind::Span, &format!("s{n}"))).collect();
+        let text = TraceTree::new(trace(), spans).tree().to_string();
+        assert_eq!(
+            text,
+            "span  s1  1.00 s\n├─ span  s2  1.00 s\n├─ span  s3  1.00 s\n└─ span  s4  1.00 s\n1 span  2.00 s"
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! Finding traces: candidates from one index, in order, and the other conditions checked on them piece by piece.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use diesel::RunQueryDsl as _;
+
+use super::cursor;
+use super::filter::{Conditions, Field, TimeRange};
+use super::statements::{TraceKey, ask};
+use crate::error::Result;
+use crate::model::{Cursor, TraceId};
+use crate::store::rows::TraceRow;
+use crate::store::{AnyConnection, Facet, Failure};
+
+/// Candidates that one call of a list looks at, at most: what bounds its time when few of them hold.
+pub(super) const SCAN_BUDGET: usize = 2_000;
+/// Candidates that are checked at once.
+const PIECE: usize = 250;
+
+/// A walk over the traces that a filter finds, newest first.
+pub(super) struct Search<'a> {
+    conditions: &'a Conditions,
+    streams: Vec<Stream>,
+    /// Fields that the streams do not hold by themselves.
+    others: Vec<(Facet, Vec<String>)>,
+    time: TimeRange,
+}
+
+/// A candidate, with its summary when it passed all conditions.
+pub(super) type Examined = (TraceKey, Option<TraceRow>);
+
+/// Keys from one index range, in order, read ahead piece by piece.
+struct Stream {
+    source: Source,
+    ahead: VecDeque<TraceKey>,
+    last: Option<TraceKey>,
+    is_done: bool,
+}
+
+enum Source {
+    Start,
+    Facet(Facet, String),
+    /// Keys that were looked up beforehand.
+    Listed,
+}
+
+impl<'a> Search<'a> {
+    /// A search that begins after the filter's cursor. Of its fields, the most selective one leads: its values' index ranges are merged.
+    pub(super) fn new(conditions: &'a Conditions, connection: &mut AnyConnection) -> Result<Self, Failure> {
+        conditions.check()?;
+        let time = conditions.time_range();
+        let after = conditions.after.as_ref().map(key_of).transpose()?;
+        let mut fields: VecDeque<(Facet, Vec<String>)> =
+            conditions.values.keys().filter_map(|field| Some((field.facet()?, conditions.keys(*field)))).collect();
+        let streams = if let Some(ids) = conditions.ids::<TraceId>(Field::Trace) {
+            vec![Stream::listed(&ids, time, after.as_ref(), connection)?]
+        } else if let Some((facet, values)) = fields.pop_front() {
+            values.into_iter().map(|value| Stream::new(Source::Facet(facet, value), after.clone())).collect()
+        } else {
+            vec![Stream::new(Source::Start, after)]
+        };
+        Ok(Self { conditions, streams, others: fields.into(), time })
+    }
+
+    /// Whether each candidate holds by itself, so that no more need be read than are wanted.
+    fn is_direct(&self) -> bool {
+        let conditions = self.conditions;
+        self.others.is_empty()
+            && conditions.duration.is_open()
+            && conditions.tokens.is_open()
+            && conditions.text.is_empty()
+    }
+
+    /// The next candidates in order, about `wanted` of them or a larger piece where they have to be checked; none at the end.
+    pub(super) fn next(&mut self, connection: &mut AnyConnection, wanted: usize) -> Result<Vec<Examined>, Failure> {
+        let count = if self.is_direct() { wanted } else { wanted.max(PIECE) };
+        let keys = self.next_keys(connection, count)?;
+        let mut rows = self.holding(connection, &keys)?;
+        Ok(keys
+            .into_iter()
+            .map(|key| {
+                let row = rows.remove(&key.1);
+                (key, row)
+            })
+            .collect())
+    }
+
+    /// The number of traces that hold from here on.
+    pub(super) fn count(&mut self, connection: &mut AnyConnection) -> Result<u64, Failure> {
+        let mut count = 0;
+        loop {
+            let keys = self.next_keys(connection, SCAN_BUDGET)?;
+            if keys.is_empty() {
+                return Ok(count);
+            }
+            let held = if self.is_direct() { keys.len() } else { self.holding(connection, &keys)?.len() };
+            count += held as u64;
+        }
+    }
+
+    fn next_keys(&mut self, connection: &mut AnyConnection, count: usize) -> Result<Vec<TraceKey>, Failure> {
+        let mut keys = Vec::with_capacity(count);
+        while keys.len() < count {
+            let mut newest: Option<TraceKey> = None;
+            for stream in &mut self.streams {
+                stream.fill(connection, self.time, count)?;
+                newest = newest.max(stream.ahead.front().cloned());
+            }
+            let Some(newest) = newest else { break };
+            for stream in &mut self.streams {
+                stream.ahead.pop_front_if(|key| *key == newest);
+            }
+            keys.push(newest);
+        }
+        Ok(keys)
+    }
+
+    /// The summaries of those candidates that pass the other conditions, by id.
+    fn holding(
+        &self,
+        connection: &mut AnyConnection,
+        keys: &[TraceKey],
+    ) -> Result<HashMap<Vec<u8>, TraceRow>, Failure> {
+        let mut ids: Vec<Vec<u8>> = keys.iter().map(|(_, id)| id.clone()).collect();
+        for (facet, values) in &self.others {
+            let statement_ids = ids.clone();
+            let with: Vec<Vec<u8>> = ask!(connection, c, statements => {
+                statements::traces::with_facet(statement_ids, *facet, values.clone()).load(c)
+            })?;
+            let with: HashSet<Vec<u8>> = with.into_iter().collect();
+            ids.retain(|id| with.contains(id));
+        }
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows: Vec<TraceRow> = ask!(connection, c, statements => {
+            statements::traces::rows(ids, self.conditions.duration, self.conditions.tokens).load(c)
+        })?;
+        let texts: Vec<String> = self.conditions.text.iter().map(|text| text.to_lowercase()).collect();
+        Ok(rows
+            .into_iter()
+            .filter(|row| texts.iter().all(|text| contains(row, text)))
+            .map(|row| (row.trace_id.clone(), row))
+            .collect())
+    }
+}
+
+/// Whether a trace's name, input or output preview contains `text`, which is in lower case. Compared here and not by LIKE, whose idea
+/// of case and of wildcards differs from database to database.
+fn contains(row: &TraceRow, text: &str) -> bool {
+    [Some(&row.name), row.input_preview.as_ref(), row.output_preview.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|column| column.to_lowercase().contains(text))
+}
+
+impl Stream {
+    fn new(source: Source, after: Option<TraceKey>) -> Self {
+        Self { source, ahead: VecDeque::new(), last: after, is_done: false }
+    }
+
+    fn listed(
+        ids: &[TraceId],
+        time: TimeRange,
+        after: Option<&TraceKey>,
+        connection: &mut AnyConnection,
+    ) -> Result<Self, Failure> {
+        let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
+        let mut keys: Vec<TraceKey> = ask!(connection, c, statements => statements::traces::by_id(ids).load(c))?;
+        keys.retain(|key| time.contains(key.0) && after.is_none_or(|after| key < after));
+        keys.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(Self { source: Source::Listed, ahead: keys.into(), last: None, is_done: true })
+    }
+
+    /// Reads on when nothing is left ahead.
+    fn fill(&mut self, connection: &mut AnyConnection, time: TimeRange, count: usize) -> Result<(), Failure> {
+        if self.is_done || !self.ahead.is_empty() {
+            return Ok(());
+        }
+        let limit = i64::try_from(count).unwrap_or(i64::MAX);
+        let after = self.last.as_ref();
+        let keys: Vec<TraceKey> = match &self.source {
+            Source::Start => {
+                ask!(connection, c, statements => statements::traces::by_start(time, after, limit).load(c))?
+            }
+            Source::Facet(facet, value) => ask!(connection, c, statements => {
+                statements::traces::by_facet(*facet, value.clone(), time, after, limit).load(c)
+            })?,
+            Source::Listed => Vec::new(),
+        };
+        self.is_done = keys.len() < count;
+        self.last = keys.last().cloned().or_else(|| self.last.take());
+        self.ahead = keys.into();
+        Ok(())
+    }
+}
+
+fn key_of(after: &Cursor) -> Result<TraceKey> {
+    match TraceId::from_slice(&after.id) {
+        Some(_) => Ok((after.time_ns, after.id.clone())),
+        None => Err(cursor::refused()),
+    }
+}

@@ -1,0 +1,90 @@
+//! One span with its payload.
+
+use diesel::RunQueryDsl as _;
+
+use super::statements::ask;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::canonical::{Extra, decode};
+use crate::model::{Attributes, Process, ProcessId, Resource, Scope, Span, SpanContent, SpanDetail, SpanId, TraceId};
+use crate::semconv::{Content, read_content};
+use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
+use crate::store::{AnyConnection, ENCODING, Failure};
+
+pub(super) fn span(
+    connection: &mut AnyConnection,
+    trace_id: TraceId,
+    span_id: SpanId,
+) -> Result<Option<SpanDetail>, Failure> {
+    let (trace, span) = (trace_id.as_bytes().to_vec(), span_id.as_bytes().to_vec());
+    let mut spans: Vec<SpanRow> = ask!(connection, c, statements => statements::details::span(trace, span).load(c))?;
+    let Some(row) = spans.pop() else { return Ok(None) };
+    let (scope_id, resource_id) = (row.scope_id.clone(), row.resource_id.clone());
+    let mut contents: Vec<ContentRow> = ask!(connection, c, statements => statements::details::content(&row).load(c))?;
+    let mut scopes: Vec<ScopeRow> = ask!(connection, c, statements => statements::details::scope(scope_id).load(c))?;
+    let mut resources: Vec<ResourceRow> =
+        ask!(connection, c, statements => statements::details::resource(resource_id).load(c))?;
+    let span = Span::try_from(row)?;
+    let content = contents.pop().ok_or_else(|| {
+        Error::new(ErrorKind::Decode, format!("span {span_id} of trace {trace_id} is stored without its content"))
+    })?;
+    let content = read(&span, &content, scopes.pop(), resources.pop())?;
+    Ok(Some(SpanDetail { span, content }))
+}
+
+fn read(span: &Span, row: &ContentRow, scope: Option<ScopeRow>, resource: Option<ResourceRow>) -> Result<SpanContent> {
+    if row.encoding != ENCODING {
+        return Err(Error::new(
+            ErrorKind::Decode,
+            format!(
+                "the content of span {} is stored as {:?}, which this version cannot read; update this program",
+                span.span_id, row.encoding
+            ),
+        ));
+    }
+    let attributes: Attributes = decode("attributes", &row.attributes)?;
+    let events = decode::<Vec<_>>("events", &row.events)?;
+    let extra: Extra = decode("particulars", &row.extra)?;
+    let Content { input, output, input_messages, output_messages } = read_content(&attributes, &events, span.kind);
+    Ok(SpanContent {
+        attributes,
+        events,
+        links: decode("links", &row.links)?,
+        trace_state: extra.trace_state,
+        flags: extra.flags,
+        callsite: extra.callsite.map(Into::into),
+        scope: scope.map(read_scope).transpose()?.unwrap_or_default(),
+        resource: resource.map(read_resource).transpose()?.unwrap_or_default(),
+        input,
+        output,
+        input_messages,
+        output_messages,
+    })
+}
+
+fn read_scope(row: ScopeRow) -> Result<Scope> {
+    let attributes = decode("scope attributes", &row.attributes)?;
+    Ok(Scope { name: row.name, version: row.version, attributes, schema_url: row.schema_url })
+}
+
+fn read_resource(row: ResourceRow) -> Result<Resource> {
+    let attributes = decode("resource attributes", &row.attributes)?;
+    Ok(Resource { attributes, schema_url: row.schema_url })
+}
+
+pub(super) fn processes(connection: &mut AnyConnection) -> Result<Vec<Process>, Failure> {
+    let rows: Vec<ProcessRow> = ask!(connection, c, statements => statements::details::processes().load(c))?;
+    Ok(rows.into_iter().map(read_process).collect::<Result<_>>()?)
+}
+
+fn read_process(row: ProcessRow) -> Result<Process> {
+    let process_id = ProcessId::from_slice(&row.process_id)
+        .ok_or_else(|| Error::new(ErrorKind::Decode, "the database holds a process id that is not 16 bytes long"))?;
+    Ok(Process {
+        process_id,
+        pid: u64::try_from(row.pid).unwrap_or(0),
+        host: row.host,
+        started_ns: row.started_ns,
+        heartbeat_ns: row.heartbeat_ns,
+        ended_ns: row.ended_ns,
+    })
+}

@@ -1,0 +1,160 @@
+//! What a filter asks for, whatever its type.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::field::Field;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Cursor;
+use crate::store::key_text;
+
+/// Items on a page unless the filter says otherwise.
+pub(crate) const DEFAULT_LIMIT: u32 = 20;
+/// Items on a page at most.
+pub(crate) const MAX_LIMIT: u32 = 1_000;
+/// Values of one field at most: each is a bound parameter, and one index range of the search.
+pub(crate) const MAX_VALUES: usize = 1_000;
+
+/// Different fields must all hold; of one field's values, one must.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Conditions {
+    pub(crate) values: BTreeMap<Field, Vec<String>>,
+    pub(crate) since_ns: Option<i64>,
+    pub(crate) until_ns: Option<i64>,
+    pub(crate) last: Option<Duration>,
+    pub(crate) duration: Range,
+    pub(crate) tokens: Range,
+    pub(crate) text: Vec<String>,
+    pub(crate) limit: u32,
+    pub(crate) after: Option<Cursor>,
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self {
+            values: BTreeMap::new(),
+            since_ns: None,
+            until_ns: None,
+            last: None,
+            duration: Range::default(),
+            tokens: Range::default(),
+            text: Vec::new(),
+            limit: DEFAULT_LIMIT,
+            after: None,
+        }
+    }
+}
+
+/// Bounds of a number: nanoseconds or tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Range {
+    pub(crate) min: Option<Bound>,
+    pub(crate) max: Option<Bound>,
+}
+
+/// A bound as it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bound {
+    pub(crate) value: i64,
+    pub(crate) is_inclusive: bool,
+}
+
+impl Bound {
+    pub(crate) const fn inclusive(value: i64) -> Self {
+        Self { value, is_inclusive: true }
+    }
+}
+
+impl Range {
+    pub(crate) const fn is_open(&self) -> bool {
+        self.min.is_none() && self.max.is_none()
+    }
+
+    /// The smallest number that holds.
+    pub(crate) fn lowest(&self) -> Option<i64> {
+        self.min.map(|bound| if bound.is_inclusive { bound.value } else { bound.value.saturating_add(1) })
+    }
+
+    /// The largest number that holds.
+    pub(crate) fn highest(&self) -> Option<i64> {
+        self.max.map(|bound| if bound.is_inclusive { bound.value } else { bound.value.saturating_sub(1) })
+    }
+}
+
+/// Times from `since_ns` on and before `until_ns`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimeRange {
+    pub(crate) since_ns: i64,
+    pub(crate) until_ns: i64,
+}
+
+impl TimeRange {
+    pub(crate) const ALL: Self = Self { since_ns: i64::MIN, until_ns: i64::MAX };
+
+    pub(crate) const fn contains(&self, time_ns: i64) -> bool {
+        self.since_ns <= time_ns && (time_ns < self.until_ns || self.until_ns == i64::MAX)
+    }
+}
+
+impl Conditions {
+    pub(crate) fn add(&mut self, field: Field, value: String) {
+        let values = self.values.entry(field).or_default();
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+
+    /// An empty text is found everywhere and says nothing.
+    pub(crate) fn add_text(&mut self, text: String) {
+        if !text.is_empty() && !self.text.contains(&text) {
+            self.text.push(text);
+        }
+    }
+
+    /// The field's values as columns hold them; empty when the filter does not ask for the field.
+    pub(crate) fn keys(&self, field: Field) -> Vec<String> {
+        self.values.get(&field).into_iter().flatten().map(|value| key_text(value)).collect()
+    }
+
+    /// The field's values as ids. Values that are no id cannot be found, and are left out.
+    pub(crate) fn ids<T: std::str::FromStr>(&self, field: Field) -> Option<Vec<T>> {
+        Some(self.values.get(&field)?.iter().filter_map(|value| value.parse().ok()).collect())
+    }
+
+    /// The times asked for; `last` counts back from now.
+    pub(crate) fn time_range(&self) -> TimeRange {
+        let last = self.last.map(|last| nanos_of(SystemTime::now()).saturating_sub(nanos(last)));
+        TimeRange { since_ns: self.since_ns.max(last).unwrap_or(i64::MIN), until_ns: self.until_ns.unwrap_or(i64::MAX) }
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        usize::try_from(self.limit).unwrap_or(usize::MAX)
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.values.iter().find(|(_, values)| values.len() > MAX_VALUES) {
+            Some((field, values)) => Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!(
+                    "a filter takes at most {MAX_VALUES} values of one field, and this one has {} of `{}`; ask several times",
+                    values.len(),
+                    field.as_str()
+                ),
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A duration in nanoseconds; beyond 292 years it stays there.
+pub(crate) fn nanos(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A time in nanoseconds since 1970; beyond the years 1677 and 2262 it stays there.
+pub(crate) fn nanos_of(time: SystemTime) -> i64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => nanos(after),
+        Err(before) => nanos(before.duration()).saturating_neg(),
+    }
+}

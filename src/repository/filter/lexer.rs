@@ -1,0 +1,169 @@
+//! Cutting a filter's text into words.
+
+use std::ops::Range;
+
+use super::misread::Misread;
+
+/// One word: a value or a list of values, and the field before it.
+#[derive(Debug, PartialEq)]
+pub(super) struct Word {
+    /// The name before the operator, with its place; `None` for text that stands alone.
+    pub(super) field: Option<(String, Range<usize>)>,
+    pub(super) operator: Operator,
+    pub(super) values: Vec<Value>,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) struct Value {
+    pub(super) text: String,
+    /// Where it stands, in bytes.
+    pub(super) place: Range<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Operator {
+    /// `:`
+    Is,
+    /// `>`, or `>=` when inclusive.
+    Above { is_inclusive: bool },
+    /// `<`, or `<=` when inclusive.
+    Below { is_inclusive: bool },
+}
+
+pub(super) struct Lexer<'a> {
+    text: &'a str,
+    /// The next byte.
+    at: usize,
+}
+
+impl<'a> Lexer<'a> {
+    pub(super) const fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    /// The length of the rest's start whose characters satisfy `holds`.
+    fn span_of(&self, holds: impl Fn(char) -> bool) -> usize {
+        let rest = self.rest();
+        rest.find(|c| !holds(c)).unwrap_or(rest.len())
+    }
+
+    /// The next word; `None` at the end.
+    pub(super) fn word(&mut self) -> Result<Option<Word>, Misread> {
+        self.at += self.span_of(char::is_whitespace);
+        let Some(first) = self.peek() else { return Ok(None) };
+        if first == '"' {
+            let value = self.quoted()?;
+            self.expect_end_of_word(&value)?;
+            return Ok(Some(Word { field: None, operator: Operator::Is, values: vec![value] }));
+        }
+        let start = self.at;
+        let name = start..start + self.span_of(|c| c.is_ascii_alphabetic() || c == '_');
+        if let Some((operator, length)) = operator(self.text.get(name.end..).unwrap_or_default())
+            && !name.is_empty()
+        {
+            self.at = name.end + length;
+            let field = self.text.get(name.clone()).unwrap_or_default().to_owned();
+            let values = self.values(start)?;
+            return Ok(Some(Word { field: Some((field, name)), operator, values }));
+        }
+        let end = start + self.span_of(|c| !c.is_whitespace());
+        self.at = end;
+        let text = self.text.get(start..end).unwrap_or_default().to_owned();
+        Ok(Some(Word { field: None, operator: Operator::Is, values: vec![Value { text, place: start..end }] }))
+    }
+
+    /// `a,b,"c d"` after a field, whose word began at `start`.
+    fn values(&mut self, start: usize) -> Result<Vec<Value>, Misread> {
+        let mut values = Vec::new();
+        loop {
+            if self.peek() == Some('"') {
+                let value = self.quoted()?;
+                values.push(value);
+            } else {
+                let place = self.at..self.at + self.span_of(|c| !c.is_whitespace() && c != ',');
+                if place.is_empty() {
+                    return Err(Misread::new(
+                        start..self.at,
+                        "a value must follow here, without a space (an empty one is written \"\")",
+                    ));
+                }
+                self.at = place.end;
+                values.push(Value { text: self.text.get(place.clone()).unwrap_or_default().to_owned(), place });
+            }
+            match (self.peek(), values.last()) {
+                (Some(','), _) => self.at += 1,
+                (_, Some(value)) => {
+                    self.expect_end_of_word(value)?;
+                    return Ok(values);
+                }
+                (_, None) => return Ok(values),
+            }
+        }
+    }
+
+    fn expect_end_of_word(&self, value: &Value) -> Result<(), Misread> {
+        match self.peek() {
+            Some(c) if !c.is_whitespace() => Err(Misread::new(
+                value.place.start..self.at + self.span_of(|c| !c.is_whitespace()),
+                "a space must follow the closing quote (a quote inside quotes is written \\\")",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn quoted(&mut self) -> Result<Value, Misread> {
+        let start = self.at;
+        let mut text = String::new();
+        let mut characters = self.rest().char_indices().skip(1);
+        while let Some((offset, c)) = characters.next() {
+            match c {
+                '"' => {
+                    self.at = start + offset + 1;
+                    return Ok(Value { text, place: start..self.at });
+                }
+                '\\' => match characters.next().map(|(_, escaped)| escaped) {
+                    Some(c @ ('"' | '\\')) => text.push(c),
+                    Some('n') => text.push('\n'),
+                    Some('r') => text.push('\r'),
+                    Some('t') => text.push('\t'),
+                    other => {
+                        let place = start + offset;
+                        return Err(Misread::new(
+                            place..place + 1 + other.map_or(0, char::len_utf8),
+                            r#"no such escape; known: \" \\ \n \r \t"#,
+                        ));
+                    }
+                },
+                c => text.push(c),
+            }
+        }
+        Err(Misread::new(start..self.text.len(), "the closing quote is missing"))
+    }
+}
+
+/// The operator at the start of `text`, and its length.
+fn operator(text: &str) -> Option<(Operator, usize)> {
+    let mut characters = text.chars();
+    let is_inclusive = |next: Option<char>| next == Some('=');
+    match characters.next()? {
+        // `=` is read as `:`, so that the word's field can say what it takes.
+        ':' | '=' => Some((Operator::Is, 1)),
+        '>' => {
+            let is_inclusive = is_inclusive(characters.next());
+            Some((Operator::Above { is_inclusive }, 1 + usize::from(is_inclusive)))
+        }
+        '<' => {
+            let is_inclusive = is_inclusive(characters.next());
+            Some((Operator::Below { is_inclusive }, 1 + usize::from(is_inclusive)))
+        }
+        _ => None,
+    }
+}

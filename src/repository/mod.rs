@@ -1,0 +1,213 @@
+//! Asking: lists of traces, spans and sessions, one trace as a tree, one span with its payload, statistics.
+
+mod candidates;
+mod cursor;
+mod details;
+mod filter;
+mod sessions;
+mod spans;
+mod statements;
+mod statistics;
+#[cfg(test)]
+mod tests;
+mod traces;
+
+use std::time::SystemTime;
+
+pub use filter::{SessionFilter, SpanFilter, TraceFilter};
+pub use statistics::{Durations, Group, StatsOrder, StatsQuery, StatsRow};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
+pub use crate::store::Pruned;
+use crate::store::Store;
+
+/// Answers questions about stored traces. Cheap to clone; usable from any thread, also while spans are being written.
+///
+/// Lists are paged by place and not by number: a page that is asked for again shows the same items, whatever was stored in between, and
+/// a late page costs no more than the first. A list with one field and a time range reads about as many rows as it shows. With several
+/// fields, the most selective one leads and at most 2,000 candidates are checked in one call: a page can then be short, even empty, and
+/// still have a [`next`](Page::next).
+///
+/// ```
+/// use tracing_agents::{TraceFilter, TraceRepository};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let url = format!("sqlite://{}/traces.db", folder.path().display());
+/// # drop(tracing_agents::store::Store::open(&url)?);
+///
+/// let repository = TraceRepository::open(&url)?;
+/// let mut filter: TraceFilter = "agent:Researcher status:error last:24h".parse()?;
+/// loop {
+///     let page = repository.traces(&filter)?;
+///     for trace in &page {
+///         println!("{}: {} ms", trace.name, trace.duration_ms());
+///     }
+///     let Some(next) = page.next else { break };
+///     filter = filter.after(next);
+/// }
+/// # Ok::<(), tracing_agents::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct TraceRepository {
+    store: Store,
+}
+
+impl TraceRepository {
+    /// Answers from an open database.
+    #[must_use]
+    pub const fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Opens a database that exists. Makes none: a mistyped name is an error, not an empty list.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidUrl`], [`ErrorKind::Connect`] when there is no database of this name or it holds no traces' tables,
+    /// [`ErrorKind::NewerSchema`] or [`ErrorKind::Migration`].
+    pub fn open(url: &str) -> Result<Self> {
+        Store::open_existing(url).map(Self::new)
+    }
+
+    /// The traces that pass `filter`, the latest start first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for the cursor of another list or more than 1,000 values of one field; [`ErrorKind::Query`] when the
+    /// database fails.
+    pub fn traces(&self, filter: &TraceFilter) -> Result<Page<Trace>> {
+        self.store.read(|connection| traces::list(connection, filter))
+    }
+
+    /// How many traces pass `filter`, from its cursor on. Unlike [`traces`](Self::traces), this looks at all that its leading field finds.
+    ///
+    /// # Errors
+    /// As for [`traces`](Self::traces).
+    pub fn count_traces(&self, filter: &TraceFilter) -> Result<u64> {
+        self.store.read(|connection| traces::count(connection, filter))
+    }
+
+    /// A trace with all its spans, without their payloads.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when no such trace is stored (yet: spans are written some seconds after they end);
+    /// [`ErrorKind::Query`] when the database fails.
+    pub fn trace(&self, id: TraceId) -> Result<TraceTree> {
+        self.find_trace(id)?.ok_or_else(|| not_found(&format!("trace {id}")))
+    }
+
+    /// A trace with all its spans, if it is stored.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Query`] when the database fails.
+    pub fn find_trace(&self, id: TraceId) -> Result<Option<TraceTree>> {
+        self.store.read(|connection| traces::tree(connection, id))
+    }
+
+    /// The spans that pass `filter`, the latest start first.
+    ///
+    /// A filter by trace, or by a value that occurs in few traces, looks in those; else the spans are gone through by time, 10,000 in one
+    /// call at most.
+    ///
+    /// # Errors
+    /// As for [`traces`](Self::traces).
+    pub fn spans(&self, filter: &SpanFilter) -> Result<Page<Span>> {
+        self.store.read(|connection| spans::list(connection, filter))
+    }
+
+    /// A span with its payload.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when no such span is stored; [`ErrorKind::Decode`] when another version wrote what this one cannot read;
+    /// [`ErrorKind::Query`] when the database fails.
+    pub fn span(&self, trace: TraceId, span: SpanId) -> Result<SpanDetail> {
+        let found = self.store.read(|connection| details::span(connection, trace, span))?;
+        found.ok_or_else(|| not_found(&format!("span {span} of trace {trace}")))
+    }
+
+    /// The sessions that pass `filter`, the latest activity first.
+    ///
+    /// # Errors
+    /// As for [`traces`](Self::traces).
+    pub fn sessions(&self, filter: &SessionFilter) -> Result<Page<Session>> {
+        self.store.read(|connection| sessions::list(connection, filter))
+    }
+
+    /// A session. Its traces are those of [`TraceFilter::session`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when no such session is stored; [`ErrorKind::Query`] when the database fails.
+    pub fn session(&self, id: &str) -> Result<Session> {
+        self.find_session(id)?.ok_or_else(|| not_found(&format!("session {id:?}")))
+    }
+
+    /// A session, if it is stored.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Query`] when the database fails.
+    pub fn find_session(&self, id: &str) -> Result<Option<Session>> {
+        self.store.read(|connection| sessions::find(connection, id))
+    }
+
+    /// Counts, errors, durations, tokens and cost, by group and by time.
+    ///
+    /// Reads each span or trace that passes the filter: give a time range where there are many.
+    ///
+    /// ```
+    /// # use tracing_agents::{Group, SpanFilter, StatsQuery, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// for row in repository.stats(&StatsQuery::spans("kind:tool last:24h".parse()?).group_by(Group::Tool))? {
+    ///     println!("{}: {} calls, {:.1} % failed", row.label.unwrap_or_default(), row.count, row.error_rate() * 100.0);
+    /// }
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a bucket of no length or more than 1,000 values of one field; [`ErrorKind::Query`] when the
+    /// database fails.
+    pub fn stats(&self, query: &StatsQuery) -> Result<Vec<StatsRow>> {
+        self.store.read(|connection| statistics::stats(connection, query))
+    }
+
+    /// The processes that wrote spans, the latest start first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Query`] when the database fails.
+    pub fn processes(&self) -> Result<Vec<Process>> {
+        self.store.read(details::processes)
+    }
+
+    /// Deletes traces with all their spans, and takes them out of their sessions. Ids that are not stored are passed over. Returns how many
+    /// traces were deleted.
+    ///
+    /// A span of a deleted trace that is written later makes the trace anew.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Write`] when the database fails; what was deleted before stays deleted, trace by trace.
+    pub fn delete_traces(&self, ids: &[TraceId]) -> Result<u64> {
+        self.store.delete_traces(ids)
+    }
+
+    /// Deletes the traces whose last activity lies before `older_than`, and gives the space back to the file system.
+    ///
+    /// Works in small transactions, so that writers need not wait long. A trace is deleted whole or not at all; one that still runs counts by
+    /// its latest ended span.
+    ///
+    /// ```
+    /// # use tracing_agents::{TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// use std::time::{Duration, SystemTime};
+    ///
+    /// let pruned = repository.prune(SystemTime::now() - Duration::from_secs(30 * 86_400))?;
+    /// println!("{} traces, {} spans", pruned.traces, pruned.spans);
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`delete_traces`](Self::delete_traces).
+    pub fn prune(&self, older_than: SystemTime) -> Result<Pruned> {
+        self.store.prune(filter::nanos_of(older_than))
+    }
+}
+
+fn not_found(what: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("{what} is not stored"))
+}

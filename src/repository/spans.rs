@@ -1,0 +1,149 @@
+//! Lists of spans.
+
+use std::collections::HashMap;
+
+use diesel::RunQueryDsl as _;
+
+use super::cursor;
+use super::filter::{Conditions, Field, Range, SpanFilter, TimeRange};
+use super::statements::{Among, SpanKey, TraceKey, ask};
+use crate::error::Result;
+use crate::model::{Cursor, Page, Span, SpanId, TraceId};
+use crate::store::rows::{SpanRow, TraceRow};
+use crate::store::{AnyConnection, Failure};
+
+/// Traces that lead a search for spans, at most; a value that occurs in more is searched for by time.
+const MAX_TRACES: usize = 200;
+/// Spans of those traces together, at most.
+const MAX_TRACE_SPANS: i64 = 20_000;
+/// Spans that one call looks at, at most, when it searches by time.
+const SCAN_BUDGET: usize = 10_000;
+/// Spans that are looked at in one statement.
+const WINDOW: usize = 2_000;
+
+pub(super) fn list(connection: &mut AnyConnection, filter: &SpanFilter) -> Result<Page<Span>, Failure> {
+    let conditions = filter.conditions();
+    conditions.check()?;
+    let after = conditions.after.as_ref().map(key_of).transpose()?;
+    match among(connection, conditions)? {
+        Among::Traces(ids) => in_traces(connection, conditions, ids, after.as_ref()),
+        Among::Time(time) => in_time(connection, conditions, time, after),
+    }
+}
+
+/// Where the spans are to be looked for: in the named traces, or in the few traces in which the filter's most selective value occurs, or
+/// else in the range of time.
+pub(super) fn among(connection: &mut AnyConnection, conditions: &Conditions) -> Result<Among, Failure> {
+    let time = conditions.time_range();
+    if let Some(ids) = conditions.ids::<TraceId>(Field::Trace) {
+        return Ok(Among::Traces(ids.iter().map(|id| id.as_bytes().to_vec()).collect()));
+    }
+    let is_of_traces = |field: &&Field| field.facet().is_some() && **field != Field::Status;
+    let Some(field) = conditions.values.keys().find(is_of_traces) else { return Ok(Among::Time(time)) };
+    // A trace can begin before the range and have spans in it.
+    let begun = TimeRange { since_ns: i64::MIN, ..time };
+    let limit = i64::try_from(MAX_TRACES + 1).unwrap_or(i64::MAX);
+    let mut ids = Vec::new();
+    for value in conditions.keys(*field) {
+        let Some(facet) = field.facet() else { break };
+        let keys: Vec<TraceKey> = ask!(connection, c, statements => {
+            statements::traces::by_facet(facet, value, begun, None, limit).load(c)
+        })?;
+        ids.extend(keys.into_iter().map(|(_, id)| id));
+        if ids.len() > MAX_TRACES {
+            return Ok(Among::Time(time));
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    let rows: Vec<TraceRow> = ask!(connection, c, statements => {
+        statements::traces::rows(ids.clone(), Range::default(), Range::default()).load(c)
+    })?;
+    let spans: i64 = rows.iter().map(|row| row.span_count).fold(0, i64::saturating_add);
+    Ok(if spans > MAX_TRACE_SPANS { Among::Time(time) } else { Among::Traces(ids) })
+}
+
+fn in_traces(
+    connection: &mut AnyConnection,
+    conditions: &Conditions,
+    trace_ids: Vec<Vec<u8>>,
+    after: Option<&SpanKey>,
+) -> Result<Page<Span>, Failure> {
+    let limit = conditions.limit();
+    let time = conditions.time_range();
+    let mut keys: Vec<SpanKey> =
+        ask!(connection, c, statements => statements::spans::in_traces(conditions, trace_ids).load(c))?;
+    keys.retain(|key| time.contains(key.0) && after.is_none_or(|after| key < after));
+    keys.sort_unstable_by(|a, b| b.cmp(a));
+    let has_more = keys.len() > limit;
+    keys.truncate(limit);
+    let (traces, spans) = keys.iter().map(|(_, trace, span)| (trace.clone(), span.clone())).unzip();
+    let rows: Vec<SpanRow> = ask!(connection, c, statements => statements::spans::rows(traces, spans).load(c))?;
+    let mut rows: HashMap<SpanKey, SpanRow> = rows.into_iter().map(|row| (key_of_row(&row), row)).collect();
+    let items = keys.iter().filter_map(|key| rows.remove(key)).map(Span::try_from).collect::<Result<Vec<_>>>()?;
+    Ok(Page { items, next: keys.pop().filter(|_| has_more).map(cursor_of) })
+}
+
+/// Walks back through time, window by window, each as wide as a number of spans.
+fn in_time(
+    connection: &mut AnyConnection,
+    conditions: &Conditions,
+    mut time: TimeRange,
+    mut after: Option<SpanKey>,
+) -> Result<Page<Span>, Failure> {
+    let limit = conditions.limit();
+    let is_direct = conditions.values.is_empty() && conditions.duration.is_open() && conditions.tokens.is_open();
+    let width = if is_direct { limit + 1 } else { WINDOW };
+    let mut rows: Vec<SpanRow> = Vec::with_capacity(limit);
+    let mut examined = 0;
+    if let Some((start_ns, ..)) = &after {
+        time.until_ns = time.until_ns.min(start_ns.saturating_add(1));
+    }
+    loop {
+        let count = i64::try_from(width).unwrap_or(i64::MAX);
+        let starts: Vec<i64> = ask!(connection, c, statements => statements::spans::starts(time, count).load(c))?;
+        let (Some(&high), Some(&low)) = (starts.first(), starts.last()) else { break };
+        let wanted = limit - rows.len() + 1;
+        let found: Vec<SpanRow> = ask!(connection, c, statements => {
+            statements::spans::in_window(conditions, (low, high), after.as_ref(), i64::try_from(wanted).unwrap_or(i64::MAX)).load(c)
+        })?;
+        rows.extend(found);
+        if rows.len() > limit {
+            rows.truncate(limit);
+            let next = rows.last().map(key_of_row).map(cursor_of);
+            return Ok(Page { items: spans_of(rows)?, next });
+        }
+        examined += starts.len();
+        if starts.len() < width {
+            break;
+        }
+        // The window took all spans of its earliest nanosecond.
+        time.until_ns = low;
+        after = None;
+        if examined >= SCAN_BUDGET {
+            let next = Some(cursor_of((low, vec![0; 16], vec![0; 8])));
+            return Ok(Page { items: spans_of(rows)?, next });
+        }
+    }
+    Ok(Page { items: spans_of(rows)?, next: None })
+}
+
+fn spans_of(rows: Vec<SpanRow>) -> Result<Vec<Span>> {
+    rows.into_iter().map(Span::try_from).collect()
+}
+
+fn key_of_row(row: &SpanRow) -> SpanKey {
+    (row.start_ns, row.trace_id.clone(), row.span_id.clone())
+}
+
+fn cursor_of((time_ns, trace_id, span_id): SpanKey) -> Cursor {
+    Cursor { time_ns, id: [trace_id, span_id].concat() }
+}
+
+fn key_of(after: &Cursor) -> Result<SpanKey> {
+    let (trace_id, span_id) = after.id.split_first_chunk::<16>().ok_or_else(cursor::refused)?;
+    match SpanId::from_slice(span_id) {
+        Some(_) => Ok((after.time_ns, trace_id.to_vec(), span_id.to_vec())),
+        None => Err(cursor::refused()),
+    }
+}

@@ -1,0 +1,58 @@
+//! Statements about one span, its payload and its origin.
+
+/// Stamps the statements for the backend `super::Db`.
+macro_rules! detail_statements {
+    () => {
+        use diesel::dsl::{AsSelect, SqlTypeOf};
+        use diesel::prelude::*;
+
+        use super::Db;
+        use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
+        use crate::store::schema::{processes, resources, scopes, span_contents, spans};
+
+        /// A span; the latest, should its id stand on several days.
+        pub(crate) fn span<'a>(
+            trace_id: Vec<u8>,
+            span_id: Vec<u8>,
+        ) -> spans::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<SpanRow, Db>>> {
+            spans::table
+                .select(SpanRow::as_select())
+                .filter(spans::trace_id.eq(trace_id))
+                .filter(spans::span_id.eq(span_id))
+                .order(spans::start_day.desc())
+                .limit(1)
+                .into_boxed()
+        }
+
+        /// A span's payload.
+        pub(crate) fn content<'a>(
+            row: &SpanRow,
+        ) -> span_contents::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<ContentRow, Db>>> {
+            span_contents::table
+                .select(ContentRow::as_select())
+                .filter(span_contents::trace_id.eq(row.trace_id.clone()))
+                .filter(span_contents::span_id.eq(row.span_id.clone()))
+                .filter(span_contents::start_day.eq(row.start_day))
+                .into_boxed()
+        }
+
+        /// A resource.
+        pub(crate) fn resource<'a>(id: Vec<u8>) -> resources::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<ResourceRow, Db>>> {
+            resources::table.select(ResourceRow::as_select()).filter(resources::resource_id.eq(id)).into_boxed()
+        }
+
+        /// A scope.
+        pub(crate) fn scope<'a>(id: Vec<u8>) -> scopes::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<ScopeRow, Db>>> {
+            scopes::table.select(ScopeRow::as_select()).filter(scopes::scope_id.eq(id)).into_boxed()
+        }
+
+        /// All processes, the latest start first.
+        pub(crate) fn processes<'a>() -> processes::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<ProcessRow, Db>>> {
+            processes::table
+                .select(ProcessRow::as_select())
+                .order((processes::started_ns.desc(), processes::process_id.desc()))
+                .into_boxed()
+        }
+    };
+}
+pub(super) use detail_statements;

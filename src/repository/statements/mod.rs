@@ -1,0 +1,60 @@
+//! The reads as Diesel statements, built apart from being run: one module for each database that is compiled in, stamped from one
+//! text, so that each statement is written once and checked against each database, without a wall of trait bounds.
+
+mod details;
+mod sessions;
+mod spans;
+#[cfg(test)]
+mod tests;
+mod traces;
+
+use super::filter::TimeRange;
+use crate::store::for_each_backend;
+
+macro_rules! stamp {
+    ($module:ident, $backend:ty) => {
+        /// The statements as this database writes them.
+        pub(crate) mod $module {
+            use $backend as Db;
+
+            pub(crate) mod traces {
+                super::super::traces::trace_statements!();
+            }
+            pub(crate) mod spans {
+                super::super::spans::span_statements!();
+            }
+            pub(crate) mod sessions {
+                super::super::sessions::session_statements!();
+            }
+            pub(crate) mod details {
+                super::super::details::detail_statements!();
+            }
+        }
+    };
+}
+
+for_each_backend!(stamp);
+
+/// Runs an expression on the concrete connection, with the statements of its database.
+macro_rules! ask {
+    ($connection:expr, $concrete:ident, $statements:ident => $body:expr) => {
+        $crate::store::dispatch!($connection, $concrete, $statements in crate::repository::statements => $body)
+    };
+}
+pub(crate) use ask;
+
+/// A place in a list of traces: the start and the trace's id.
+pub(crate) type TraceKey = (i64, Vec<u8>);
+/// A place in a list of spans: the start, the trace's id and the span's.
+pub(crate) type SpanKey = (i64, Vec<u8>, Vec<u8>);
+/// A place in a list of sessions: the last activity and the session's id.
+pub(crate) type SessionKey = (i64, String);
+
+/// Where spans are looked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Among {
+    /// In these traces.
+    Traces(Vec<Vec<u8>>),
+    /// In a range of time.
+    Time(TimeRange),
+}

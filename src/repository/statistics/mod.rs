@@ -1,0 +1,11 @@
+//! Statistics: counts, errors, durations, tokens and cost of spans or traces, by group and by time.
+
+mod query;
+mod read;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+pub use query::{Group, StatsOrder, StatsQuery};
+pub(super) use read::stats;
+pub use tally::{Durations, StatsRow};

@@ -1,0 +1,163 @@
+//! Reading what statistics add up.
+
+use std::collections::HashMap;
+
+use diesel::RunQueryDsl as _;
+use diesel::connection::DefaultLoadingMode;
+
+use super::query::{Group, StatsQuery, Subject};
+use super::tally::{Sample, StatsRow, Tallies};
+use crate::error::Result;
+use crate::model::{SpanState, StatusCode, TraceStatus, Usage};
+use crate::repository::candidates::{SCAN_BUDGET, Search};
+use crate::repository::filter::{Conditions, SpanFilter, TraceFilter};
+use crate::repository::spans::among;
+use crate::repository::statements::ask;
+use crate::store::rows::TraceRow;
+use crate::store::{AnyConnection, Facet, Failure};
+
+/// A row of `statements::spans::samples`.
+type SpanSample = (Option<String>, Option<String>, Vec<u8>, Option<String>, i64, Option<i64>, i16, i16, bool, Amounts);
+/// Input, output, total, cache read, cache write and reasoning tokens, and cost.
+type Amounts = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
+
+pub(in crate::repository) fn stats(
+    connection: &mut AnyConnection,
+    query: &StatsQuery,
+) -> Result<Vec<StatsRow>, Failure> {
+    let mut tallies = Tallies::new(query.bucket_ns()?);
+    match &query.subject {
+        Subject::Spans(filter) => add_spans(connection, filter, query.group, &mut tallies)?,
+        Subject::Traces(filter) => add_traces(connection, filter, query.group, &mut tallies)?,
+    }
+    Ok(tallies.into_rows(query))
+}
+
+fn add_spans(
+    connection: &mut AnyConnection,
+    filter: &SpanFilter,
+    group: Group,
+    tallies: &mut Tallies,
+) -> Result<(), Failure> {
+    let conditions = filter.conditions();
+    conditions.check()?;
+    let time = conditions.time_range();
+    let among = among(connection, conditions)?;
+    ask!(connection, c, statements => {
+        let statement = statements::spans::samples(conditions, group, among);
+        // Row by row: a long range of time is never held in memory as a whole.
+        for row in statement.load_iter::<SpanSample, DefaultLoadingMode>(c)? {
+            let sample = span_sample(row?);
+            if time.contains(sample.start_ns) {
+                tallies.add(sample);
+            }
+        }
+    });
+    Ok(())
+}
+
+fn span_sample(row: SpanSample) -> Sample {
+    let (key, label, trace_id, session, start_ns, end_ns, status, state, is_counted, amounts) = row;
+    let (input, output, total, cache_read, cache_write, reasoning, cost) = amounts;
+    Sample {
+        key,
+        label,
+        trace_id,
+        session,
+        start_ns,
+        duration_ns: end_ns.map(|end| end.saturating_sub(start_ns).max(0)),
+        is_error: StatusCode::from_otlp(status.into()) == StatusCode::Error,
+        is_open: SpanState::from_rank(state) == SpanState::Open,
+        usage: if is_counted {
+            usage([input, output, total, cache_read, cache_write, reasoning])
+        } else {
+            Usage::default()
+        },
+        cost_nano_usd: cost.filter(|_| is_counted),
+    }
+}
+
+fn add_traces(
+    connection: &mut AnyConnection,
+    filter: &TraceFilter,
+    group: Group,
+    tallies: &mut Tallies,
+) -> Result<(), Failure> {
+    let conditions = Conditions { after: None, ..filter.conditions().clone() };
+    let mut search = Search::new(&conditions, connection)?;
+    loop {
+        let candidates = search.next(connection, SCAN_BUDGET)?;
+        if candidates.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<TraceRow> = candidates.into_iter().filter_map(|(_, row)| row).collect();
+        let facet = match group {
+            Group::Model => Some(Facet::Model),
+            Group::Tool => Some(Facet::Tool),
+            Group::Provider => Some(Facet::Provider),
+            Group::Kind => Some(Facet::Kind),
+            _ => None,
+        };
+        let Some(facet) = facet else {
+            rows.into_iter().for_each(|row| tallies.add(trace_sample(row, group)));
+            continue;
+        };
+        let ids = rows.iter().map(|row| row.trace_id.clone()).collect();
+        let values: Vec<(Vec<u8>, String)> =
+            ask!(connection, c, statements => statements::traces::facet_values(ids, facet).load(c))?;
+        let mut values_of: HashMap<Vec<u8>, Vec<String>> = HashMap::new();
+        for (id, value) in values {
+            values_of.entry(id).or_default().push(value);
+        }
+        for row in rows {
+            // A trace without such a value counts in the group that has no key.
+            match values_of.remove(&row.trace_id) {
+                None => tallies.add(trace_sample(row, group)),
+                Some(values) => {
+                    for value in values {
+                        tallies.add(Sample { key: Some(value), ..trace_sample(row.clone(), group) });
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn trace_sample(row: TraceRow, group: Group) -> Sample {
+    let session = row.session_id.clone();
+    let (key, label) = match group {
+        Group::Agent => (row.agent_id, row.agent_name),
+        Group::Team => (row.team_id, row.team_name),
+        Group::Workflow => (row.workflow_id, row.workflow_name),
+        Group::User => (row.user_id, None),
+        Group::Session => (row.session_id, None),
+        Group::Name => (Some(row.name), None),
+        Group::All | Group::Model | Group::Tool | Group::Provider | Group::Kind => (None, None),
+    };
+    let is_open = row.status == TraceStatus::Running.as_str();
+    Sample {
+        key,
+        label,
+        trace_id: row.trace_id,
+        session,
+        start_ns: row.start_ns,
+        duration_ns: row.duration_ns.filter(|_| !is_open),
+        is_error: row.error_count > 0,
+        is_open,
+        usage: usage([
+            row.input_tokens,
+            row.output_tokens,
+            row.total_tokens,
+            row.cache_read_tokens,
+            row.cache_write_tokens,
+            row.reasoning_tokens,
+        ]),
+        cost_nano_usd: row.cost_nano_usd,
+    }
+}
+
+fn usage(tokens: [Option<i64>; 6]) -> Usage {
+    let [input, output, total, cache_read, cache_write, reasoning] =
+        tokens.map(|tokens| tokens.and_then(|tokens| u64::try_from(tokens).ok()));
+    Usage { input, output, total, cache_read, cache_write, reasoning, basis: None }
+}

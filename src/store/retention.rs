@@ -1,0 +1,209 @@
+//! Deleting traces, in transactions small enough that writers need not wait long.
+
+use std::collections::BTreeSet;
+
+use diesel::prelude::*;
+use diesel::result::QueryResult;
+
+use super::connection::{AnyConnection, dispatch};
+use super::schema::{span_contents, spans, trace_facets, traces};
+use super::{Store, dialect, write};
+use crate::error::Result;
+use crate::model::TraceId;
+
+/// Traces deleted in one transaction, at most.
+const MAX_TRACES: usize = 200;
+/// Spans deleted in one transaction, at most: 200 traces of usual size. Deleting so many takes some tens of milliseconds.
+const MAX_SPANS: usize = 2_000;
+
+/// What was deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// Traces.
+    pub traces: u64,
+    /// Spans.
+    pub spans: u64,
+}
+
+impl Pruned {
+    fn add(&mut self, more: Self) {
+        self.traces += more.traces;
+        self.spans += more.spans;
+    }
+}
+
+/// A trace that may be deleted.
+#[derive(Queryable)]
+struct Candidate {
+    start_ns: i64,
+    trace_id: Vec<u8>,
+    end_ns: Option<i64>,
+    span_count: i64,
+}
+
+impl Candidate {
+    fn size(&self) -> usize {
+        usize::try_from(self.span_count).unwrap_or(0)
+    }
+
+    fn is_older_than(&self, time_ns: i64) -> bool {
+        self.start_ns.max(self.end_ns.unwrap_or(self.start_ns)) < time_ns
+    }
+}
+
+/// What one transaction did.
+struct Step {
+    deleted: Pruned,
+    /// The next trace, when it is too large for a transaction.
+    large: Option<Vec<u8>>,
+    /// The last trace that was dealt with; `None` when there are no more.
+    last: Option<(i64, Vec<u8>)>,
+}
+
+impl Store {
+    /// Deletes these traces; returns how many there were.
+    pub(crate) fn delete_traces(&self, ids: &[TraceId]) -> Result<u64> {
+        let mut deleted = Pruned::default();
+        for ids in ids.chunks(MAX_TRACES) {
+            let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
+            let candidates: Vec<Candidate> = self.read(|connection| Ok(by_id(connection, &ids)?))?;
+            let mut piece = Vec::new();
+            let mut size = 0;
+            for candidate in candidates {
+                if size + candidate.size() > MAX_SPANS {
+                    deleted.add(self.write(|connection| Ok(delete(connection, &std::mem::take(&mut piece))?))?);
+                    size = 0;
+                }
+                if candidate.size() > MAX_SPANS {
+                    deleted.add(self.delete_large(&candidate.trace_id)?);
+                } else {
+                    size += candidate.size();
+                    piece.push(candidate.trace_id);
+                }
+            }
+            deleted.add(self.write(|connection| Ok(delete(connection, &piece)?))?);
+        }
+        Ok(deleted.traces)
+    }
+
+    /// Deletes the traces whose last activity lies before a time in nanoseconds since 1970, and gives space back.
+    pub(crate) fn prune(&self, before_ns: i64) -> Result<Pruned> {
+        let mut deleted = Pruned::default();
+        let mut after = None;
+        loop {
+            let step = self.write(|connection| Ok(prune_step(connection, before_ns, after.as_ref())?))?;
+            deleted.add(step.deleted);
+            if let Some(large) = step.large {
+                deleted.add(self.delete_large(&large)?);
+            }
+            match step.last {
+                Some(last) => after = Some(last),
+                None => break,
+            }
+        }
+        while self.write(|connection| Ok(dialect::release_space(connection)?))? {}
+        Ok(deleted)
+    }
+
+    /// Deletes a trace of many spans piece by piece, its summary last: a deletion that is interrupted leaves a trace that the next one finds.
+    fn delete_large(&self, trace_id: &[u8]) -> Result<Pruned> {
+        let mut deleted = Pruned::default();
+        loop {
+            let spans = self.write(|connection| Ok(delete_some_spans(connection, trace_id)?))?;
+            deleted.spans += spans as u64;
+            if spans < MAX_SPANS {
+                break;
+            }
+        }
+        deleted.add(self.write(|connection| Ok(delete(connection, &[trace_id.to_vec()])?))?);
+        Ok(deleted)
+    }
+}
+
+fn by_id(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<Candidate>> {
+    dispatch!(connection, concrete => {
+        traces::table
+            .select((traces::start_ns, traces::trace_id, traces::end_ns, traces::span_count))
+            .filter(traces::trace_id.eq_any(ids))
+            .load(concrete)
+    })
+}
+
+/// Deletes the next old traces, from the oldest on: as many as fit in one transaction.
+fn prune_step(connection: &mut AnyConnection, before_ns: i64, after: Option<&(i64, Vec<u8>)>) -> QueryResult<Step> {
+    let candidates = next_by_start(connection, before_ns, after)?;
+    let mut step = Step { deleted: Pruned::default(), large: None, last: None };
+    let mut piece = Vec::new();
+    let mut size = 0;
+    for candidate in candidates {
+        let is_old = candidate.is_older_than(before_ns);
+        let is_large = candidate.size() > MAX_SPANS;
+        if is_old && !is_large && size + candidate.size() > MAX_SPANS {
+            break;
+        }
+        step.last = Some((candidate.start_ns, candidate.trace_id.clone()));
+        if is_old && is_large {
+            step.large = Some(candidate.trace_id);
+            break;
+        }
+        if is_old {
+            size += candidate.size();
+            piece.push(candidate.trace_id);
+        }
+    }
+    step.deleted = delete(connection, &piece)?;
+    Ok(step)
+}
+
+fn next_by_start(
+    connection: &mut AnyConnection,
+    before_ns: i64,
+    after: Option<&(i64, Vec<u8>)>,
+) -> QueryResult<Vec<Candidate>> {
+    let (start_ns, trace_id) = after.cloned().unwrap_or((i64::MIN, Vec::new()));
+    dispatch!(connection, concrete => {
+        traces::table
+            .select((traces::start_ns, traces::trace_id, traces::end_ns, traces::span_count))
+            .filter(traces::start_ns.lt(before_ns))
+            .filter(traces::start_ns.ge(start_ns))
+            .filter(traces::start_ns.gt(start_ns).or(traces::trace_id.gt(trace_id)))
+            .order((traces::start_ns.asc(), traces::trace_id.asc()))
+            .limit(i64::try_from(MAX_TRACES).unwrap_or(i64::MAX))
+            .load(concrete)
+    })
+}
+
+/// Deletes whole traces, and takes them out of their sessions. What they share with others, resources and scopes, stays.
+fn delete(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Pruned> {
+    if ids.is_empty() {
+        return Ok(Pruned::default());
+    }
+    let (sessions, deleted) = dispatch!(connection, concrete => {
+        let sessions: Vec<Option<String>> =
+            traces::table.select(traces::session_id).filter(traces::trace_id.eq_any(ids)).load(concrete)?;
+        diesel::delete(span_contents::table.filter(span_contents::trace_id.eq_any(ids))).execute(concrete)?;
+        let spans = diesel::delete(spans::table.filter(spans::trace_id.eq_any(ids))).execute(concrete)?;
+        diesel::delete(trace_facets::table.filter(trace_facets::trace_id.eq_any(ids))).execute(concrete)?;
+        let traces = diesel::delete(traces::table.filter(traces::trace_id.eq_any(ids))).execute(concrete)?;
+        (sessions, Pruned { traces: traces as u64, spans: spans as u64 })
+    });
+    let sessions: BTreeSet<String> = sessions.into_iter().flatten().collect();
+    write::recompute_sessions(connection, &sessions)?;
+    Ok(deleted)
+}
+
+/// Deletes some of a trace's spans; returns how many.
+fn delete_some_spans(connection: &mut AnyConnection, trace_id: &[u8]) -> QueryResult<usize> {
+    dispatch!(connection, concrete => {
+        let ids: Vec<Vec<u8>> = spans::table
+            .select(spans::span_id)
+            .filter(spans::trace_id.eq(trace_id))
+            .limit(i64::try_from(MAX_SPANS).unwrap_or(i64::MAX))
+            .load(concrete)?;
+        let of_trace = span_contents::table.filter(span_contents::trace_id.eq(trace_id));
+        diesel::delete(of_trace.filter(span_contents::span_id.eq_any(&ids))).execute(concrete)?;
+        let of_trace = spans::table.filter(spans::trace_id.eq(trace_id));
+        diesel::delete(of_trace.filter(spans::span_id.eq_any(&ids))).execute(concrete)
+    })
+}
