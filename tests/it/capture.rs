@@ -1,7 +1,6 @@
 //! From spans in a program to the repository's answers.
 
-use tracing::instrument::WithSubscriber as _;
-use tracing::{Instrument as _, Span, info_span, instrument};
+use tracing::{Span, info_span, instrument};
 use tracing_agents::model::{Kind, StatusCode, TraceStatus, Usage};
 use tracing_agents::{SpanExt, TraceFilter, agent_span, field, model_span, team_span, tool_span};
 
@@ -88,49 +87,6 @@ fn a_members_agent_finds_the_teams_trace() {
     }
     assert_eq!(found("agent:Reader"), 0);
     assert!(bench.traces()[0].name.contains("Newsroom"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_of_concurrent_runs_never_mix() {
-    let bench = Bench::new();
-    let mut runs = tokio::task::JoinSet::new();
-    for run in 0..50 {
-        let span = agent_span!("Worker", { field::SESSION_ID } = format!("session-{run}"));
-        runs.spawn(
-            async move {
-                for _ in 0..3 {
-                    tokio::task::yield_now().await;
-                    async { tokio::task::yield_now().await }.instrument(model_span!("m", run)).await;
-                }
-                // Outlives its parent.
-                tokio::spawn(
-                    async { tokio::task::yield_now().await }
-                        .instrument(tool_span!("late", run))
-                        .with_current_subscriber(),
-                );
-            }
-            .instrument(span)
-            .with_current_subscriber(),
-        );
-    }
-    while runs.join_next().await.is_some() {}
-    while bench.tracing.health().offered < 50 * 5 {
-        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-    }
-    let repository = bench.flush();
-    let traces = bench.traces();
-    assert_eq!(traces.len(), 50);
-    for trace in traces {
-        let tree = repository.trace(trace.trace_id).unwrap();
-        assert_eq!(tree.spans.len(), 5);
-        assert!(tree.orphans.is_empty());
-        let sessions: std::collections::BTreeSet<_> = tree.spans.iter().map(|span| span.identity.session()).collect();
-        assert_eq!(sessions.len(), 1);
-        assert_eq!(
-            repository.traces(&TraceFilter::new().session(sessions.first().unwrap().unwrap())).unwrap().items.len(),
-            1
-        );
-    }
 }
 
 #[test]
