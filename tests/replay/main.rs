@@ -12,9 +12,14 @@
 mod agno;
 #[path = "../../examples/replay/frameworks/mod.rs"]
 mod frameworks;
+#[path = "../../examples/replay/recording.rs"]
+mod recording;
+#[path = "../../examples/replay/tree.rs"]
+mod tree;
 
 #[path = "agno.rs"]
 mod agno_emitter;
 mod expected;
 #[path = "frameworks.rs"]
 mod frameworks_emitter;
+mod trees;

@@ -1,0 +1,47 @@
+//! Replays recordings of real agent runs into a new database and prints what is found there.
+//!
+//! ```text
+//! cargo run --example replay -- tests/recordings/frameworks/rig-0.44.jsonl tests/recordings/agno/*.json
+//! ```
+//!
+//! A run of a Rust framework happens again as `tracing` spans, which the crate's layer records; a run of Agno goes to the exporter
+//! as OpenTelemetry spans. Each run gets a database of its own. `tests/expected` holds what a reader of the recordings expects, in
+//! the same form.
+
+mod agno;
+mod frameworks;
+mod recording;
+mod tree;
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let files: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut stderr = io::stderr();
+    if files.is_empty() {
+        let _ = writeln!(stderr, "usage: replay FILE…    (recordings: tests/recordings/**/*.json*)");
+        return ExitCode::from(2);
+    }
+    match replay(&files, &mut io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(stderr, "replay: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn replay(files: &[OsString], out: &mut impl Write) -> Result<(), Box<dyn Error + Send + Sync>> {
+    for file in files {
+        let runs = recording::read(Path::new(file))?;
+        writeln!(out, "## {}", Path::new(file).display())?;
+        for run in runs {
+            writeln!(out, "# {}\n{}", run.name(), run.trees()?)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! A trace as lines that can be compared: one span a line, children indented under their parent, the totals last.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use tracing_agents::model::{IdentityField, Span, TraceTree};
+
+/// Writes a trace in the form that `tests/expected/README.md` describes.
+pub(crate) struct Lines<'a>(pub(crate) &'a TraceTree);
+
+impl fmt::Display for Lines<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for root in &self.0.roots {
+            self.write_span(f, *root, 0)?;
+        }
+        let trace = &self.0.trace;
+        writeln!(f, "= tokens={}/{} errors={}", Count(trace.usage.input), Count(trace.usage.output), trace.error_count)
+    }
+}
+
+impl Lines<'_> {
+    fn write_span(&self, f: &mut fmt::Formatter<'_>, at: usize, depth: usize) -> fmt::Result {
+        let Some(span) = self.0.spans.get(at) else { return Ok(()) };
+        writeln!(f, "{:indent$}{}", "", Line(span), indent = 2 * depth)?;
+        for child in self.0.children.get(at).into_iter().flatten() {
+            self.write_span(f, *child, depth + 1)?;
+        }
+        Ok(())
+    }
+}
+
+/// One span.
+struct Line<'a>(&'a Span);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let span = self.0;
+        let agent = span.identity.get(IdentityField::AgentName).or(span.identity.get(IdentityField::AgentId));
+        let usage = span.usage.unwrap_or_default();
+        write!(f, "{} {}", span.kind.as_str().to_uppercase(), quoted(&span.name))?;
+        for (key, value) in [
+            ("agent", agent),
+            ("model", span.model()),
+            ("provider", span.provider.as_deref()),
+            ("tool", span.tool_name.as_deref()),
+            ("call_id", span.tool_call_id.as_deref()),
+            ("session", span.identity.session()),
+        ] {
+            write!(f, " {key}={}", value.map_or(Cow::Borrowed("-"), quoted))?;
+        }
+        write!(f, " tokens={}/{}", Count(usage.input), Count(usage.output))?;
+        write!(f, " status={} [{}]", span.status.code, span.kind_source)
+    }
+}
+
+/// A number of tokens; `-` when it is not known.
+struct Count(Option<u64>);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(count) => write!(f, "{count}"),
+            None => f.write_str("-"),
+        }
+    }
+}
+
+/// The value itself, or as a JSON string where it would be read as several words, as nothing or as the sign for absence.
+fn quoted(value: &str) -> Cow<'_, str> {
+    let plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '"';
+    if value.is_empty() || value == "-" || !value.chars().all(plain) {
+        serde_json::Value::from(value).to_string().into()
+    } else {
+        value.into()
+    }
+}
