@@ -1,22 +1,34 @@
-//! Asks the agent the same question twice, unary and streaming, and prints the spans that rig makes of it.
+//! Asks the agent the same question twice, unary and streaming, and prints what the database has on each run.
+//!
+//! With the fake server, it fails unless the traces add up to exactly the tokens that the server counted.
 
 #![expect(clippy::print_stdout, reason = "the program's output")]
 
-use rig_agent::assistant::{self, Delivery};
+use rig_agent::assistant::Delivery;
 use rig_agent::provider::Provider;
-use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing_agents::AgentTracing;
 use tracing_subscriber::prelude::*;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let spans = tracing_subscriber::fmt::layer().with_span_events(FmtSpan::CLOSE);
-    tracing_subscriber::registry().with(spans.with_filter(LevelFilter::INFO)).init();
+    let tracing = AgentTracing::open("sqlite://rig_agent.db")?;
+    tracing_subscriber::registry().with(tracing.layer()).init();
 
     let provider = Provider::from_env().await?;
-    let agent = assistant::concierge(&provider.client);
     for delivery in [Delivery::Unary, Delivery::Streaming] {
-        println!("{delivery:?}: {}\n", assistant::ask(&agent, rig_agent::QUESTION, delivery).await?);
+        let run = rig_agent::run(&tracing, &provider, delivery).await?;
+        let (trace, traced) = (&run.trace.trace, run.traced());
+        println!("{delivery:?}: {}\n", run.answer);
+        println!("{}: {} ms", trace.name, trace.duration_ms());
+        println!("{}", run.trace.tree());
+        match traced {
+            Some(tokens) => println!("{tokens}\n"),
+            None => println!("the service did not report all token counts\n"),
+        }
+        if let Some(served) = run.served {
+            anyhow::ensure!(traced == Some(served), "the server counted {served}, the trace says {traced:?}");
+        }
     }
+    println!("The traces are in rig_agent.db.");
     Ok(())
 }
