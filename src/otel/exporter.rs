@@ -30,12 +30,15 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 /// # Examples
 /// ```
 /// use opentelemetry_sdk::trace::SdkTracerProvider;
+/// use tracing_agents::AgentTracing;
 /// use tracing_agents::otel::StoreExporter;
-/// use tracing_agents::pipeline::Inlet;
 ///
-/// fn provider(inlet: Inlet) -> SdkTracerProvider {
-///     SdkTracerProvider::builder().with_simple_exporter(StoreExporter::new(inlet)).build()
-/// }
+/// # fn main() -> Result<(), tracing_agents::Error> {
+/// let tracing = AgentTracing::open("sqlite::memory:")?;
+/// let provider = SdkTracerProvider::builder().with_simple_exporter(StoreExporter::new(&tracing)).build();
+/// # drop(provider);
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 pub struct StoreExporter {
@@ -45,10 +48,10 @@ pub struct StoreExporter {
 }
 
 impl StoreExporter {
-    /// An exporter into the pipeline behind `inlet`.
+    /// An exporter into the pipeline behind `inlet`: that of an [`Inlet`], or of an `&AgentTracing`.
     #[must_use]
-    pub fn new(inlet: Inlet) -> Self {
-        Self { inlet, resource: Arc::default(), is_shutdown: AtomicBool::new(false) }
+    pub fn new(inlet: impl Into<Inlet>) -> Self {
+        Self { inlet: inlet.into(), resource: Arc::default(), is_shutdown: AtomicBool::new(false) }
     }
 
     fn hand_over(&self, batch: Vec<SpanData>) -> OTelSdkResult {
