@@ -72,7 +72,6 @@ impl AgentTracing {
     }
 
     /// Options for the database at `url`.
-    #[must_use]
     pub fn builder(url: &str) -> Builder {
         Builder::new(url)
     }

@@ -147,15 +147,18 @@ impl Builder {
         let store = Store::open(&self.url)?;
         let process = ProcessId::generate();
         let default = Settings::default();
-        let mut settings = Settings::default();
-        settings.max_queue_size = self.max_queue_size.or(environment.max_queue_size).unwrap_or(default.max_queue_size);
-        settings.max_queue_bytes = self.max_queue_bytes.unwrap_or(default.max_queue_bytes);
-        settings.max_export_batch_size =
-            self.max_export_batch_size.or(environment.max_export_batch_size).unwrap_or(default.max_export_batch_size);
-        settings.scheduled_delay =
-            self.scheduled_delay.or(environment.scheduled_delay).unwrap_or(default.scheduled_delay);
-        settings.immediate = self.immediate;
-        settings.live = self.live;
+        let settings = Settings {
+            max_queue_size: self.max_queue_size.or(environment.max_queue_size).unwrap_or(default.max_queue_size),
+            max_queue_bytes: self.max_queue_bytes.unwrap_or(default.max_queue_bytes),
+            max_export_batch_size: self
+                .max_export_batch_size
+                .or(environment.max_export_batch_size)
+                .unwrap_or(default.max_export_batch_size),
+            scheduled_delay: self.scheduled_delay.or(environment.scheduled_delay).unwrap_or(default.scheduled_delay),
+            immediate: self.immediate,
+            live: self.live,
+            ..default
+        };
         let sink = StoreSink::new(store.clone(), process, environment::host_name());
         let pipeline =
             Pipeline::start(settings, Box::new(sink), self.sinks, semconv::interpret, self.on_error, process)?;

@@ -4,7 +4,7 @@ use crate::source::SourceFile;
 
 const MAX_LINES: usize = 700;
 const MAX_MEDIAN: usize = 180;
-const MIN_DOC_PERCENT: usize = 20;
+const MIN_DOC_PERCENT: usize = 14;
 
 /// The schema is one table after the other, as `diesel print-schema` writes it.
 fn is_schema(file: &SourceFile) -> bool {

@@ -10,14 +10,16 @@ use crate::store::rows::{SpanRow, TraceRow};
 /// What names a trace: the smallest of (class, start, span id). A run of an agent, team or workflow before a root before any span.
 type NamingRank<'a> = (i16, i64, &'a [u8]);
 
-/// A change of one count or sum column.
+/// Input, output, total, cache read, cache write and reasoning tokens, and the cost.
 type Tokens = [Option<i64>; 7];
+
+/// How many more (or fewer) spans have a value.
+pub(super) type FacetCounts = BTreeMap<(Facet, String), i64>;
 
 /// How a batch changes a trace's summary.
 pub(super) struct Change {
     pub(super) trace: TraceRow,
-    /// How many more (or fewer) spans have a value.
-    pub(super) facets: BTreeMap<(Facet, String), i64>,
+    pub(super) facets: FacetCounts,
     /// Whether the summary can no longer be told from the change alone: something that was the first, the only or the last is gone.
     pub(super) needs_recompute: bool,
     /// The span that names the trace now, when the batch brought it.
@@ -128,7 +130,7 @@ impl Change {
 
 /// The summary of a whole trace from its rows alone, with the number of spans that have each value: what the step-by-step changes
 /// must agree with. The previews are not told by the rows.
-pub(super) fn summarize(rows: &[SpanRow]) -> Option<(TraceRow, BTreeMap<(Facet, String), i64>)> {
+pub(super) fn summarize(rows: &[SpanRow]) -> Option<(TraceRow, FacetCounts)> {
     let first = rows.first()?;
     let mut change = Change { trace: empty(first), facets: BTreeMap::new(), needs_recompute: false, named_by: None };
     for row in rows {
