@@ -1,1 +1,106 @@
 //! How attributes are read: every convention's names → the model. Pure functions of one span; they run on the worker.
+//!
+//! Conventions are tables. A file of a convention's name ([OpenTelemetry's](self::field), `OpenInference`'s, Langfuse's, Traceloop's,
+//! Vercel's, MCP's) holds its vocabulary, one under `profiles/` what is known of a framework; a file of a concept's name (kind, identity,
+//! provider, model, tool, usage, cost, status, timing) holds the order in which the conventions are asked.
+//!
+//! What decides between conventions on one span: our own typed names, then OpenTelemetry's current names, then `OpenInference`, then
+//! deprecated and other names. A text that stands for no value (empty, `null`, `Debug`'s `None`) is absent; 0 and `false` are values.
+//! What needs other spans of the trace (sums, torn runs, agents without a span) is not decided here.
+
+mod coerce;
+mod content;
+mod cost;
+mod display;
+pub mod field;
+mod gen_ai;
+mod identity;
+mod kind;
+mod langfuse;
+mod mcp;
+mod model_name;
+mod openinference;
+mod profiles;
+mod provider;
+mod reading;
+mod status;
+mod timing;
+mod tool;
+mod traceloop;
+mod usage;
+mod vercel;
+
+#[cfg(test)]
+mod tests;
+
+pub use coerce::clean_text;
+pub use content::{Content, read_content};
+pub use display::preview;
+pub use identity::identity_of;
+pub use profiles::wants_debug;
+
+use crate::model::{InterpretedSpan, OtelKind, Span, SpanRecord};
+use reading::{Reading, Site};
+
+/// Understands one span. Never fails: what cannot be read is absent, and the record stays as it was. The work is linear in the record.
+#[must_use]
+pub fn interpret(record: SpanRecord) -> InterpretedSpan {
+    let span = understand(&record);
+    InterpretedSpan { record, span }
+}
+
+fn understand(record: &SpanRecord) -> Span {
+    let site = Site::new(record);
+    let reading = Reading::new(&record.attributes).with_aliases(site.profile);
+    let name = reading.string(&[field::NAME]).unwrap_or_else(|| record.name.clone());
+    let decision = kind::decide(&reading, &site, &name);
+    let kind = decision.kind;
+    let own = identity::own(&record.attributes, &reading, kind);
+    let mut identity = own.clone();
+    identity.inherit(&record.inherited);
+    let provider = provider::read(&reading);
+    let (request_model, response_model) = model_name::read(&reading, kind);
+    let (tool_name, tool_call_id) = tool::read(&reading, &site, kind, &name);
+    let (status, error_type) = status::read(record, &reading);
+    let mut span = Span {
+        trace_id: record.trace_id,
+        span_id: record.span_id,
+        parent_span_id: record.parent_span_id,
+        parent_is_remote: record.parent_is_remote,
+        name,
+        display_name: String::new(),
+        kind,
+        kind_source: decision.source,
+        operation: reading.string(&[field::OPERATION, mcp::METHOD, "ai.operationId"]),
+        otel_kind: otel_kind(&reading).unwrap_or(record.otel_kind),
+        state: record.state,
+        status,
+        error_type,
+        start_ns: record.start_ns,
+        end_ns: record.end_ns,
+        identity,
+        usage: usage::read(&reading, &site, kind, provider.as_deref()),
+        provider,
+        request_model,
+        response_model,
+        tool_name,
+        tool_call_id,
+        cost: cost::read(&reading),
+        time_to_first_token_ns: timing::to_first_token(&reading, record.start_ns),
+        truncated_bytes: record.truncated_bytes,
+        dropped_count: record
+            .dropped_attributes
+            .saturating_add(record.dropped_events)
+            .saturating_add(record.dropped_links),
+        process_id: record.origin.map(|origin| origin.process),
+        sequence: record.origin.map(|origin| origin.sequence),
+    };
+    span.display_name = display::name(&span, &own, &reading);
+    span
+}
+
+/// `otel.kind`, in either of its spellings (`client`, `SPAN_KIND_CLIENT`).
+fn otel_kind(reading: &Reading<'_>) -> Option<OtelKind> {
+    let word = reading.text(&[field::OTEL_KIND])?;
+    word.to_ascii_lowercase().trim_start_matches("span_kind_").parse().ok()
+}

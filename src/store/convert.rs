@@ -5,8 +5,8 @@ use super::rows::{ContentRow, FacetRow, SessionRow, SpanRow, TraceRow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::canonical::CanonicalContent;
 use crate::model::{
-    Cost, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, Session, Span, SpanId, SpanState, Status,
-    StatusCode, Trace, TraceId, TraceStatus, Usage,
+    Cost, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, Resource, Session, Span, SpanId, SpanState,
+    Status, StatusCode, Trace, TraceId, TraceStatus, Usage, Value,
 };
 
 /// The form of `span_contents` that this version writes.
@@ -16,13 +16,18 @@ fn key(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(key_text)
 }
 
+/// `service.name`, which names the program that a resource stands for.
+pub(crate) fn service_name(resource: &Resource) -> Option<String> {
+    key(resource.attributes.get("service.name").and_then(Value::as_str))
+}
+
 impl SpanRow {
     /// The row of a span; its place among the trace's token totals is found by the writer.
     pub(crate) fn new(
         item: &InterpretedSpan,
         content: &CanonicalContent,
-        scope_id: [u8; 16],
-        resource_id: [u8; 16],
+        scope_id: &[u8],
+        resource_id: &[u8],
         now_ns: i64,
     ) -> Self {
         let span = &item.span;
@@ -59,7 +64,7 @@ impl SpanRow {
             start_ns: span.start_ns,
             end_ns: span.end_ns,
             run_id: identity(IdentityField::RunId),
-            session_id: key(span.identity.session()),
+            session_id: identity(IdentityField::SessionId),
             conversation_id: identity(IdentityField::ConversationId),
             user_id: identity(IdentityField::UserId),
             agent_id: identity(IdentityField::AgentId),
@@ -93,6 +98,8 @@ impl SpanRow {
             resource_id: resource_id.to_vec(),
             process_id: span.process_id.map(|process| process.as_bytes().to_vec()),
             sequence: span.sequence.map(count),
+            service_name: service_name(&item.record.resource),
+            inherited_ids: 0,
             version_hash: hash64(&parts),
             created_ns: now_ns,
         }

@@ -24,7 +24,8 @@ use connection::{ConnectionPool, Manager};
 pub(crate) use convert::{ENCODING, Facet};
 pub(crate) use dialect::for_each_backend;
 pub use retention::Pruned;
-use url::{DatabaseUrl, SqliteTarget};
+use url::DatabaseUrl;
+pub(crate) use write::StoreSink;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -52,10 +53,7 @@ impl Store {
     /// (without password) and the way out.
     pub fn open(url: &str) -> Result<Self> {
         let url = DatabaseUrl::parse(url)?;
-        let is_memory = match &url {
-            #[cfg(feature = "sqlite")]
-            DatabaseUrl::Sqlite(target) => *target == SqliteTarget::Memory,
-        };
+        let is_memory = url.is_memory();
         // Opened apart from the pool, whose own errors would hide what is wrong with the database.
         let mut connection = AnyConnection::open(&url)?;
         if !is_memory {

@@ -114,6 +114,10 @@ pub struct SpanRow {
     pub process_id: Option<Vec<u8>>,
     /// The span's number in that process; gaps prove losses.
     pub sequence: Option<i64>,
+    /// `service.name`.
+    pub service_name: Option<String>,
+    /// Which ids the span has from stored ancestors, one bit a column from `run_id` on; bit 10: the session is a conversation.
+    pub inherited_ids: i32,
     /// Of two versions of equal state and end, the larger hash stays.
     pub version_hash: i64,
     /// When the row was written.

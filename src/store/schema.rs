@@ -60,6 +60,8 @@ diesel::table! {
         resource_id -> Binary,
         process_id -> Nullable<Binary>,
         sequence -> Nullable<BigInt>,
+        service_name -> Nullable<Text>,
+        inherited_ids -> Integer,
         version_hash -> BigInt,
         created_ns -> BigInt,
     }

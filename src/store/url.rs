@@ -50,6 +50,14 @@ impl DatabaseUrl {
             _ => Err(invalid("names a database that this build does not know (known scheme: sqlite)")),
         }
     }
+
+    /// Whether the database lives in memory, and so belongs to the one connection that opened it.
+    pub(crate) fn is_memory(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(target) => *target == SqliteTarget::Memory,
+        }
+    }
 }
 
 impl fmt::Display for DatabaseUrl {

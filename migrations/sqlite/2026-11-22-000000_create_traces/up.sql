@@ -51,6 +51,8 @@ CREATE TABLE spans (
     resource_id            BLOB     NOT NULL,
     process_id             BLOB,
     sequence               BIGINT,
+    service_name           TEXT,
+    inherited_ids          INTEGER  NOT NULL,
     version_hash           BIGINT   NOT NULL,
     created_ns             BIGINT   NOT NULL,
     PRIMARY KEY (trace_id, span_id, start_day)

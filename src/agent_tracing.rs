@@ -1,0 +1,179 @@
+//! The handle: opens the database, starts the worker, makes layers, flushes.
+
+mod builder;
+mod environment;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tracing::Subscriber;
+use tracing_subscriber::filter::Filtered;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
+
+pub use builder::Builder;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::layer::{AgentFilter, AgentLayer, Limits};
+use crate::model::{Resource, Scope};
+use crate::pipeline::{Health, Inlet, Pipeline};
+use crate::repository::TraceRepository;
+use crate::store::Store;
+
+/// Agent tracing into one database: the handle that an application keeps.
+///
+/// Cheap to clone. When the last clone is dropped, what is still waiting is written, for at most
+/// [`shutdown_timeout`](Builder::shutdown_timeout); layers that outlive it record nothing more. Keep it until the end of `main`.
+///
+/// ```
+/// use tracing_agents::{AgentTracing, TraceFilter, agent_span};
+/// use tracing_subscriber::prelude::*;
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), tracing_agents::Error> {
+/// let tracing = AgentTracing::open("sqlite::memory:")?;
+/// let _guard = tracing_subscriber::registry().with(tracing.layer()).set_default();
+///
+/// agent_span!("Greeter").in_scope(|| tracing::info!("hello"));
+///
+/// tracing.force_flush(Duration::from_secs(5))?;
+/// let traces = tracing.repository().traces(&TraceFilter::new().agent("Greeter"))?;
+/// assert_eq!(traces.items.len(), 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct AgentTracing(Arc<Inner>);
+
+struct Inner {
+    pipeline: Pipeline,
+    store: Store,
+    capture: Capture,
+    shutdown_timeout: Duration,
+}
+
+/// What layers need.
+struct Capture {
+    limits: Limits,
+    scope: Arc<Scope>,
+    resource: Arc<Resource>,
+    /// `OTEL_SDK_DISABLED` is not set.
+    is_enabled: bool,
+}
+
+impl AgentTracing {
+    /// Opens the database at `url` with default options and starts the worker; makes the database if there is none.
+    ///
+    /// # Errors
+    /// As [`Builder::open`].
+    pub fn open(url: &str) -> Result<Self> {
+        Self::builder(url).open()
+    }
+
+    /// Options for the database at `url`.
+    #[must_use]
+    pub fn builder(url: &str) -> Builder {
+        Builder::new(url)
+    }
+
+    /// The one-line form, for a program that has no other layer: opens the database and makes its layer the global subscriber.
+    ///
+    /// Keep what it returns: dropping it ends the tracing.
+    ///
+    /// # Errors
+    /// As [`Builder::open`], and [`ErrorKind::InvalidInput`] when the program has a global subscriber already.
+    pub fn init(url: &str) -> Result<Self> {
+        let tracing = Self::open(url)?;
+        let subscriber = tracing_subscriber::registry().with(tracing.layer());
+        tracing::subscriber::set_global_default(subscriber).map_err(|error| {
+            Error::with_source(
+                ErrorKind::InvalidInput,
+                "this program has a subscriber already; add `tracing.layer()` to it instead of calling `init`",
+                error,
+            )
+        })?;
+        Ok(tracing)
+    }
+
+    /// The layer, inside its own per-layer filter ([`AgentFilter`]: INFO, and DEBUG for the content events of known frameworks).
+    ///
+    /// For another filter, take [`unfiltered_layer`](Self::unfiltered_layer) and its `with_filter`.
+    #[must_use]
+    pub fn layer<S>(&self) -> Filtered<AgentLayer<S>, AgentFilter, S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let filter = if self.0.capture.is_enabled { AgentFilter::new() } else { AgentFilter::off() };
+        self.unfiltered_layer().with_filter(filter)
+    }
+
+    /// The layer without a filter: it records every span of the program, of every level, unless you filter it.
+    ///
+    /// Alone it also gets `follows_from` edges to spans that have closed, which no per-layer filter lets through.
+    #[must_use]
+    pub fn unfiltered_layer<S>(&self) -> AgentLayer<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a>,
+    {
+        let Capture { limits, scope, resource, .. } = &self.0.capture;
+        AgentLayer::new(self.inlet(), *limits, Arc::clone(scope), Arc::clone(resource))
+    }
+
+    /// The door for spans that are made without `tracing`.
+    #[must_use]
+    pub fn inlet(&self) -> Inlet {
+        self.0.pipeline.inlet()
+    }
+
+    /// Asks the database.
+    #[must_use]
+    pub fn repository(&self) -> TraceRepository {
+        TraceRepository::new(self.0.store.clone())
+    }
+
+    /// What became of the spans so far, all counters of one instant.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.0.pipeline.health()
+    }
+
+    /// Waits until everything that ended before this call is stored, at most `deadline`.
+    ///
+    /// Works with and without an async runtime; it blocks the calling thread.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`], saying how many spans still wait and why.
+    pub fn force_flush(&self, deadline: Duration) -> Result<()> {
+        self.0.pipeline.force_flush(deadline)
+    }
+
+    /// Writes what waits, and spans that are still open as such, and stops the worker; spans that end later are refused.
+    ///
+    /// Returns at the deadline even when the database hangs: what still waits is then counted as dropped.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] when the deadline passed first.
+    pub fn shutdown(&self, deadline: Duration) -> Result<()> {
+        self.0.pipeline.shutdown(deadline)
+    }
+}
+
+impl From<&AgentTracing> for Inlet {
+    fn from(tracing: &AgentTracing) -> Self {
+        tracing.inlet()
+    }
+}
+
+impl fmt::Debug for AgentTracing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentTracing").field("store", &self.0.store).field("health", &self.health()).finish()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // What goes wrong here is in the counters and has been reported to `on_error`; there is nobody left to return it to.
+        let _ = self.pipeline.shutdown(self.shutdown_timeout);
+    }
+}

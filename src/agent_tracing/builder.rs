@@ -1,0 +1,184 @@
+//! Every option, its default and its environment variable.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::environment::{self, Environment};
+use super::{AgentTracing, Capture, Inner};
+use crate::error::{Error, Result};
+use crate::layer::Limits;
+use crate::model::{Attributes, ProcessId, Resource, Scope, Value};
+use crate::pipeline::{OnError, Pipeline, Settings, Sink};
+use crate::semconv;
+use crate::store::{Store, StoreSink};
+
+/// How long dropping the last handle may take.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Options of [`AgentTracing`]. An option set here wins over its environment variable; a variable that cannot be understood is
+/// reported to [`on_error`](Self::on_error) and ignored, as OpenTelemetry asks.
+#[must_use = "a builder does nothing until `open`"]
+pub struct Builder {
+    url: String,
+    max_queue_size: Option<usize>,
+    max_queue_bytes: Option<usize>,
+    max_export_batch_size: Option<usize>,
+    scheduled_delay: Option<Duration>,
+    immediate: bool,
+    live: bool,
+    limits: Option<Limits>,
+    service_name: Option<String>,
+    resource: Attributes,
+    sinks: Vec<Box<dyn Sink>>,
+    on_error: Option<OnError>,
+    shutdown_timeout: Duration,
+}
+
+impl Builder {
+    pub(super) fn new(url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            max_queue_size: None,
+            max_queue_bytes: None,
+            max_export_batch_size: None,
+            scheduled_delay: None,
+            immediate: false,
+            live: false,
+            limits: None,
+            service_name: None,
+            resource: Attributes::new(),
+            sinks: Vec::new(),
+            on_error: None,
+            shutdown_timeout: SHUTDOWN_TIMEOUT,
+        }
+    }
+
+    /// Spans that wait in the queue at most; beyond them new spans are refused and counted. By default `OTEL_BSP_MAX_QUEUE_SIZE`,
+    /// else 2,048.
+    pub fn max_queue_size(mut self, spans: usize) -> Self {
+        self.max_queue_size = Some(spans);
+        self
+    }
+
+    /// Bytes that wait in the queue at most, roughly. By default 64 MiB.
+    pub fn max_queue_bytes(mut self, bytes: usize) -> Self {
+        self.max_queue_bytes = Some(bytes);
+        self
+    }
+
+    /// Spans in one batch at most. By default `OTEL_BSP_MAX_EXPORT_BATCH_SIZE`, else 512.
+    pub fn max_export_batch_size(mut self, spans: usize) -> Self {
+        self.max_export_batch_size = Some(spans);
+        self
+    }
+
+    /// How long a span waits for its batch to fill at most. By default `OTEL_BSP_SCHEDULE_DELAY` (milliseconds), else 5 s.
+    pub fn scheduled_delay(mut self, delay: Duration) -> Self {
+        self.scheduled_delay = Some(delay);
+        self
+    }
+
+    /// Writes each span as soon as it ends. For debugging: a transaction for each span is slow, though never on the caller's thread.
+    pub fn immediate(mut self) -> Self {
+        self.immediate = true;
+        self
+    }
+
+    /// Also writes spans that are still open, at each [`scheduled_delay`](Self::scheduled_delay), so that long runs are visible while
+    /// they run. By default off: open spans are written at shutdown only.
+    pub fn live(mut self, live: bool) -> Self {
+        self.live = live;
+        self
+    }
+
+    /// How much of a span is kept. By default [`Limits::default`], changed by `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`,
+    /// `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` and
+    /// `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, or the general `OTEL_ATTRIBUTE_COUNT_LIMIT` and
+    /// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// The program's name among others in the same database. By default `OTEL_SERVICE_NAME`, else `service.name` in
+    /// `OTEL_RESOURCE_ATTRIBUTES`, else `unknown_service:` and the executable's name.
+    pub fn service_name(mut self, name: impl Into<String>) -> Self {
+        self.service_name = Some(name.into());
+        self
+    }
+
+    /// One more attribute of the resource, over one of the same key in `OTEL_RESOURCE_ATTRIBUTES`.
+    pub fn resource_attribute(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.resource.push(key.into(), value);
+        self
+    }
+
+    /// One more place where each batch goes, after the store. Its failures are counted in [`Health`](crate::pipeline::Health) and
+    /// never keep spans from the store.
+    pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
+        self.sinks.push(Box::new(sink));
+        self
+    }
+
+    /// Called on the worker thread with what goes wrong after the start: a database that is down, a span that cannot be stored.
+    pub fn on_error(mut self, callback: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.on_error = Some(Arc::new(callback));
+        self
+    }
+
+    /// How long dropping the last handle may take to write what waits. By default 5 s.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
+        self
+    }
+
+    /// Opens the database, brings its tables up to date and starts the worker.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`](crate::ErrorKind::InvalidUrl), [`Connect`](crate::ErrorKind::Connect),
+    /// [`NewerSchema`](crate::ErrorKind::NewerSchema) or [`Migration`](crate::ErrorKind::Migration), each naming the URL (without
+    /// password) and the way out; [`Thread`](crate::ErrorKind::Thread) when the system gives no thread.
+    pub fn open(self) -> Result<AgentTracing> {
+        let (environment, misunderstood) = Environment::read(|name| std::env::var(name).ok());
+        if let Some(on_error) = &self.on_error {
+            misunderstood.iter().for_each(|error| on_error(error));
+        }
+        let store = Store::open(&self.url)?;
+        let process = ProcessId::generate();
+        let default = Settings::default();
+        let mut settings = Settings::default();
+        settings.max_queue_size = self.max_queue_size.or(environment.max_queue_size).unwrap_or(default.max_queue_size);
+        settings.max_queue_bytes = self.max_queue_bytes.unwrap_or(default.max_queue_bytes);
+        settings.max_export_batch_size =
+            self.max_export_batch_size.or(environment.max_export_batch_size).unwrap_or(default.max_export_batch_size);
+        settings.scheduled_delay =
+            self.scheduled_delay.or(environment.scheduled_delay).unwrap_or(default.scheduled_delay);
+        settings.immediate = self.immediate;
+        settings.live = self.live;
+        let sink = StoreSink::new(store.clone(), process, environment::host_name());
+        let pipeline =
+            Pipeline::start(settings, Box::new(sink), self.sinks, semconv::interpret, self.on_error, process)?;
+        let capture = Capture {
+            limits: self.limits.unwrap_or_else(|| environment.limits()),
+            scope: Arc::new(Scope {
+                name: "tracing".to_owned(),
+                version: String::new(),
+                attributes: Attributes::new(),
+                schema_url: String::new(),
+            }),
+            resource: Arc::new(Resource {
+                attributes: environment.resource(self.service_name, self.resource),
+                schema_url: String::new(),
+            }),
+            is_enabled: !environment.is_disabled,
+        };
+        Ok(AgentTracing(Arc::new(Inner { pipeline, store, capture, shutdown_timeout: self.shutdown_timeout })))
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,172 @@
+//! Messages from JSON: OpenTelemetry's schema, and the shapes that are sent in its name. Lenient: nothing is refused, and a part that is
+//! not understood is kept as JSON.
+
+use serde_json::{Map, Value as Json};
+
+use super::super::coerce::{content_text, json, json_text};
+use crate::model::{Message, Part, Role, Value};
+
+/// The most messages of a list, and the most parts of a message, that are read: a hostile index cannot reserve more.
+pub(super) const MAX: usize = 10_000;
+
+/// The messages in a JSON list or object. A message without a role, or with one that is none of the known ones, speaks as `default`.
+pub(super) fn from_json(json: Json, default: Role) -> Vec<Message> {
+    match json {
+        Json::Array(items) if items.first().is_some_and(is_part) => message(default, parts(Json::Array(items)), None),
+        Json::Array(items) => items.into_iter().take(MAX).flat_map(|item| one(item, default)).collect(),
+        Json::Object(mut object) => match object.remove("messages") {
+            Some(Json::Array(items)) => from_json(Json::Array(items), default),
+            _ => one(Json::Object(object), default),
+        },
+        Json::String(text) => message(default, vec![Part::Text { content: text }], None),
+        _ => Vec::new(),
+    }
+}
+
+/// The messages in a value that is JSON or plain text.
+pub(super) fn from_text_or_json(value: &Value, role: Role) -> Vec<Message> {
+    let structured = json(value).map(|json| from_json(json, role)).unwrap_or_default();
+    if !structured.is_empty() {
+        return structured;
+    }
+    content_text(value).map(|text| Message::text(role, text)).into_iter().collect()
+}
+
+/// The role that a word names in any of the dialects.
+pub(super) fn role(word: &str) -> Option<Role> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "system" | "developer" => Role::System,
+        "user" | "human" => Role::User,
+        "assistant" | "model" | "ai" => Role::Assistant,
+        "tool" | "function" => Role::Tool,
+        _ => return None,
+    })
+}
+
+/// A tool call in any of the dialects, such as `OpenAI`'s `{"id", "function": {"name", "arguments"}}`.
+pub(super) fn tool_call(json: Json) -> Option<Part> {
+    let Json::Object(mut call) = json else { return None };
+    let id = take_text(&mut call, &["id", "call_id", "toolCallId", "tool_call_id"]);
+    if let Some(Json::Object(function)) = call.remove("function") {
+        call = function;
+    }
+    let name = take_text(&mut call, &["name", "toolName"])?;
+    let arguments = take(&mut call, &["arguments", "args", "input"]).map(structured);
+    Some(Part::ToolCall { id, name, arguments })
+}
+
+/// JSON that was put into a text, opened; anything else as it is.
+pub(super) fn structured(json: Json) -> Json {
+    match json {
+        Json::String(text) => json_text(&text).unwrap_or(Json::String(text)),
+        other => other,
+    }
+}
+
+fn message(role: Role, parts: Vec<Part>, finish_reason: Option<String>) -> Vec<Message> {
+    if parts.is_empty() && finish_reason.is_none() {
+        return Vec::new();
+    }
+    vec![Message { role, parts, finish_reason }]
+}
+
+/// A list item that is a part of a message, not a message.
+fn is_part(item: &Json) -> bool {
+    item.get("type").is_some() && ["role", "parts", "message"].iter().all(|key| item.get(key).is_none())
+}
+
+fn one(item: Json, default: Role) -> Vec<Message> {
+    let mut object = match item {
+        Json::Object(object) => object,
+        Json::String(text) => return message(default, vec![Part::Text { content: text }], None),
+        _ => return Vec::new(),
+    };
+    let finish_reason = take_text(&mut object, &["finish_reason", "finishReason"]);
+    // A choice holds its message one level down.
+    if let Some(inner) = object.remove("message").filter(|inner| inner.is_object() || inner.is_string()) {
+        match structured(inner) {
+            Json::Object(inner) => object = inner,
+            text => return message(default, parts(text), finish_reason),
+        }
+    }
+    let role = take_text(&mut object, &["role"]).and_then(|word| role(&word)).unwrap_or(default);
+    let mut found = Vec::new();
+    if let Some(reasoning) = take_text(&mut object, &["reasoning_content"]) {
+        found.push(Part::Reasoning { content: reasoning });
+    }
+    let content = object.remove("parts").into_iter().chain(object.remove("content"));
+    let id = take_text(&mut object, &["tool_call_id", "toolCallId"]);
+    let said: Vec<Part> = match (role, id) {
+        (Role::Tool, Some(id)) => {
+            content.map(|response| Part::ToolCallResponse { id: Some(id.clone()), response }).collect()
+        }
+        _ => content.flat_map(parts).collect(),
+    };
+    found.extend(said);
+    if let Some(Json::Array(calls)) = object.remove("tool_calls").map(structured) {
+        found.extend(calls.into_iter().take(MAX).filter_map(tool_call));
+    }
+    message(role, found, finish_reason)
+}
+
+/// The parts of a message's content: a text, or a list of parts.
+fn parts(content: Json) -> Vec<Part> {
+    match content {
+        Json::Array(items) => items.into_iter().take(MAX).filter_map(part).collect(),
+        Json::Null => Vec::new(),
+        Json::String(text) if text.is_empty() => Vec::new(),
+        other => part(other).into_iter().collect(),
+    }
+}
+
+fn part(json: Json) -> Option<Part> {
+    let Json::Object(mut object) = json else {
+        return match json {
+            Json::Null => None,
+            Json::String(content) => Some(Part::Text { content }),
+            other => Some(Part::Other(other)),
+        };
+    };
+    let kind = object.get("type").and_then(Json::as_str).unwrap_or("text").replace('-', "_");
+    let known = match kind.as_str() {
+        "text" | "input_text" | "output_text" => {
+            take_text(&mut object, &["content", "text"]).map(|content| Part::Text { content })
+        }
+        "reasoning" | "thinking" => {
+            take_text(&mut object, &["content", "text", "thinking"]).map(|content| Part::Reasoning { content })
+        }
+        "tool_call" | "tool_use" | "function_call" | "function" => tool_call(Json::Object(object.clone())),
+        "tool_call_response" | "tool_result" | "function_call_output" => {
+            take(&mut object, &["response", "result", "content", "output"]).map(|response| Part::ToolCallResponse {
+                id: take_text(&mut object, &["id", "tool_use_id", "toolCallId", "tool_call_id", "call_id"]),
+                response,
+            })
+        }
+        "uri" | "image_url" => uri(&mut object, &kind),
+        "file" => take_text(&mut object, &["file_id"])
+            .map(|file_id| Part::File { modality: take_text(&mut object, &["modality"]), file_id }),
+        _ => None,
+    };
+    Some(known.unwrap_or(Part::Other(Json::Object(object))))
+}
+
+fn uri(object: &mut Map<String, Json>, kind: &str) -> Option<Part> {
+    // OpenAI: {"type": "image_url", "image_url": {"url": …}}
+    let nested = object.get("image_url").and_then(|image| image.get("url")).and_then(Json::as_str).map(str::to_owned);
+    let uri = nested.or_else(|| take_text(object, &["uri", "url", "image_url"]))?;
+    let modality = take_text(object, &["modality"]).or_else(|| (kind == "image_url").then(|| "image".to_owned()));
+    Some(Part::Uri { modality, uri })
+}
+
+/// Takes the first of `keys` that is a text or a number, as text. Other values stay.
+fn take_text(object: &mut Map<String, Json>, keys: &[&str]) -> Option<String> {
+    let key = keys.iter().find(|key| matches!(object.get(**key), Some(Json::String(_) | Json::Number(_))))?;
+    match object.remove(*key)? {
+        Json::String(text) => Some(text),
+        other => Some(other.to_string()),
+    }
+}
+
+fn take(object: &mut Map<String, Json>, keys: &[&str]) -> Option<Json> {
+    keys.iter().find_map(|key| object.remove(*key)).filter(|value| !value.is_null())
+}

@@ -1,0 +1,177 @@
+//! What went in and what came out: prompts, answers, arguments, results, messages. Read when one span is opened, and for previews.
+
+mod arguments;
+mod events;
+mod flattened;
+mod messages;
+
+use super::coerce::{content_text, json};
+use super::field;
+use super::reading::Reading;
+use crate::model::{Attributes, Event, Kind, Message, Part, Role};
+use messages::{from_json, from_text_or_json};
+
+/// A span's content. What the producer did not record, or a capture policy kept out, is absent.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Content {
+    /// The input as text or JSON text: a prompt, a tool's arguments, a query.
+    pub input: Option<String>,
+    /// The output as text or JSON text: an answer, a tool's result, a function's return value.
+    pub output: Option<String>,
+    /// The messages sent to the model, system instructions first, where they are structured.
+    pub input_messages: Vec<Message>,
+    /// The messages that the model answered, where they are structured.
+    pub output_messages: Vec<Message>,
+}
+
+/// Attributes that hold a tool call's arguments, before those of any span's input.
+const TOOL_INPUT: &[&str] = &[field::TOOL_ARGUMENTS, "ai.toolCall.args", "tool_arguments"];
+/// Attributes that hold a tool call's result.
+const TOOL_OUTPUT: &[&str] = &[field::TOOL_RESULT, "ai.toolCall.result", "tool_response"];
+
+/// Attributes that hold a span's input, of any kind.
+const INPUT: &[&str] = &[
+    "langfuse.observation.input",
+    "langfuse.input",
+    "langfuse.trace.input",
+    field::INPUT,
+    "traceloop.entity.input",
+    "mlflow.spanInputs",
+    "gcp.vertex.agent.llm_request",
+    "gcp.vertex.agent.tool_call_args",
+    "input",
+    "input_json",
+    "trace_input",
+    "gen_ai.prompt",
+    "ai.prompt",
+    "ai.value",
+    "prompt",
+    field::RETRIEVAL_QUERY,
+    "reranker.query",
+    "gen_ai.memory.query.text",
+    "tool.parameters", // the convention's definition of parameters; instrumentors put the arguments here
+];
+/// Attributes that hold a span's output, of any kind.
+const OUTPUT: &[&str] = &[
+    "langfuse.observation.output",
+    "langfuse.output",
+    "langfuse.trace.output",
+    field::OUTPUT,
+    "traceloop.entity.output",
+    "mlflow.spanOutputs",
+    "gcp.vertex.agent.llm_response",
+    "gcp.vertex.agent.tool_response",
+    "output",
+    "output_json",
+    "trace_output",
+    "gen_ai.completion",
+    "ai.response.text",
+    "ai.response.object",
+    "final_result",
+    field::RETRIEVAL_DOCUMENTS,
+    "gen_ai.memory.records",
+];
+
+/// Attributes that hold messages sent to a model as JSON, after `gen_ai.input.messages`.
+const INPUT_MESSAGES: &[&str] = &["gen_ai.prompt", "ai.prompt.messages", "ai.prompt"];
+/// Lists that hold a whole conversation, the answer at its end.
+const ALL_MESSAGES: &[&str] = &["pydantic_ai.all_messages", "all_messages_events"];
+
+/// Reads a span's content.
+///
+/// Structured messages and plain input are told apart: where both are recorded, the messages are a chat's view and the plain text is
+/// the preview. Where only messages are, the last user's message stands for the input, the last answer for the output. A function's
+/// return value (`#[instrument(ret)]`) is the output of a span without another one. A tool's span without input has the arguments that
+/// `#[instrument]` captured, as a JSON object: its fields that belong to no convention.
+#[must_use]
+pub fn read_content(attributes: &Attributes, events: &[Event], kind: Kind) -> Content {
+    let reading = Reading::new(attributes);
+    let output_messages = output_messages(&reading, attributes, events);
+    let input_messages = input_messages(&reading, attributes, events, &output_messages);
+    let plain = |keys: &[&str]| {
+        keys.iter().find_map(|key| content_text(reading.get(key)?).filter(|text| !matches!(&**text, "{}" | "[]")))
+    };
+    // An empty object is what a tool without parameters is called with; elsewhere it stands for nothing.
+    let of_tool = |keys: &[&str]| {
+        let is_tool = matches!(kind, Kind::Tool | Kind::Mcp);
+        is_tool.then(|| keys.iter().find_map(|key| content_text(reading.get(key)?))).flatten()
+    };
+    let input = of_tool(TOOL_INPUT)
+        .or_else(|| plain(INPUT))
+        .map(std::borrow::Cow::into_owned)
+        .or_else(|| said_last(&input_messages, Role::User))
+        .or_else(|| if kind == Kind::Tool { arguments::captured(attributes) } else { None });
+    let output = of_tool(TOOL_OUTPUT)
+        .or_else(|| plain(OUTPUT))
+        .map(std::borrow::Cow::into_owned)
+        .or_else(|| said_last(&output_messages, Role::Assistant))
+        .or_else(|| events::returned(events));
+    Content { input, output, input_messages, output_messages }
+}
+
+fn input_messages(
+    reading: &Reading<'_>,
+    attributes: &Attributes,
+    events: &[Event],
+    output: &[Message],
+) -> Vec<Message> {
+    let json_of = |key: &str| reading.get(key).and_then(json).map(|json| from_json(json, Role::User));
+    let found = json_of(field::INPUT_MESSAGES)
+        .filter(|messages| !messages.is_empty())
+        .or_else(|| events::details(events, field::INPUT_MESSAGES, Role::User))
+        .or_else(|| flattened::read(attributes, "llm.input_messages.", Role::User))
+        .or_else(|| flattened::read(attributes, "gen_ai.prompt.", Role::User))
+        .or_else(|| events::input_messages(events))
+        .or_else(|| INPUT_MESSAGES.iter().find_map(|key| json_of(key)).filter(|messages| !messages.is_empty()))
+        .or_else(|| {
+            let mut all = ALL_MESSAGES.iter().find_map(|key| json_of(key)).filter(|messages| !messages.is_empty())?;
+            // The answer at the end of a whole conversation is output.
+            if output.is_empty() || all.last() == output.last() {
+                all.pop_if(|message| message.role == Role::Assistant);
+            }
+            Some(all)
+        })
+        .or_else(|| flattened::read(attributes, "llm.prompts.", Role::User));
+    let mut messages = found.unwrap_or_default();
+    let has_system = messages.iter().any(|message| message.role == Role::System);
+    if let (false, Some(instructions)) = (has_system, reading.get(field::SYSTEM_INSTRUCTIONS)) {
+        messages.splice(0..0, from_text_or_json(instructions, Role::System));
+    }
+    messages
+}
+
+fn output_messages(reading: &Reading<'_>, attributes: &Attributes, events: &[Event]) -> Vec<Message> {
+    let json_of = |key: &str| reading.get(key).and_then(json).map(|json| from_json(json, Role::Assistant));
+    json_of(field::OUTPUT_MESSAGES)
+        .filter(|messages| !messages.is_empty())
+        .or_else(|| events::details(events, field::OUTPUT_MESSAGES, Role::Assistant))
+        .or_else(|| flattened::read(attributes, "llm.output_messages.", Role::Assistant))
+        .or_else(|| flattened::read(attributes, "gen_ai.completion.", Role::Assistant))
+        .or_else(|| events::choices(events))
+        .or_else(|| json_of("gen_ai.completion").filter(|messages| !messages.is_empty()))
+        .or_else(|| vercel_answer(reading))
+        .or_else(|| {
+            let all = ALL_MESSAGES.iter().find_map(|key| json_of(key))?;
+            all.into_iter().next_back().filter(|message| message.role == Role::Assistant).map(|message| vec![message])
+        })
+        .or_else(|| flattened::read(attributes, "llm.choices.", Role::Assistant))
+        .unwrap_or_default()
+}
+
+/// Vercel's answer before it adopted messages: text, reasoning and tool calls in attributes of their own.
+fn vercel_answer(reading: &Reading<'_>) -> Option<Vec<Message>> {
+    let text = |key: &str| reading.get(key).and_then(content_text).map(std::borrow::Cow::into_owned);
+    let mut parts = Vec::new();
+    parts.extend(text("ai.response.reasoning").map(|content| Part::Reasoning { content }));
+    parts.extend(text("ai.response.text").map(|content| Part::Text { content }));
+    if let Some(serde_json::Value::Array(calls)) = reading.get("ai.response.toolCalls").and_then(json) {
+        parts.extend(calls.into_iter().take(messages::MAX).filter_map(messages::tool_call));
+    }
+    let finish_reason = reading.string(&["ai.response.finishReason"]);
+    (!parts.is_empty()).then(|| vec![Message { role: Role::Assistant, parts, finish_reason }])
+}
+
+/// The text of the last message of `role` that has one.
+fn said_last(messages: &[Message], role: Role) -> Option<String> {
+    messages.iter().rev().filter(|message| message.role == role).map(Message::joined_text).find(|text| !text.is_empty())
+}

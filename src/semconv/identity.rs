@@ -1,0 +1,174 @@
+//! Which attribute gives which id or name, and with which precedence.
+
+use super::coerce::clean_text;
+use super::reading::Reading;
+use crate::model::{Attributes, Identity, IdentityField, Kind};
+
+/// The id or name that the attribute `key` gives, with its rank within that field: of several keys on one span the lowest rank wins,
+/// of several writes of one key the last. `None` for every other key. Cheap and without allocation: the layer asks for each field.
+///
+/// `mcp.session.id` (a transport's session) and OpenTelemetry's `thread.id` (a thread of the operating system) are no sessions.
+#[must_use]
+pub fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
+    use IdentityField::{
+        AgentId, AgentName, ConversationId, RunId, SessionId, TeamId, TeamName, UserId, WorkflowId, WorkflowName,
+    };
+    Some(match key {
+        "session.id" => (SessionId, 0),
+        "langfuse.session.id" => (SessionId, 1),
+        "gen_ai.session.id" => (SessionId, 2),
+        "agno.session.id" => (SessionId, 3),
+        "session_id" => (SessionId, 4),
+        "gcp.vertex.agent.session_id" => (SessionId, 5),
+        "ai.telemetry.metadata.sessionId" => (SessionId, 6),
+        "langfuse.observation.metadata.langfuse_session_id" => (SessionId, 7),
+        "langfuse.trace.metadata.langfuse_session_id" => (SessionId, 8),
+        "traceloop.association.properties.session_id" => (SessionId, 9),
+        "$ai_session_id" => (SessionId, 10),
+
+        "gen_ai.conversation.id" => (ConversationId, 0),
+        "conversation_id" => (ConversationId, 1),
+        "conversation.id" => (ConversationId, 2),
+        "thread_id" => (ConversationId, 3),
+
+        "user.id" => (UserId, 0),
+        "langfuse.user.id" => (UserId, 1),
+        "enduser.id" => (UserId, 2),
+        "enduser.pseudo.id" => (UserId, 3),
+        "gen_ai.user.id" => (UserId, 4),
+        "agno.user.id" => (UserId, 5),
+        "user_id" => (UserId, 6),
+        "gen_ai.user" => (UserId, 7),
+        "llm.user" => (UserId, 8),
+        "ai.telemetry.metadata.userId" => (UserId, 9),
+        "traceloop.association.properties.user_id" => (UserId, 10),
+        "langfuse.observation.metadata.langfuse_user_id" => (UserId, 11),
+        "langfuse.trace.metadata.langfuse_user_id" => (UserId, 12),
+        "adk.user_id" => (UserId, 13),
+        "posthog.distinct_id" => (UserId, 14),
+
+        "agent_traces.run.id" => (RunId, 0),
+        "gen_ai.agent.call.id" => (RunId, 1),
+        "agno.run.id" => (RunId, 2),
+        "run_id" => (RunId, 3),
+        "run.id" => (RunId, 4),
+        "gcp.vertex.agent.invocation_id" => (RunId, 5),
+        "invocation.id" => (RunId, 6),
+        "a2a.task.id" => (RunId, 7),
+
+        "gen_ai.agent.id" => (AgentId, 0),
+        "agno.agent.id" => (AgentId, 1),
+        "agent_id" => (AgentId, 2),
+        "agent.id" => (AgentId, 3),
+
+        "gen_ai.agent.name" => (AgentName, 0),
+        "agent.name" => (AgentName, 1),
+        "agno.agent" => (AgentName, 2),
+        "agent_name" => (AgentName, 3),
+
+        "agent_traces.team.id" => (TeamId, 0),
+        "agno.team.id" => (TeamId, 1),
+        "team_id" => (TeamId, 2),
+        "team.id" => (TeamId, 3),
+
+        "agent_traces.team.name" => (TeamName, 0),
+        "agno.team" => (TeamName, 1),
+        "team_name" => (TeamName, 2),
+        "team.name" => (TeamName, 3),
+
+        "agent_traces.workflow.id" => (WorkflowId, 0),
+        "agno.workflow.id" => (WorkflowId, 1),
+        "workflow_id" => (WorkflowId, 2),
+        "workflow.id" => (WorkflowId, 3),
+
+        "gen_ai.workflow.name" => (WorkflowName, 0),
+        "traceloop.workflow.name" => (WorkflowName, 1),
+        "workflow.name" => (WorkflowName, 2),
+        "workflow_name" => (WorkflowName, 3),
+        _ => return None,
+    })
+}
+
+/// The ids and names that a span itself gives, by [`identity_of`]; then the names that only the kind makes an agent's, a team's or a
+/// workflow's: `traceloop.entity.name` and `graph.node.name`.
+pub(super) fn own(attributes: &Attributes, reading: &Reading<'_>, kind: Kind) -> Identity {
+    let mut identity = Identity::default();
+    let mut ranks = [u8::MAX; IdentityField::ALL.len()];
+    for (key, value) in attributes.iter() {
+        let Some((field, rank)) = identity_of(key) else { continue };
+        let Some(best) = ranks.get_mut(field as usize).filter(|best| rank <= **best) else { continue };
+        if let Some(text) = clean_text(value) {
+            *best = rank;
+            identity.set(field, text);
+        }
+    }
+    let name = match kind {
+        Kind::Agent => IdentityField::AgentName,
+        Kind::Team => IdentityField::TeamName,
+        Kind::Workflow => IdentityField::WorkflowName,
+        _ => return identity,
+    };
+    if identity.get(name).is_none()
+        && let Some(text) = reading.text(&["traceloop.entity.name", "graph.node.name"])
+    {
+        identity.set(name, text);
+    }
+    identity
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::semconv::field;
+
+    fn identity(pairs: &[(&'static str, &str)], kind: Kind) -> Identity {
+        let attributes: Attributes = pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
+        own(&attributes, &Reading::new(&attributes), kind)
+    }
+
+    #[test]
+    fn our_own_names_are_the_strongest() {
+        for (key, expected) in [
+            (field::SESSION_ID, IdentityField::SessionId),
+            (field::CONVERSATION_ID, IdentityField::ConversationId),
+            (field::USER_ID, IdentityField::UserId),
+            (field::RUN_ID, IdentityField::RunId),
+            (field::AGENT_ID, IdentityField::AgentId),
+            (field::AGENT_NAME, IdentityField::AgentName),
+            (field::TEAM_ID, IdentityField::TeamId),
+            (field::TEAM_NAME, IdentityField::TeamName),
+            (field::WORKFLOW_ID, IdentityField::WorkflowId),
+            (field::WORKFLOW_NAME, IdentityField::WorkflowName),
+        ] {
+            assert_eq!(identity_of(key), Some((expected, 0)), "{key}");
+        }
+        for key in ["mcp.session.id", "thread.id", "id", "", "session", "gen_ai.request.model"] {
+            assert_eq!(identity_of(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn the_strongest_key_wins_and_of_one_key_the_last_write() {
+        let found = identity(
+            &[
+                ("session_id", "weak"),
+                ("session.id", "first"),
+                ("langfuse.session.id", "middle"),
+                ("session.id", "last"),
+                ("session.id", ""),
+                ("gen_ai.conversation.id", "c1"),
+            ],
+            Kind::Agent,
+        );
+        assert_eq!(found.get(IdentityField::SessionId), Some("last"));
+        assert_eq!(found.get(IdentityField::ConversationId), Some("c1"));
+    }
+
+    #[test]
+    fn a_node_is_an_agent_only_on_an_agents_span() {
+        let pairs = [("graph.node.name", "Report Flow")];
+        assert_eq!(identity(&pairs, Kind::Workflow).get(IdentityField::WorkflowName), Some("Report Flow"));
+        assert_eq!(identity(&pairs, Kind::Agent).get(IdentityField::AgentName), Some("Report Flow"));
+        assert!(identity(&pairs, Kind::Step).is_empty());
+    }
+}

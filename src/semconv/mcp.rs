@@ -1,0 +1,11 @@
+//! Model Context Protocol requests.
+
+use crate::model::Kind;
+
+/// The request's method, such as `tools/call`.
+pub(super) const METHOD: &str = "mcp.method.name";
+
+/// What a method is: a tool call, or another request of the protocol.
+pub(super) fn kind_of(method: &str) -> Kind {
+    if method == "tools/call" { Kind::Tool } else { Kind::Mcp }
+}

@@ -1,0 +1,132 @@
+//! Model providers in OpenTelemetry's spelling.
+
+use super::field;
+use super::reading::Reading;
+
+/// Providers whose API counts cached tokens beside the input tokens.
+pub(super) const CLAUDE_HOSTS: &[&str] = &["anthropic", "aws.bedrock"];
+
+/// Vercel's `ai.model.provider` is `vendor.api` with vendor names of its own.
+const VERCEL: &str = "ai.model.provider";
+
+const KEYS: &[&str] = &[field::PROVIDER, "gen_ai.system", "llm.provider", "llm.system"];
+
+/// Spellings, without separators and in lower case, and the conventions' values.
+const SPELLINGS: &[(&str, &str)] = &[
+    ("openai", "openai"),
+    ("openairesponses", "openai"),
+    ("openaichat", "openai"),
+    ("anthropic", "anthropic"),
+    ("cohere", "cohere"),
+    ("deepseek", "deepseek"),
+    ("groq", "groq"),
+    ("perplexity", "perplexity"),
+    ("aws", "aws.bedrock"),
+    ("amazon", "aws.bedrock"),
+    ("bedrock", "aws.bedrock"),
+    ("awsbedrock", "aws.bedrock"),
+    ("amazonbedrock", "aws.bedrock"),
+    ("azure", "azure.ai.openai"),
+    ("azureopenai", "azure.ai.openai"),
+    ("azureaiopenai", "azure.ai.openai"),
+    ("azaiopenai", "azure.ai.openai"),
+    ("azureaiinference", "azure.ai.inference"),
+    ("azaiinference", "azure.ai.inference"),
+    ("vertexai", "gcp.vertex_ai"),
+    ("gcpvertexai", "gcp.vertex_ai"),
+    ("googlevertex", "gcp.vertex_ai"),
+    ("gemini", "gcp.gemini"),
+    ("gcpgemini", "gcp.gemini"),
+    ("geminigrpc", "gcp.gemini"),
+    ("googlegenerativeai", "gcp.gemini"),
+    ("google", "gcp.gen_ai"),
+    ("gcpgenai", "gcp.gen_ai"),
+    ("mistral", "mistral_ai"),
+    ("mistralai", "mistral_ai"),
+    ("xai", "x_ai"),
+    ("moonshot", "moonshot_ai"),
+    ("moonshotai", "moonshot_ai"),
+    ("watsonx", "ibm.watsonx.ai"),
+    ("ibmwatsonxai", "ibm.watsonx.ai"),
+    ("together", "together_ai"),
+    ("togetherai", "together_ai"),
+    ("huggingface", "hugging_face"),
+    ("openrouter", "openrouter"),
+    ("ollama", "ollama"),
+];
+
+/// Vercel's vendors where they mean something else or more than the same word elsewhere; the longer word first.
+const VERCEL_VENDORS: &[(&str, &str)] = &[
+    ("google.vertex", "gcp.vertex_ai"),
+    ("google.generative-ai", "gcp.gemini"),
+    ("google", "gcp.gemini"),
+    ("amazon-bedrock", "aws.bedrock"),
+    ("azure-openai", "azure.ai.openai"),
+    ("azure", "azure.ai.inference"),
+];
+
+/// The span's provider. The name as recorded stays in the attributes.
+pub(super) fn read(reading: &Reading<'_>) -> Option<String> {
+    if let Some(name) = reading.text(KEYS) {
+        return Some(canonical(&name));
+    }
+    let name = reading.text(&[VERCEL])?;
+    let is =
+        |vendor: &str| name.strip_prefix(vendor).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']));
+    let known = VERCEL_VENDORS.iter().find_map(|(vendor, value)| is(vendor).then(|| (*value).to_owned()));
+    known.or_else(|| Some(canonical(name.split('.').next()?)))
+}
+
+/// OpenTelemetry's spelling of a provider's name; an unknown one in lower case.
+pub(super) fn canonical(name: &str) -> String {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+    let known = SPELLINGS.iter().find_map(|(spelling, value)| (*spelling == letters).then_some(*value));
+    known.map_or_else(|| name.trim().to_lowercase(), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Attributes;
+
+    #[test]
+    fn spellings_meet() {
+        for (name, expected) in [
+            ("OpenAI", "openai"),
+            ("openai-responses", "openai"),
+            ("azure.openai", "azure.ai.openai"),
+            ("az.ai.openai", "azure.ai.openai"),
+            ("aws_bedrock", "aws.bedrock"),
+            ("AwsBedrock", "aws.bedrock"),
+            ("MistralAI", "mistral_ai"),
+            ("vertex_ai", "gcp.vertex_ai"),
+            ("gcp.gemini", "gcp.gemini"),
+            ("gemini-grpc", "gcp.gemini"),
+            ("google", "gcp.gen_ai"),
+            ("xai", "x_ai"),
+            ("Moonshot", "moonshot_ai"),
+            ("Watsonx", "ibm.watsonx.ai"),
+            ("Hyperbolic", "hyperbolic"),
+            ("模型", "模型"),
+        ] {
+            assert_eq!(canonical(name), expected, "{name}");
+            assert_eq!(canonical(&canonical(name)), expected, "{name}, twice");
+        }
+    }
+
+    #[test]
+    fn vercel_names_vendor_and_api() {
+        for (name, expected) in [
+            ("openai.chat", "openai"),
+            ("google.vertex.chat", "gcp.vertex_ai"),
+            ("google.generative-ai", "gcp.gemini"),
+            ("amazon-bedrock", "aws.bedrock"),
+            ("azure-openai.chat", "azure.ai.openai"),
+            ("googly.chat", "googly"),
+        ] {
+            let mut attributes = Attributes::new();
+            attributes.push(VERCEL, name);
+            assert_eq!(read(&Reading::new(&attributes)).as_deref(), Some(expected), "{name}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! How a span went: from its status, its attributes and its events.
+
+use super::coerce::clean_text;
+use super::display;
+use super::field;
+use super::reading::Reading;
+use crate::model::{Event, SpanRecord, Status, StatusCode};
+
+/// Attributes that hold a status, and its message.
+const CODE: &[&str] = &[field::STATUS_CODE];
+const MESSAGE: &[&str] = &[
+    field::STATUS_MESSAGE,
+    "otel.status_message",
+    "langfuse.observation.status_message",
+    "langfuse.status_message",
+    "status_message",
+];
+
+/// The most characters of an error's text that the status keeps; the rest stays where it was recorded.
+const MAX_MESSAGE: usize = 4_000;
+
+/// The status and the type of error.
+///
+/// An explicit status decides, `Ok` before `Error` as OpenTelemetry ranks them; only a panic, which the layer sees itself, outranks it.
+/// Else an error is what says so: `error.type`, a field `error`, an ERROR event (`#[instrument(err)]`), an `exception` event, the
+/// outcome of a tool call, Langfuse's level. A WARN event never is. Text for the message comes from the same places.
+pub(super) fn read(record: &SpanRecord, reading: &Reading<'_>) -> (Status, Option<String>) {
+    let error_type = reading.string(&[field::ERROR_TYPE]);
+    let panicked = error_type.as_deref() == Some("panic");
+    let attribute = reading.text(CODE).map_or(StatusCode::Unset, |word| code_of(&word));
+    let stated = if attribute == StatusCode::Unset { record.status.code } else { attribute };
+    let is_ok = stated == StatusCode::Ok || record.status.code == StatusCode::Ok;
+    if is_ok && !panicked {
+        return (Status { code: StatusCode::Ok, message: String::new() }, None);
+    }
+    let error_text = error_text(reading);
+    let evidence = Evidence::of(&record.events);
+    let has_failed = stated == StatusCode::Error
+        || error_type.is_some()
+        || error_text.is_some()
+        || evidence.has_failed
+        || reading.first(&["exception.type", "exception.message"]).is_some()
+        || tool_failed(reading)
+        || reading.text(&["langfuse.observation.level", "langfuse.level"]).is_some_and(|level| level == "ERROR");
+    if !has_failed {
+        return (Status::default(), None);
+    }
+    let own = Some(record.status.message.as_str()).filter(|message| !message.trim().is_empty()).map(str::to_owned);
+    let message = own
+        .or_else(|| reading.string(MESSAGE))
+        .or_else(|| error_text.flatten())
+        .or_else(|| reading.string(&["exception.message"]))
+        .or(evidence.message)
+        .unwrap_or_default();
+    let error_type = error_type
+        .or_else(|| reading.string(&["exception.type"]))
+        .or(evidence.error_type)
+        .or_else(|| reading.string(&["gen_ai.tool.error.type"]));
+    (Status { code: StatusCode::Error, message: display::cut(message, MAX_MESSAGE) }, error_type)
+}
+
+fn code_of(word: &str) -> StatusCode {
+    match word.to_ascii_uppercase().trim_start_matches("STATUS_CODE_") {
+        "OK" | "1" => StatusCode::Ok,
+        "ERROR" | "2" => StatusCode::Error,
+        _ => StatusCode::Unset,
+    }
+}
+
+/// The field `error`: `None` when it says nothing or `false`, else its text unless it is merely `true`.
+fn error_text(reading: &Reading<'_>) -> Option<Option<String>> {
+    let text = reading.string(&["error"]).filter(|text| text != "false")?;
+    Some((text != "true").then_some(text))
+}
+
+/// rig: `success`, `error`, `skipped` or `denied`.
+fn tool_failed(reading: &Reading<'_>) -> bool {
+    reading.text(&["gen_ai.tool.call.outcome"]).is_some_and(|outcome| matches!(&*outcome, "error" | "denied"))
+        || reading.first(&["gen_ai.tool.error.type"]).is_some()
+}
+
+/// What the events say; of several the last, which is the one that left the span.
+#[derive(Default)]
+struct Evidence {
+    has_failed: bool,
+    message: Option<String>,
+    error_type: Option<String>,
+}
+
+impl Evidence {
+    fn of(events: &[Event]) -> Self {
+        let mut found = Self::default();
+        for event in events {
+            let is_exception = event.name == "exception";
+            if !is_exception && event.callsite.as_deref().is_none_or(|callsite| callsite.level != "ERROR") {
+                continue;
+            }
+            found.has_failed = true;
+            let text = |keys: &[&str]| {
+                keys.iter().find_map(|key| clean_text(event.attributes.get(key)?)).map(std::borrow::Cow::into_owned)
+            };
+            let message = text(&["error", "err", "exception.message"]).or_else(|| logged(event).map(str::to_owned));
+            found.message = message.or(found.message);
+            found.error_type = text(&["exception.type", "error.type"]).or(found.error_type);
+        }
+        found
+    }
+}
+
+/// The event's message; the name of an event without one is its callsite's.
+fn logged(event: &Event) -> Option<&str> {
+    let is_callsite = event.callsite.as_deref().is_some_and(|callsite| callsite.name == event.name);
+    (!is_callsite && event.name != "exception" && !event.name.is_empty()).then_some(event.name.as_str())
+}

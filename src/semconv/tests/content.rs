@@ -1,0 +1,218 @@
+//! Input, output and messages.
+
+use super::*;
+use crate::model::{Message, Part, Role};
+
+fn text(role: Role, text: &str) -> Message {
+    Message::text(role, text)
+}
+
+fn tool_call(id: &str, name: &str, arguments: serde_json::Value) -> Part {
+    Part::ToolCall { id: Some(id.to_owned()), name: name.to_owned(), arguments: Some(arguments) }
+}
+
+#[test]
+fn plain_input_and_output_follow_their_precedence() {
+    let agno = case("f").with("input.value", "Hello!").with("output.value", "Hi").content(Kind::Agent);
+    assert_eq!((agno.input.as_deref(), agno.output.as_deref()), (Some("Hello!"), Some("Hi")));
+    let rig = case("f").with("gen_ai.prompt", "Add").with("gen_ai.completion", "").with("gen_ai.completion", "4");
+    let rig = rig.content(Kind::Agent);
+    assert_eq!((rig.input.as_deref(), rig.output.as_deref()), (Some("Add"), Some("4")));
+    let vertex = case("f").with("gcp.vertex.agent.llm_request", "{}").with("input", "x").content(Kind::Model);
+    assert_eq!(vertex.input.as_deref(), Some("x"));
+    assert_eq!(case("f").content(Kind::Agent), Content::default());
+}
+
+#[test]
+fn a_tools_arguments_come_before_other_input() {
+    let tool = case("f")
+        .with("gen_ai.tool.call.arguments", r#"{"x":2}"#)
+        .with("gen_ai.tool.call.result", 4_i64)
+        .with("input.value", "other")
+        .with("output.value", "other");
+    let content = tool.content(Kind::Tool);
+    assert_eq!((content.input.as_deref(), content.output.as_deref()), (Some(r#"{"x":2}"#), Some("4")));
+    let empty = case("f").with("gen_ai.tool.call.arguments", "{}").content(Kind::Tool);
+    assert_eq!(empty.input.as_deref(), Some("{}"));
+}
+
+#[test]
+fn a_functions_arguments_and_return_value_stand_in() {
+    let tool = case("web_search")
+        .with("query", debug("\"rust\""))
+        .with("limit", debug("3"))
+        .with("digits", debug("\"42\""))
+        .with("page", debug("None"))
+        .with("exact", true)
+        .with("session_id", "s1")
+        .with("gen_ai.tool.name", "web_search")
+        .with("busy_ns", 5_i64)
+        .event("event src/lib.rs:1", Some("INFO"), &[("return", debug("\"found\""))]);
+    let content = tool.content(Kind::Tool);
+    assert_eq!(content.output.as_deref(), Some("found"));
+    let input: serde_json::Value = serde_json::from_str(&content.input.unwrap()).unwrap();
+    assert_eq!(input, serde_json::json!({"query": "rust", "limit": 3, "digits": "42", "page": null, "exact": true}));
+    let agent = case("f").with("query", "rust").content(Kind::Agent);
+    assert_eq!(agent.input, None);
+    let told = case("f").with("output.value", "told").event("e", Some("INFO"), &[("return", debug("x"))]);
+    assert_eq!(told.content(Kind::Agent).output.as_deref(), Some("told"));
+}
+
+#[test]
+fn otel_messages_are_read() {
+    let input = r#"[{"role":"user","parts":[{"type":"text","content":"Add 2 and 2"}]}]"#;
+    let output = r#"[{"role":"assistant","parts":[{"type":"reasoning","content":"hm"},
+        {"type":"tool_call","id":"call_1","name":"add","arguments":{"x":2}}],"finish_reason":"tool_call"}]"#;
+    let content = case("f")
+        .with("gen_ai.system_instructions", r#"[{"type":"text","content":"You add."}]"#)
+        .with("gen_ai.input.messages", input)
+        .with("gen_ai.output.messages", output)
+        .content(Kind::Model);
+    assert_eq!(content.input_messages, [text(Role::System, "You add."), text(Role::User, "Add 2 and 2")]);
+    assert_eq!(
+        content.output_messages,
+        [Message {
+            role: Role::Assistant,
+            parts: vec![
+                Part::Reasoning { content: "hm".to_owned() },
+                tool_call("call_1", "add", serde_json::json!({"x": 2})),
+            ],
+            finish_reason: Some("tool_call".to_owned()),
+        }]
+    );
+    assert_eq!((content.input.as_deref(), content.output.as_deref()), (Some("Add 2 and 2"), None));
+}
+
+#[test]
+fn system_instructions_may_be_plain_text_and_are_not_doubled() {
+    let plain = case("f").with("gen_ai.system_instructions", "You add.").content(Kind::Model);
+    assert_eq!(plain.input_messages, [text(Role::System, "You add.")]);
+    let doubled = case("f")
+        .with("gen_ai.system_instructions", "You add.")
+        .with("gen_ai.input.messages", r#"[{"role":"system","parts":[{"type":"text","content":"You add."}]}]"#);
+    assert_eq!(doubled.content(Kind::Model).input_messages.len(), 1);
+}
+
+#[test]
+fn drifted_messages_are_read_leniently() {
+    let read = |json: &str| case("f").with("gen_ai.input.messages", json).content(Kind::Model).input_messages;
+    let response =
+        |id: &str, response: &str| Part::ToolCallResponse { id: Some(id.to_owned()), response: response.into() };
+    assert_eq!(read(r#"[{"role":"human","content":"hi"}]"#), [text(Role::User, "hi")]);
+    assert_eq!(read(r#"[{"role":"developer","content":[{"type":"text","text":"hi"}]}]"#), [text(Role::System, "hi")]);
+    assert_eq!(read(r#"{"messages":[{"role":"robot","content":"hi"}]}"#), [text(Role::User, "hi")]);
+    assert_eq!(read(r#"["hi"]"#), [text(Role::User, "hi")]);
+    assert_eq!(read(r#"[{"role":"tool","tool_call_id":"c","content":"4"}]"#)[0].parts, [response("c", "4")]);
+    assert_eq!(
+        read(r#"[{"role":"user","parts":[{"type":"tool_call_response","id":"c","result":"4"}]}]"#)[0].parts,
+        [response("c", "4")]
+    );
+    assert_eq!(
+        read(r#"[{"role":"assistant","content":null,"tool_calls":[{"id":"c","function":{"name":"add","arguments":"{\"x\":2}"}}]}]"#)[0].parts,
+        [tool_call("c", "add", serde_json::json!({"x": 2}))]
+    );
+    assert_eq!(
+        read(r#"[{"role":"assistant","content":[{"type":"tool-call","toolCallId":"c","toolName":"add","args":[1]}]}]"#)
+            [0]
+        .parts,
+        [tool_call("c", "add", serde_json::json!([1]))]
+    );
+    assert_eq!(
+        read(r#"[{"role":"user","content":[{"type":"image_url","image_url":{"url":"u"}}]}]"#)[0].parts,
+        [Part::Uri { modality: Some("image".to_owned()), uri: "u".to_owned() }]
+    );
+    let odd = serde_json::json!({"type": "blob", "data": "AP8="});
+    assert_eq!(read(r#"[{"role":"user","parts":[{"type":"blob","data":"AP8="}]}]"#)[0].parts, [Part::Other(odd)]);
+    for broken in [
+        "[{]",
+        "{\"messages\":7}",
+        "7",
+        "[[[]]]",
+        "[null,{},{\"role\":\"user\"}]",
+        "[{\"role\":\"user\"…[truncated 9 bytes]",
+    ] {
+        assert_eq!(read(broken), [], "{broken}");
+    }
+}
+
+#[test]
+fn flattened_messages_are_rebuilt_with_holes() {
+    let content = case("f")
+        .with("llm.input_messages.4.message.role", "tool")
+        .with("llm.input_messages.4.message.content", "42")
+        .with("llm.input_messages.4.message.tool_call_id", "c1")
+        .with("llm.input_messages.0.message.role", "system")
+        .with("llm.input_messages.0.message.content", "Use tools")
+        .with("llm.input_messages.2.message.role", "assistant")
+        .with("llm.input_messages.2.message.tool_calls.1.tool_call.function.name", "add")
+        .with("llm.input_messages.2.message.tool_calls.1.tool_call.function.arguments", r#"{"a":20}"#)
+        .with("llm.input_messages.2.message.tool_calls.1.tool_call.id", "c1")
+        .with("llm.input_messages.99999999999.message.content", "hostile")
+        .with("llm.input_messages.10000.message.content", "hostile")
+        .with("llm.input_messages.-1.message.content", "hostile")
+        .with("llm.output_messages.0.message.role", "assistant")
+        .with("llm.output_messages.0.message.contents.0.message_content.type", "reasoning")
+        .with("llm.output_messages.0.message.contents.0.message_content.text", "hm")
+        .with("llm.output_messages.0.message.contents.1.message_content.type", "text")
+        .with("llm.output_messages.0.message.contents.1.message_content.text", "42")
+        .with("llm.output_messages.0.message.content", "42")
+        .with("input.value", r#"{"messages":[]}"#)
+        .content(Kind::Model);
+    let [system, assistant, tool] = content.input_messages.as_slice() else { panic!("{:?}", content.input_messages) };
+    assert_eq!(system, &text(Role::System, "Use tools"));
+    assert_eq!(assistant.parts, [tool_call("c1", "add", serde_json::json!({"a": 20}))]);
+    assert_eq!(tool.parts, [Part::ToolCallResponse { id: Some("c1".to_owned()), response: "42".into() }]);
+    assert_eq!(
+        content.output_messages[0].parts,
+        [Part::Reasoning { content: "hm".to_owned() }, Part::Text { content: "42".to_owned() }]
+    );
+    assert_eq!((content.input.as_deref(), content.output.as_deref()), (Some(r#"{"messages":[]}"#), Some("42")));
+}
+
+#[test]
+fn older_and_other_forms_are_read() {
+    let traceloop = case("f")
+        .with("gen_ai.prompt.0.role", "user")
+        .with("gen_ai.prompt.0.content", "hi")
+        .with("gen_ai.completion.0.finish_reason", "stop")
+        .with("gen_ai.completion.0.content", "ho")
+        .content(Kind::Model);
+    assert_eq!(traceloop.input_messages, [text(Role::User, "hi")]);
+    assert_eq!(traceloop.output_messages[0].finish_reason.as_deref(), Some("stop"));
+    let events = case("f")
+        .event("gen_ai.system.message", None, &[("content", "be kind".into())])
+        .event("gen_ai.user.message", None, &[("content", "hi".into())])
+        .event("gen_ai.tool.message", None, &[("id", "c".into()), ("content", "4".into())])
+        .event("gen_ai.choice", None, &[("message", r#"{"content":"ho"}"#.into()), ("finish_reason", "stop".into())])
+        .content(Kind::Model);
+    assert_eq!(events.input_messages.len(), 3);
+    assert_eq!(events.input_messages[1], text(Role::User, "hi"));
+    assert_eq!(events.output_messages[0].finish_reason.as_deref(), Some("stop"));
+    assert_eq!((events.input.as_deref(), events.output.as_deref()), (Some("hi"), Some("ho")));
+    let details = case("f").event(
+        "gen_ai.client.inference.operation.details",
+        None,
+        &[("gen_ai.input.messages", r#"[{"role":"user","parts":[{"type":"text","content":"hi"}]}]"#.into())],
+    );
+    assert_eq!(details.content(Kind::Model).input_messages, [text(Role::User, "hi")]);
+    let vercel = case("f")
+        .with("ai.prompt.messages", r#"[{"role":"user","content":[{"type":"text","text":"hi"}]}]"#)
+        .with("ai.response.text", "ho")
+        .with("ai.response.toolCalls", r#"[{"toolCallId":"c","toolName":"add","args":"{\"x\":2}"}]"#)
+        .content(Kind::Model);
+    assert_eq!(vercel.input_messages, [text(Role::User, "hi")]);
+    assert_eq!(vercel.output_messages[0].parts[1], tool_call("c", "add", serde_json::json!({"x": 2})));
+    let pydantic = case("f").with(
+        "pydantic_ai.all_messages",
+        r#"[{"role":"user","parts":[{"type":"text","content":"hi"}]},{"role":"assistant","parts":[{"type":"text","content":"ho"}]}]"#,
+    );
+    let pydantic = pydantic.content(Kind::Agent);
+    assert_eq!((pydantic.input.as_deref(), pydantic.output.as_deref()), (Some("hi"), Some("ho")));
+    assert_eq!(pydantic.input_messages, [text(Role::User, "hi")]);
+    let structured = Value::Array(vec![Value::Map(vec![
+        ("role".to_owned(), "user".into()),
+        ("parts".to_owned(), Value::Array(vec![Value::from("hi")])),
+    ])]);
+    let structured = case("f").with("gen_ai.input.messages", structured).content(Kind::Model);
+    assert_eq!(structured.input_messages, [text(Role::User, "hi")]);
+}

@@ -1,0 +1,166 @@
+//! Session summaries: the sums of their traces.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use diesel::result::QueryResult;
+
+use crate::model::TraceStatus;
+use crate::store::connection::{AnyConnection, dispatch};
+use crate::store::convert::Facet;
+use crate::store::dialect;
+use crate::store::rows::{SessionRow, TraceRow};
+use crate::store::schema::{sessions, trace_facets, traces};
+
+/// Carries the changes of traces (before, after) over to their sessions.
+pub(super) fn update(connection: &mut AnyConnection, changes: &[(Option<TraceRow>, TraceRow)]) -> QueryResult<()> {
+    let mut recompute = BTreeSet::new();
+    let mut grown: BTreeMap<&str, Vec<(Option<&TraceRow>, &TraceRow)>> = BTreeMap::new();
+    for (before, after) in changes {
+        if before.as_ref() == Some(after) {
+            continue;
+        }
+        let session_before = before.as_ref().and_then(|before| before.session_id.as_deref());
+        if let Some(left) = session_before.filter(|left| after.session_id.as_deref() != Some(left)) {
+            recompute.insert(left.to_owned());
+        }
+        if let Some(session) = &after.session_id {
+            let before = before.as_ref().filter(|_| session_before == Some(session));
+            if before.is_some_and(|before| has_shrunk(before, after)) {
+                recompute.insert(session.clone());
+            }
+            grown.entry(session).or_default().push((before, after));
+        }
+    }
+    let grown: Vec<_> = grown.into_iter().filter(|(session, _)| !recompute.contains(*session)).collect();
+    let keys: Vec<&str> = grown.iter().map(|(session, _)| *session).collect();
+    let stored: BTreeMap<String, SessionRow> = load(connection, &keys)?;
+    for (session, changes) in grown {
+        let mut row = stored.get(session).cloned().unwrap_or_else(|| empty(session));
+        for (before, after) in changes {
+            add(&mut row, before, after);
+        }
+        dialect::put_session(connection, &row)?;
+    }
+    recompute_sessions(connection, &recompute)
+}
+
+/// Makes the summaries of these sessions anew from their traces; a session without traces goes.
+pub(crate) fn recompute_sessions(connection: &mut AnyConnection, keys: &BTreeSet<String>) -> QueryResult<()> {
+    for session in keys {
+        let members: Vec<TraceRow> = dispatch!(connection, concrete => {
+            traces::table
+                .inner_join(trace_facets::table.on(trace_facets::trace_id.eq(traces::trace_id)))
+                .filter(trace_facets::field.eq(Facet::Session.as_str()))
+                .filter(trace_facets::value.eq(session))
+                .filter(traces::session_id.eq(session))
+                .select(TraceRow::as_select())
+                .load(concrete)
+        })?;
+        if members.is_empty() {
+            dispatch!(connection, concrete => {
+                diesel::delete(sessions::table.find(session)).execute(concrete)
+            })?;
+            continue;
+        }
+        let mut row = empty(session);
+        for trace in &members {
+            add(&mut row, None, trace);
+        }
+        dialect::put_session(connection, &row)?;
+    }
+    Ok(())
+}
+
+fn load(connection: &mut AnyConnection, keys: &[&str]) -> QueryResult<BTreeMap<String, SessionRow>> {
+    let rows: Vec<SessionRow> = dispatch!(connection, concrete => {
+        sessions::table
+            .filter(sessions::session_id.eq_any(keys.iter().copied()))
+            .select(SessionRow::as_select())
+            .load(concrete)
+    })?;
+    Ok(rows.into_iter().map(|row| (row.session_id.clone(), row)).collect())
+}
+
+/// Whether something that a sum, a first or a last may stand on is gone.
+fn has_shrunk(before: &TraceRow, after: &TraceRow) -> bool {
+    let lost_tokens =
+        tokens(before).into_iter().zip(tokens(after)).any(|(before, after)| before.is_some() && after < before);
+    lost_tokens
+        || after.start_ns > before.start_ns
+        || last(after) < last(before)
+        || before.user_id.is_some() && (before.user_id != after.user_id || after.user_first_ns > before.user_first_ns)
+}
+
+fn last(trace: &TraceRow) -> i64 {
+    trace.end_ns.unwrap_or(trace.start_ns).max(trace.start_ns)
+}
+
+const fn tokens(trace: &TraceRow) -> [Option<i64>; 7] {
+    [
+        trace.input_tokens,
+        trace.output_tokens,
+        trace.total_tokens,
+        trace.cache_read_tokens,
+        trace.cache_write_tokens,
+        trace.reasoning_tokens,
+        trace.cost_nano_usd,
+    ]
+}
+
+fn add(session: &mut SessionRow, before: Option<&TraceRow>, after: &TraceRow) {
+    let has_error = |trace: &TraceRow| i64::from(trace.status == TraceStatus::Error.as_str());
+    session.trace_count += i64::from(before.is_none());
+    session.error_trace_count += has_error(after) - before.map_or(0, has_error);
+    session.span_count += after.span_count - before.map_or(0, |before| before.span_count);
+    session.start_ns = session.start_ns.min(after.start_ns);
+    session.last_ns = session.last_ns.max(last(after));
+    if let (Some(user), Some(first_ns)) = (&after.user_id, after.user_first_ns) {
+        let is_first = match (&session.user_id, session.user_first_ns) {
+            (Some(known), Some(known_ns)) => (first_ns, user) < (known_ns, known),
+            _ => true,
+        };
+        if is_first {
+            session.user_id = Some(user.clone());
+            session.user_first_ns = Some(first_ns);
+        }
+    }
+    let before = before.map(tokens).unwrap_or_default();
+    for ((sum, before), after) in [
+        &mut session.input_tokens,
+        &mut session.output_tokens,
+        &mut session.total_tokens,
+        &mut session.cache_read_tokens,
+        &mut session.cache_write_tokens,
+        &mut session.reasoning_tokens,
+        &mut session.cost_nano_usd,
+    ]
+    .into_iter()
+    .zip(before)
+    .zip(tokens(after))
+    {
+        if let Some(after) = after {
+            *sum = Some(sum.unwrap_or(0).saturating_add(after).saturating_sub(before.unwrap_or(0)));
+        }
+    }
+}
+
+fn empty(session: &str) -> SessionRow {
+    SessionRow {
+        session_id: session.to_owned(),
+        user_id: None,
+        user_first_ns: None,
+        start_ns: i64::MAX,
+        last_ns: i64::MIN,
+        trace_count: 0,
+        error_trace_count: 0,
+        span_count: 0,
+        input_tokens: None,
+        output_tokens: None,
+        total_tokens: None,
+        cache_read_tokens: None,
+        cache_write_tokens: None,
+        reasoning_tokens: None,
+        cost_nano_usd: None,
+    }
+}

@@ -1,0 +1,90 @@
+//! The store as the pipeline sees it.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{Prepared, prepare, write_batch};
+use crate::error::Result;
+use crate::model::{InterpretedSpan, ProcessId};
+use crate::pipeline::Sink;
+use crate::store::rows::ProcessRow;
+use crate::store::{Store, dialect};
+
+/// Spans in one transaction, and bytes of their payload: a bigger batch would keep other writers waiting.
+const MAX_ROWS: usize = 1000;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Writes batches into a [`Store`], and keeps the process's row alive.
+pub(crate) struct StoreSink {
+    store: Store,
+    process: ProcessRow,
+}
+
+impl StoreSink {
+    /// The sink of one process; its row is written with the first batch or probe.
+    pub(crate) fn new(store: Store, process: ProcessId, host: String) -> Self {
+        let now = now_ns();
+        let process = ProcessRow {
+            process_id: process.as_bytes().to_vec(),
+            pid: i64::from(std::process::id()),
+            host,
+            started_ns: now,
+            heartbeat_ns: now,
+            ended_ns: None,
+        };
+        Self { store, process }
+    }
+}
+
+impl Sink for StoreSink {
+    fn name(&self) -> &str {
+        "store"
+    }
+
+    fn write(&mut self, batch: &[InterpretedSpan]) -> Result<()> {
+        let now = now_ns();
+        let prepared = prepare(batch, now)?;
+        self.process.heartbeat_ns = now;
+        for part in parts(&prepared) {
+            self.store.write(|connection| {
+                dialect::put_process(connection, &self.process)?;
+                write_batch(connection, part)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn probe(&mut self) -> Result<()> {
+        self.process.heartbeat_ns = now_ns();
+        self.store.write(|connection| Ok(dialect::put_process(connection, &self.process)?))
+    }
+}
+
+impl Drop for StoreSink {
+    /// The pipeline drops its sinks when it has shut down in order: the process ended, its spans did not die with it.
+    fn drop(&mut self) {
+        let now = now_ns();
+        self.process.heartbeat_ns = now;
+        self.process.ended_ns = Some(now);
+        let _ = self.store.write(|connection| Ok(dialect::put_process(connection, &self.process)?));
+    }
+}
+
+/// The batch in pieces of at most so many rows and, but for a single larger row, so many bytes.
+fn parts<'a, 'b>(mut rest: &'a [Prepared<'b>]) -> impl Iterator<Item = &'a [Prepared<'b>]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fitting = rest.iter().take(MAX_ROWS).take_while(|prepared| {
+            let content = &prepared.content;
+            bytes += content.attributes.len() + content.events.len() + content.links.len() + content.extra.len();
+            bytes <= MAX_BYTES
+        });
+        let (part, left) = rest.split_at_checked(fitting.count().max(1)).unwrap_or((rest, &[]));
+        rest = left;
+        (!part.is_empty()).then_some(part)
+    })
+}
+
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

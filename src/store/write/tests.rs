@@ -1,0 +1,336 @@
+//! Order and repetition of batches must not matter, and the step-by-step summaries must agree with a recompute.
+
+use diesel::prelude::*;
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{
+    Cost, CostSource, Identity, IdentityField, Kind, OtelKind, Span, SpanId, SpanRecord, SpanState, Status, StatusCode,
+    TraceId, Usage,
+};
+use crate::store::Store;
+use crate::store::rows::{FacetRow, SessionRow};
+use crate::store::schema::{sessions, span_contents, spans, trace_facets};
+
+/// What a test says of a span; the rest is filled in.
+#[derive(Debug, Clone)]
+struct Sketch {
+    trace: u8,
+    span: u8,
+    parent: Option<u8>,
+    kind: Kind,
+    start: i64,
+    end: Option<i64>,
+    tokens: Option<u64>,
+    cost: Option<i64>,
+    error: bool,
+    session: Option<&'static str>,
+    conversation: Option<&'static str>,
+    user: Option<&'static str>,
+    agent: Option<&'static str>,
+}
+
+impl Sketch {
+    fn item(&self) -> InterpretedSpan {
+        let trace_id = TraceId::from_bytes([self.trace + 1; 16]);
+        let span_id = SpanId::from_bytes([self.span + 1; 8]);
+        let mut identity = Identity::default();
+        for (field, value) in [
+            (IdentityField::SessionId, self.session),
+            (IdentityField::ConversationId, self.conversation),
+            (IdentityField::UserId, self.user),
+            (IdentityField::AgentName, self.agent),
+        ] {
+            identity.set(field, value.unwrap_or_default());
+        }
+        let state = if self.end.is_some() { SpanState::Closed } else { SpanState::Open };
+        let mut record = SpanRecord::new(trace_id, span_id, format!("span {}", self.span), self.start);
+        record.end_ns = self.end;
+        record.state = state;
+        // Facts follow from what was recorded; here the sketch stands for all of it.
+        record.attributes.push("sketch", format!("{self:?}"));
+        let status =
+            Status { code: if self.error { StatusCode::Error } else { StatusCode::Unset }, message: String::new() };
+        let span = Span {
+            trace_id,
+            span_id,
+            parent_span_id: self.parent.map(|parent| SpanId::from_bytes([parent + 1; 8])),
+            parent_is_remote: false,
+            name: record.name.clone(),
+            display_name: format!("{} {}", self.kind, self.span),
+            kind: self.kind,
+            kind_source: "test".to_owned(),
+            operation: None,
+            otel_kind: OtelKind::Internal,
+            state,
+            status,
+            error_type: None,
+            start_ns: self.start,
+            end_ns: self.end,
+            identity,
+            provider: None,
+            request_model: self.kind.is_model_call().then(|| "m".to_owned()),
+            response_model: None,
+            tool_name: None,
+            tool_call_id: None,
+            usage: self.tokens.map(|tokens| Usage::new(tokens, 1)),
+            cost: self.cost.map(|nano_usd| Cost { nano_usd, source: CostSource::Client, price_version: None }),
+            time_to_first_token_ns: None,
+            truncated_bytes: 0,
+            dropped_count: 0,
+            process_id: None,
+            sequence: None,
+        };
+        InterpretedSpan { record, span }
+    }
+}
+
+fn sketch() -> impl Strategy<Value = Sketch> {
+    let kind = prop_oneof![
+        Just(Kind::Agent),
+        Just(Kind::Team),
+        Just(Kind::Model),
+        Just(Kind::Model),
+        Just(Kind::Tool),
+        Just(Kind::Step),
+        Just(Kind::Span),
+    ];
+    let place = (0u8..2, 0u8..8, proptest::option::of(0u8..8));
+    let times = (0i64..40, proptest::option::weighted(0.7, 0i64..40));
+    let usage = (proptest::option::of(0u64..4), proptest::option::of(0i64..4), proptest::bool::weighted(0.2));
+    let ids = (
+        proptest::option::weighted(0.3, prop_oneof![Just("s1"), Just("s2")]),
+        proptest::option::weighted(0.3, prop_oneof![Just("c1"), Just("s2")]),
+        proptest::option::of(prop_oneof![Just("u1"), Just("u2")]),
+        proptest::option::of(prop_oneof![Just("A"), Just("B")]),
+    );
+    (place, kind, times, usage, ids).prop_map(
+        |(
+            (trace, span, parent),
+            kind,
+            (start, length),
+            (tokens, cost, error),
+            (session, conversation, user, agent),
+        )| Sketch {
+            trace,
+            span,
+            parent,
+            kind,
+            start,
+            end: length.map(|length| start + length),
+            tokens,
+            cost,
+            error,
+            session,
+            conversation,
+            user,
+            agent,
+        },
+    )
+}
+
+/// All rows but the times of writing, in key order.
+#[derive(Debug, PartialEq)]
+struct Dump {
+    spans: Vec<SpanRow>,
+    contents: Vec<ContentRow>,
+    traces: Vec<TraceRow>,
+    facets: Vec<FacetRow>,
+    sessions: Vec<SessionRow>,
+}
+
+fn dump(store: &Store) -> Dump {
+    store
+        .read(|connection| {
+            let dump: QueryResult<Dump> = dispatch!(connection, c => {
+                Ok(Dump {
+                    spans: spans::table.order((spans::trace_id, spans::span_id)).select(SpanRow::as_select()).load(c)?,
+                    contents: span_contents::table
+                        .order((span_contents::trace_id, span_contents::span_id))
+                        .select(ContentRow::as_select())
+                        .load(c)?,
+                    traces: traces::table.order(traces::trace_id).select(TraceRow::as_select()).load(c)?,
+                    facets: trace_facets::table
+                        .order((trace_facets::trace_id, trace_facets::field, trace_facets::value))
+                        .select(FacetRow::as_select())
+                        .load(c)?,
+                    sessions: sessions::table.order(sessions::session_id).select(SessionRow::as_select()).load(c)?,
+                })
+            });
+            Ok(dump?)
+        })
+        .unwrap()
+}
+
+fn write(store: &Store, batch: &[Sketch]) {
+    let items: Vec<InterpretedSpan> = batch.iter().map(Sketch::item).collect();
+    let prepared = prepare(&items, 0).unwrap();
+    store.write(|connection| write_batch(connection, &prepared)).unwrap();
+}
+
+fn recompute_all(store: &Store) {
+    for trace in dump(store).traces {
+        store.write(|connection| recompute_trace(connection, &trace.trace_id)).unwrap();
+    }
+}
+
+fn model(span: u8, parent: Option<u8>, tokens: Option<u64>) -> Sketch {
+    Sketch {
+        trace: 0,
+        span,
+        parent,
+        kind: Kind::Model,
+        start: i64::from(span),
+        end: Some(50),
+        tokens,
+        cost: None,
+        error: false,
+        session: None,
+        conversation: None,
+        user: None,
+        agent: None,
+    }
+}
+
+fn total(store: &Store) -> Option<i64> {
+    dump(store).traces[0].input_tokens
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    /// Any split into batches, any order, any repetition: the same tables, and a recompute changes nothing.
+    #[test]
+    fn order_and_repetition_do_not_matter(
+        sketches in proptest::collection::vec(sketch(), 1..24),
+        order in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..4), 0..24),
+    ) {
+        let straight = Store::open("sqlite::memory:").unwrap();
+        write(&straight, &sketches);
+        let expected = dump(&straight);
+
+        let shuffled = Store::open("sqlite::memory:").unwrap();
+        for (place, length) in &order {
+            let from = place.index(sketches.len());
+            let batch: Vec<Sketch> = sketches[from..].iter().take(*length).cloned().collect();
+            write(&shuffled, &batch);
+        }
+        for one in sketches.iter().rev() {
+            write(&shuffled, std::slice::from_ref(one));
+        }
+        prop_assert_eq!(&dump(&shuffled), &expected);
+
+        recompute_all(&shuffled);
+        prop_assert_eq!(&dump(&shuffled), &expected);
+    }
+}
+
+#[test]
+fn a_replayed_batch_changes_nothing() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let batch = [model(0, None, Some(5)), model(1, Some(0), None)];
+    write(&store, &batch);
+    let first = dump(&store);
+    write(&store, &batch);
+    assert_eq!(dump(&store), first);
+}
+
+#[test]
+fn an_agents_own_sum_is_not_added_to_its_model_calls() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let agent = Sketch { kind: Kind::Agent, ..model(0, None, Some(34)) };
+    write(&store, &[model(1, Some(0), Some(17)), model(2, Some(0), Some(17))]);
+    write(&store, &[agent]);
+    assert_eq!(total(&store), Some(34));
+}
+
+#[test]
+fn an_agents_own_sum_counts_when_no_model_call_reports() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    write(&store, &[Sketch { kind: Kind::Agent, ..model(0, None, Some(34)) }, model(1, Some(0), None)]);
+    assert_eq!(total(&store), Some(34));
+}
+
+#[test]
+fn nested_spans_of_one_model_call_count_once_whatever_comes_first() {
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let store = Store::open("sqlite::memory:").unwrap();
+        let nest = [model(0, None, Some(17)), model(1, Some(0), None), model(2, Some(1), Some(17))];
+        for place in order {
+            write(&store, std::slice::from_ref(&nest[place]));
+        }
+        assert_eq!(total(&store), Some(17));
+    }
+}
+
+#[test]
+fn a_model_call_behind_a_tool_is_another_call() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let tool = Sketch { kind: Kind::Tool, ..model(1, Some(0), None) };
+    write(&store, &[model(0, None, Some(10)), tool, model(2, Some(1), Some(7))]);
+    assert_eq!(total(&store), Some(17));
+}
+
+#[test]
+fn absent_tokens_stay_absent() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    write(&store, &[model(0, None, None)]);
+    assert_eq!(total(&store), None);
+    write(&store, &[model(1, None, Some(0))]);
+    assert_eq!(total(&store), Some(0));
+}
+
+#[test]
+fn a_closed_version_replaces_an_open_one_and_never_the_other_way() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let open = Sketch { end: None, ..model(0, None, None) };
+    let closed = model(0, None, Some(3));
+    write(&store, std::slice::from_ref(&open));
+    assert_eq!(dump(&store).traces[0].status, "running");
+    write(&store, &[closed]);
+    write(&store, &[open]);
+    let after = dump(&store);
+    assert_eq!((after.traces[0].status.as_str(), after.traces[0].open_count, after.spans.len()), ("ok", 0, 1));
+}
+
+#[test]
+fn a_late_root_names_the_trace_and_moves_its_start() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let agent = Sketch { kind: Kind::Agent, start: -5, agent: Some("A"), ..model(0, None, None) };
+    write(&store, &[Sketch { session: Some("s1"), ..model(1, Some(0), Some(4)) }]);
+    write(&store, &[agent]);
+    let after = dump(&store);
+    assert_eq!((after.traces[0].name.as_str(), after.traces[0].start_ns), ("agent 0", -5));
+    assert!(after.facets.iter().all(|facet| facet.start_ns == -5));
+    assert_eq!(after.sessions[0].start_ns, -5);
+}
+
+#[test]
+fn parents_in_a_circle_are_stored() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    for sketch in [model(0, Some(2), Some(1)), model(1, Some(0), Some(2)), model(2, Some(1), Some(3))] {
+        write(&store, &[sketch]);
+    }
+    let before = dump(&store);
+    recompute_all(&store);
+    assert_eq!(dump(&store), before);
+    assert_eq!(before.spans.len(), 3);
+}
+
+#[test]
+fn ids_flow_down_to_spans_that_came_first() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let agent = Sketch { kind: Kind::Agent, agent: Some("A"), session: Some("s1"), ..model(0, None, None) };
+    let inner = Sketch { kind: Kind::Agent, agent: Some("B"), conversation: Some("c1"), ..model(1, Some(0), None) };
+    write(&store, &[model(2, Some(1), None)]);
+    write(&store, &[agent]);
+    write(&store, &[inner]);
+    let ids: Vec<_> = dump(&store)
+        .spans
+        .into_iter()
+        .map(|row| (row.agent_name.unwrap(), row.session_id.unwrap(), row.conversation_id))
+        .collect();
+    let c1 = Some("c1".to_owned());
+    let of = |agent: &str, conversation: &Option<String>| (agent.to_owned(), "s1".to_owned(), conversation.clone());
+    assert_eq!(ids, [of("A", &None), of("B", &c1), of("B", &c1)]);
+}

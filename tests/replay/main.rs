@@ -1,0 +1,20 @@
+//! The replay example: its emitters are faithful to the recordings, and the trees it prints are those that a reader expects.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+#[path = "../../examples/replay/agno/mod.rs"]
+mod agno;
+#[path = "../../examples/replay/frameworks/mod.rs"]
+mod frameworks;
+
+#[path = "agno.rs"]
+mod agno_emitter;
+mod expected;
+#[path = "frameworks.rs"]
+mod frameworks_emitter;
