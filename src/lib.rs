@@ -1,14 +1,86 @@
-//! Agent traces from `tracing` spans.
+//! Agent traces from `tracing` spans, in your own database.
+//!
+//! One layer turns the spans of agents, models and tools, `#[instrument]`ed by you or made by a framework, into agent traces: who
+//! ran, what it asked, which tools it called, what failed, how many tokens it took. A repository answers questions about them.
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use tracing::{Span, instrument};
+//! use tracing_agents::model::Usage;
+//! use tracing_agents::{AgentTracing, SpanExt, TraceFilter, field};
+//! use tracing_subscriber::prelude::*;
+//!
+//! #[instrument(skip_all, fields({ field::OPERATION } = "invoke_agent", { field::AGENT_NAME } = "Researcher"))]
+//! fn run(question: &str) -> String {
+//!     ask_model(question)
+//! }
+//!
+//! #[instrument(skip_all, fields({ field::OPERATION } = "chat", { field::REQUEST_MODEL } = "gpt-4o-mini"))]
+//! fn ask_model(prompt: &str) -> String {
+//!     Span::current().record_usage(Usage::new(812, 96));
+//!     format!("an answer to {prompt}")
+//! }
+//!
+//! # fn main() -> Result<(), tracing_agents::Error> {
+//! let tracing = AgentTracing::open("sqlite::memory:")?;
+//! let _guard = tracing_subscriber::registry().with(tracing.layer()).set_default();
+//!
+//! run("Who wrote the Rust book?");
+//!
+//! tracing.force_flush(Duration::from_secs(5))?;
+//! let repository = tracing.repository();
+//! for trace in repository.traces(&TraceFilter::new().agent("Researcher").limit(10))? {
+//!     println!("{}: {} ms", trace.name, trace.duration_ms());
+//!     println!("{}", repository.trace(trace.trace_id)?.tree());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is where
+//!
+//! - [`AgentTracing`] opens a database and makes the layer; [`Builder`] has every option with its default and its variable.
+//! - [`SpanExt`] records usage, input, output, tool calls and errors on any span, without declared fields; [`field`] has the names
+//!   for `#[instrument(fields({ field::AGENT_NAME } = …))]`; [`agent_span!`], [`model_span!`], [`tool_span!`] and their siblings make
+//!   spans that carry the right fields.
+//! - [`TraceRepository`] answers: traces, trees, spans with their content, sessions, statistics. [`TraceFilter`] says which.
+//! - [`model`] is what it answers with; [`schema`] and [`rows`] are the tables, for Diesel queries of your own.
+//! - [`pipeline::Sink`] is one more place where batches go; [`pipeline::Health`] says what became of every span.
+//! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`; [`wire`] reads and writes OTLP.
+//!
+//! # Features
+//!
+//! - `sqlite` (default): SQLite, compiled in; needs a C compiler and nothing else.
+//! - `opentelemetry` (default): `otel::StoreExporter`.
 
+#[cfg(not(feature = "sqlite"))]
+compile_error!("tracing-agents needs a database: enable its feature `sqlite`");
+
+mod agent_tracing;
 pub mod error;
 pub mod insight;
+pub mod layer;
 pub mod model;
+#[cfg(feature = "opentelemetry")]
+pub mod otel;
 pub mod pipeline;
 pub mod repository;
 pub mod semconv;
 pub mod store;
+pub mod wire;
 
+pub use agent_tracing::{AgentTracing, Builder};
 pub use error::{Error, ErrorKind, Result};
+pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
 pub use repository::{
     Group, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter, TraceRepository,
 };
+pub use semconv::field;
+pub use store::{rows, schema};
+
+/// What the macros expand to. Not part of the interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use tracing;
+}

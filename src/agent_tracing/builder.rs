@@ -160,6 +160,7 @@ impl Builder {
         let pipeline =
             Pipeline::start(settings, Box::new(sink), self.sinks, semconv::interpret, self.on_error, process)?;
         let capture = Capture {
+            is_enabled: !environment.is_disabled,
             limits: self.limits.unwrap_or_else(|| environment.limits()),
             scope: Arc::new(Scope {
                 name: "tracing".to_owned(),
@@ -171,7 +172,6 @@ impl Builder {
                 attributes: environment.resource(self.service_name, self.resource),
                 schema_url: String::new(),
             }),
-            is_enabled: !environment.is_disabled,
         };
         Ok(AgentTracing(Arc::new(Inner { pipeline, store, capture, shutdown_timeout: self.shutdown_timeout })))
     }

@@ -17,7 +17,7 @@ use super::{Attributes, Callsite, Event, Identity, IdentityField, Link, Resource
 use crate::error::{Error, ErrorKind, Result};
 
 /// What stands where a value was nested more than [`MAX_DEPTH`](super::MAX_DEPTH) deep.
-const TOO_DEEP: &str = "[cut: nested too deep]";
+pub(crate) const TOO_DEEP: &str = "[cut: nested too deep]";
 
 /// A span's payload in its canonical form: the four parts that `span_contents` keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]

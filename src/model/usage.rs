@@ -133,6 +133,6 @@ impl Cost {
     pub fn from_usd(usd: f64, source: CostSource) -> Option<Self> {
         let nano = (usd * 1e9).round();
         #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
-        (nano.is_finite() && nano.abs() < 9.2e18).then(|| Self { nano_usd: nano as i64, source, price_version: None })
+        (nano.is_finite() && nano.abs() < 9.2e18).then_some(Self { nano_usd: nano as i64, source, price_version: None })
     }
 }

@@ -18,7 +18,8 @@ pub struct Health {
     pub queued: u64,
     /// Bytes that wait in the queue, roughly.
     pub queued_bytes: u64,
-    /// Spans that the worker holds: being interpreted or written, or waiting for the store to come back.
+    /// Spans that the worker holds: being interpreted or written, or waiting for the store to come back. A batch, or while the
+    /// store refuses one span after the other as many more as fill the queue.
     pub in_flight: u64,
     /// Spans that could not be stored although others could, by reason.
     pub dead_lettered: DeadLettered,
@@ -26,7 +27,11 @@ pub struct Health {
     pub dropped: Dropped,
     /// What the other sinks did, in the order in which they were added.
     pub sinks: Vec<SinkHealth>,
-    /// Whether the store's last write failed: spans wait for it to come back.
+    /// Versions of spans still open that the store has taken. A span counts once for each version, and apart from the sums above:
+    /// it is accepted when it ends.
+    pub live_written: u64,
+    /// Whether the store is out: its last write failed and so does its probe (or it refuses one span after the other), and spans
+    /// wait for it to come back.
     pub degraded: bool,
     /// The last error of the store, a sink or the worker.
     pub last_error: Option<String>,
@@ -56,7 +61,7 @@ pub struct DeadLettered {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// Still waiting when the shutdown's deadline passed.
+    /// Still waiting when the shutdown's deadline passed. The batch that was being written then may have been stored after all.
     pub shutdown_timeout: u64,
 }
 

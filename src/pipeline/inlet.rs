@@ -1,5 +1,13 @@
 //! The door into the pipeline.
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::flow::Flow;
+use super::health::Health;
+use super::queue::Entry;
+use crate::error::Result;
 use crate::model::SpanRecord;
 
 /// A span on its way to the worker, cheap to make on the caller's thread; the worker turns it into a record.
@@ -15,4 +23,87 @@ pub trait PendingSpan: Send + Sync {
 pub trait LiveSpans: Send + Sync {
     /// Records of the spans that are open now, as far as they have come.
     fn snapshot(&self) -> Vec<SpanRecord>;
+}
+
+/// Why a span was not taken over. Nothing waits: the span is counted in [`Health::rejected`] and gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The queue holds as many spans or bytes as it may.
+    QueueFull,
+    /// The pipeline is shut down, or on its way.
+    AfterShutdown,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::QueueFull => "the queue is full",
+            Self::AfterShutdown => "the pipeline is shut down",
+        })
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// The door into a pipeline: what layers and exporters hold. Cheap to clone; all clones are the same door.
+///
+/// A span that was accepted is counted in [`Health`] until it is stored or its loss is. The pipeline stays open and shut by its
+/// owner: an inlet neither keeps it running nor ends it.
+#[derive(Clone)]
+pub struct Inlet(Arc<Flow>);
+
+impl fmt::Debug for Inlet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inlet").field("health", &self.health()).finish()
+    }
+}
+
+impl Inlet {
+    pub(super) const fn new(flow: Arc<Flow>) -> Self {
+        Self(flow)
+    }
+
+    /// Takes over a span that ended. Never waits for the worker or for I/O: it holds a lock for the time of a push.
+    ///
+    /// The worker sets the record's `origin`.
+    ///
+    /// # Errors
+    /// [`Refused`] when the queue is full or the pipeline shut down.
+    pub fn accept(&self, record: SpanRecord) -> Result<(), Refused> {
+        let size = record.size();
+        self.0.offer(Entry::Record(Box::new(record)), size)
+    }
+
+    /// Takes over a span whose record the worker makes. As [`accept`](Self::accept), without any allocation.
+    ///
+    /// # Errors
+    /// [`Refused`] when the queue is full or the pipeline shut down.
+    pub fn accept_pending(&self, span: Arc<dyn PendingSpan>) -> Result<(), Refused> {
+        let size = span.size();
+        self.0.offer(Entry::Pending(span), size)
+    }
+
+    /// The counters, all of one instant. Takes the queue's lock: ask a few times a second, not once a span.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.0.health()
+    }
+
+    /// Waits until every span that was accepted before the call is stored (or dead-lettered, which is counted), every other sink
+    /// has been offered it, and all sinks have flushed.
+    ///
+    /// # Errors
+    /// [`Timeout`](crate::error::ErrorKind::Timeout) when `deadline` passes first, with the number of spans that wait and the
+    /// store's last error; also, at once, when called on the worker thread itself (by a sink or an error callback), which cannot
+    /// wait for itself. [`Write`](crate::error::ErrorKind::Write) when a sink's flush failed.
+    /// [`Shutdown`](crate::error::ErrorKind::Shutdown) when a shutdown dropped spans; one that got everything out is no error.
+    pub fn force_flush(&self, deadline: Duration) -> Result<()> {
+        self.0.force_flush(deadline)
+    }
+
+    /// Makes open spans known to the worker, which asks for them when it writes open spans. Holds only a weak reference.
+    pub fn register_live(&self, source: Arc<dyn LiveSpans>) {
+        self.0.live.register(&source);
+    }
 }

@@ -1,7 +1,149 @@
 //! Between capture and store: a bounded queue and one worker thread.
+//!
+//! ```text
+//! layers, exporters ── Inlet::accept ──▶ queue ──▶ worker: read · interpret ──▶ store, then the other sinks
+//!  (their threads)      never waits    (bounded)    (one thread)                 (Sink)
+//! ```
+//!
+//! Nothing is lost silently: a span that was offered is refused, or accepted and then stored, waiting, dead-lettered or dropped,
+//! and [`Health`] counts each, with sums that hold at every instant. An outage of the store loses nothing but what no longer fits
+//! into the queue; a span that the store cannot take does not take others with it.
+//!
+//! The worker is a thread of its own and needs no async runtime; it works in any. Waiting calls ([`Pipeline::force_flush`],
+//! [`Pipeline::shutdown`], dropping a pipeline) block the calling thread until their deadline at most.
 
+mod delivery;
+mod flow;
+mod flush;
 pub mod health;
 pub mod inlet;
+mod intake;
+mod isolation;
+mod live;
+mod queue;
+mod report;
+mod settings;
 pub mod sink;
+#[cfg(test)]
+mod tests;
+mod worker;
 
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use health::Health;
+pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
+pub use intake::Interpret;
+pub use report::OnError;
+pub use settings::Settings;
 pub use sink::Sink;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::ProcessId;
+use delivery::Delivery;
+use flow::Flow;
+use health::SinkHealth;
+use intake::Intake;
+use live::WrittenVersions;
+use queue::Queue;
+use report::Reporter;
+use worker::{Other, Worker};
+
+/// How long dropping a pipeline waits for its spans to be stored.
+const DROP_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A running pipeline. Dropping it is a [`shutdown`](Self::shutdown) with a deadline of 5 s, whose failure goes to the error
+/// callback.
+pub struct Pipeline {
+    flow: Arc<Flow>,
+    on_error: Option<OnError>,
+    drop_deadline: Duration,
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pipeline").field("health", &self.health()).finish()
+    }
+}
+
+impl Pipeline {
+    /// Starts the worker thread.
+    ///
+    /// Spans go to `store`, whose answers decide what [`Health`] says; then to each of `others`, once, whatever comes of it.
+    /// `interpret` reads a record; a record on which it panics is dead-lettered. `process` stands, with a number, on each span.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Thread`] when the system gives no thread.
+    pub fn start(
+        settings: Settings,
+        store: Box<dyn Sink>,
+        others: Vec<Box<dyn Sink>>,
+        interpret: Interpret,
+        on_error: Option<OnError>,
+        process: ProcessId,
+    ) -> Result<Self> {
+        let settings = settings.clamped();
+        let others: Vec<_> = others.into_iter().map(|sink| Other { name: sink.name().to_owned(), sink }).collect();
+        let healths =
+            others.iter().map(|other| SinkHealth { name: other.name.clone(), ..SinkHealth::default() }).collect();
+        let flow = Arc::new(Flow::new(Queue::new(&settings, healths)));
+        let worker = Worker {
+            intake: Intake { flow: Arc::clone(&flow), interpret, process, reporter: Reporter::new(on_error.clone()) },
+            store: Delivery::new(store, &settings),
+            settings,
+            others,
+            written: WrittenVersions::default(),
+            refusals_reported: 0,
+        };
+        std::thread::Builder::new().name("tracing-agents".to_owned()).spawn(move || worker.run()).map_err(|error| {
+            Error::with_source(ErrorKind::Thread, "the pipeline's thread could not be started", error)
+        })?;
+        Ok(Self { flow, on_error, drop_deadline: DROP_DEADLINE })
+    }
+
+    /// The door for spans: layers and exporters hold clones of it.
+    #[must_use]
+    pub fn inlet(&self) -> Inlet {
+        Inlet::new(Arc::clone(&self.flow))
+    }
+
+    /// The counters, all of one instant.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.flow.health()
+    }
+
+    /// As [`Inlet::force_flush`].
+    ///
+    /// # Errors
+    /// As [`Inlet::force_flush`].
+    pub fn force_flush(&self, deadline: Duration) -> Result<()> {
+        self.flow.force_flush(deadline)
+    }
+
+    /// As [`Inlet::register_live`].
+    pub fn register_live(&self, source: Arc<dyn LiveSpans>) {
+        self.flow.live.register(&source);
+    }
+
+    /// Refuses new spans from now on, writes what waits and the spans that are still open (as open), flushes and closes the sinks.
+    ///
+    /// Returns when that is done, or at the deadline: then what still waits is counted as dropped, and the worker is left to
+    /// itself, since a sink may hang. A second call is `Ok` at once when the pipeline is shut down.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] at the deadline, and at once when called on the worker thread itself (by a sink or an error
+    /// callback): the shutdown then goes on after that returns. [`ErrorKind::Write`] when a sink's last flush failed.
+    pub fn shutdown(&self, deadline: Duration) -> Result<()> {
+        self.flow.shutdown(deadline)
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        if let Err(error) = self.shutdown(self.drop_deadline) {
+            Reporter::new(self.on_error.take()).report(&error);
+        }
+    }
+}

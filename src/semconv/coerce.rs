@@ -1,4 +1,8 @@
-//! Recorded values as what they mean: texts, counts, times, JSON. Wrong types are coerced, never dropped.
+//! Recorded values as what they mean: texts, counts, numbers, JSON. Wrong types are coerced, never dropped.
+//!
+//! The types that producers mix up: `tracing` delivers `?value` and `%value` as text (so an id arrives as `"alice"` with its quotes or as
+//! `Some("alice")`), several frameworks write numbers as text, and structured values are JSON in a text wherever a span's attributes
+//! can hold no maps. OTLP may bring real lists and maps for the same keys.
 
 use std::borrow::Cow;
 
@@ -56,7 +60,8 @@ pub(super) fn json_text(text: &str) -> Option<Json> {
     text.starts_with(['[', '{']).then(|| serde_json::from_str(text).ok()).flatten()
 }
 
-/// A count that is not negative: integers, whole floats, and texts of them.
+/// A count that is not negative: integers, whole floats, and texts of them (`42`, `42.0`, `Some(42)`). Anything else is no count, so
+/// that a broken one is absent and not 0.
 pub(super) fn count(value: &Value) -> Option<u64> {
     match value {
         Value::I64(number) => u64::try_from(*number).ok(),

@@ -1,4 +1,7 @@
-//! Reported cost. What is computed from prices is another step's; a reported cost is never replaced.
+//! Reported cost, in US dollars. What is computed from prices is another step's; a reported cost is never replaced.
+//!
+//! OpenTelemetry has no cost attribute yet. `gen_ai.usage.cost.{amount,currency,source}` is its proposal, `gen_ai.usage.cost` is what
+//! gateways send, `llm.cost.*` is `OpenInference`'s, `operation.cost` Logfire's.
 
 use super::reading::Reading;
 use super::{coerce, field};

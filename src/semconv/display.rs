@@ -1,4 +1,4 @@
-//! Texts for people: display names and previews.
+//! Texts for people: display names and previews. They are made to be read in lists; what they are made from stays as recorded.
 
 use super::reading::Reading;
 use super::{field, gen_ai, mcp};

@@ -1,4 +1,8 @@
-//! OpenTelemetry's generative-AI operations, current, deprecated and of frameworks that extend them.
+//! OpenTelemetry's generative-AI operations: the values of `gen_ai.operation.name`.
+//!
+//! The list of the conventions is open, and frameworks extend it; the additions are marked with who sends them. The agent and workflow
+//! operations outrank other conventions' kinds on the same span, because code in the wild combines them with the generic kind of
+//! `OpenInference`; the others do not.
 
 use crate::model::Kind;
 

@@ -1,4 +1,8 @@
 //! Which attribute gives which id or name, and with which precedence.
+//!
+//! One table serves the caller's thread, where the layer hands ids down to descendants, and the worker, which reads a span's own. The
+//! order within a field: our own name or OpenTelemetry's current one, other conventions', a framework's, bare words (`user_id`).
+//! Session and conversation stay apart: OpenTelemetry's conversation is what a provider or framework numbers, a session holds one or more.
 
 use super::coerce::clean_text;
 use super::reading::Reading;
@@ -91,6 +95,8 @@ pub fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
 
 /// The ids and names that a span itself gives, by [`identity_of`]; then the names that only the kind makes an agent's, a team's or a
 /// workflow's: `traceloop.entity.name` and `graph.node.name`.
+///
+/// A key whose value stands for none gives nothing, and does not hide a weaker key.
 pub(super) fn own(attributes: &Attributes, reading: &Reading<'_>, kind: Kind) -> Identity {
     let mut identity = Identity::default();
     let mut ranks = [u8::MAX; IdentityField::ALL.len()];

@@ -1,4 +1,18 @@
 //! What a span is: the evidence, in the order of its weight.
+//!
+//! 1. our own word, `agent_traces.kind`;
+//! 2. an operation that names an agent or a workflow;
+//! 3. `openinference.span.kind`, unless it is the generic `CHAIN` and there is an operation;
+//! 4. any other known operation;
+//! 5. Langfuse's types;
+//! 6. an MCP method;
+//! 7. Traceloop's kinds and request types;
+//! 8. Vercel's operation ids;
+//! 9. the target and name of a known framework's callsite;
+//! 10. the shape of the attributes, or a conventional name.
+//!
+//! A word that is not known says nothing: the next evidence is asked. An agent's name is no evidence, since model and tool spans carry
+//! it as context. The decision names what decided, as `key=value`, `target …` or `shape: …`.
 
 use super::reading::{Reading, Site};
 use super::{display, field, gen_ai, langfuse, mcp, openinference, profiles, traceloop, vercel};
@@ -72,6 +86,7 @@ fn stated(reading: &Reading<'_>) -> Option<Decision> {
         .or_else(|| vercel::OPERATIONS.iter().find_map(|key| by(key, &vercel::kind_of)))
 }
 
+/// A team or a step, where the convention's word is only "agent" or "chain".
 fn refined(decision: Decision, reading: &Reading<'_>) -> Decision {
     match openinference::refine(decision.kind, reading) {
         Some((kind, key)) => Decision { kind, source: format!("{} + {key}", decision.source) },

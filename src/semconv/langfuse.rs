@@ -1,4 +1,7 @@
 //! Langfuse's observation types and usage details.
+//!
+//! Types are written in lower case by its SDKs and in upper case by Rust frameworks that speak its ingestion API; both are read. What
+//! Langfuse knows of input, output, level, cost and start of the answer is in the lists of those concepts.
 
 use super::reading::Reading;
 use super::{coerce, usage::Counts};

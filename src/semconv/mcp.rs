@@ -1,4 +1,6 @@
-//! Model Context Protocol requests.
+//! Model Context Protocol requests, as OpenTelemetry's conventions for it describe them: one span a request, on either side.
+//!
+//! A session of the protocol (`mcp.session.id`) is a transport's, not a user's, and is not read as one.
 
 use crate::model::Kind;
 

@@ -1,8 +1,21 @@
 //! How attributes are read: every convention's names → the model. Pure functions of one span; they run on the worker.
 //!
-//! Conventions are tables. A file of a convention's name ([OpenTelemetry's](self::field), `OpenInference`'s, Langfuse's, Traceloop's,
-//! Vercel's, MCP's) holds its vocabulary, one under `profiles/` what is known of a framework; a file of a concept's name (kind, identity,
-//! provider, model, tool, usage, cost, status, timing) holds the order in which the conventions are asked.
+//! Conventions are tables. A file of a convention's name (OpenTelemetry's `gen_ai`, `openinference`, `langfuse`, `traceloop`, `vercel`,
+//! `mcp`) holds its words, one under `profiles/` what is known of a framework; a file of a concept's name (kind, identity, provider,
+//! model, tool, usage, cost, status, timing, content) holds the order in which the conventions are asked. A new convention is a new
+//! table and its keys in those lists; a new framework is a profile. [`field`] has the names for users.
+//!
+//! | question | answered in | from |
+//! |---|---|---|
+//! | what is it? | `kind` | our own word, operation, span kinds of the conventions, target and name, shape |
+//! | whose is it? | `identity` | [`identity_of`], for the layer and the worker alike; then the ancestors |
+//! | which provider and model? | `provider`, `model_name` | one spelling for each provider; requested and answering model apart |
+//! | which tool? | `tool` | names and call ids; on a tool's span also the span's own name |
+//! | how many tokens, what cost? | `usage`, `cost` | reported counts, brought to one meaning; reported cost only |
+//! | how did it go? | `status` | the status, attributes, events |
+//! | when did the answer begin? | `timing` | seconds, milliseconds or instants → nanoseconds |
+//! | how is it called? | `display` | the operation and what it is about |
+//! | what went in and out? | `content` | attributes and events, plain and as messages; read apart from the rest |
 //!
 //! What decides between conventions on one span: our own typed names, then OpenTelemetry's current names, then `OpenInference`, then
 //! deprecated and other names. A text that stands for no value (empty, `null`, `Debug`'s `None`) is absent; 0 and `false` are values.
@@ -42,13 +55,19 @@ pub use profiles::wants_debug;
 use crate::model::{InterpretedSpan, OtelKind, Span, SpanRecord};
 use reading::{Reading, Site};
 
-/// Understands one span. Never fails: what cannot be read is absent, and the record stays as it was. The work is linear in the record.
+/// Understands one span.
+///
+/// Never fails: what cannot be read is absent, and the record stays as it was. The work is linear in the record. Times are
+/// nanoseconds, money is in billionths of a US dollar, token counts follow OpenTelemetry's meaning (input includes cached tokens,
+/// output includes reasoning) whatever the producer's was.
 #[must_use]
 pub fn interpret(record: SpanRecord) -> InterpretedSpan {
     let span = understand(&record);
     InterpretedSpan { record, span }
 }
 
+/// The facts of a record, in the order in which they depend on each other: the kind decides which names count as a tool's, an
+/// agent's or a model's, and the display name needs them all.
 fn understand(record: &SpanRecord) -> Span {
     let site = Site::new(record);
     let reading = Reading::new(&record.attributes).with_aliases(site.profile);

@@ -1,4 +1,6 @@
 //! The models of a span: the one that was asked for, and the one that answered.
+//!
+//! They differ (`gpt-4o` and `gpt-4o-2024-08-06`), and prices and statistics want the one that answered.
 
 use super::reading::Reading;
 use super::{coerce, field};

@@ -1,4 +1,14 @@
-//! `OpenInference` span kinds, and what refines them: it has one kind for agents and teams, and one for workflows and steps.
+//! `OpenInference` span kinds, and what refines them.
+//!
+//! The convention has one kind for agents and teams (`AGENT`), and one for workflows, steps and all other glue (`CHAIN`). Agno's
+//! instrumentor, its most thorough user in agent frameworks, tells them apart by attributes of its own:
+//!
+//! | recorded | with | is |
+//! |---|---|---|
+//! | `AGENT` | `agno.team.id` or `agno.team`, or our own team field, and no agent of its own | a team |
+//! | `CHAIN` | `agno.step.type`, `agno.parallel.step_count`, or our own step field | a step |
+//! | `CHAIN` | `graph.node.parent_id`, and nothing that describes a workflow (`agno.workflow.*`) | a step |
+//! | `CHAIN` | none of these | a workflow |
 
 use super::field;
 use super::reading::Reading;

@@ -1,4 +1,7 @@
 //! Model providers in OpenTelemetry's spelling.
+//!
+//! The same provider is `aws.bedrock` to the conventions, `aws_bedrock` to rig, `AwsBedrock` to Agno and `amazon-bedrock` to Vercel.
+//! Letters and digits alone are compared; what is not in the table keeps its name, in lower case.
 
 use super::field;
 use super::reading::Reading;
@@ -9,6 +12,7 @@ pub(super) const CLAUDE_HOSTS: &[&str] = &["anthropic", "aws.bedrock"];
 /// Vercel's `ai.model.provider` is `vendor.api` with vendor names of its own.
 const VERCEL: &str = "ai.model.provider";
 
+/// Attributes that name a provider. `OpenInference` tells the host (`llm.provider`) from the vendor (`llm.system`); who is paid is the host.
 const KEYS: &[&str] = &[field::PROVIDER, "gen_ai.system", "llm.provider", "llm.system"];
 
 /// Spellings, without separators and in lower case, and the conventions' values.

@@ -13,6 +13,7 @@ pub(super) struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
+    /// Indexes the attributes once, so that asking for many names costs as much as asking for one.
     pub(super) fn new(attributes: &'a Attributes) -> Self {
         let mut by_key = HashMap::with_capacity(attributes.len());
         for (key, value) in attributes.iter() {
@@ -33,6 +34,7 @@ impl<'a> Reading<'a> {
         self
     }
 
+    /// The value that was recorded last under `key`, unless it stands for none.
     pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
         self.by_key.get(key).copied()
     }
@@ -83,6 +85,7 @@ pub(super) struct Site<'a> {
 }
 
 impl<'a> Site<'a> {
+    /// The site of a record: its `tracing` callsite, else what a bridge or another exporter wrote down in place of it.
     pub(super) fn new(record: &'a SpanRecord) -> Self {
         let callsite = record.callsite.as_deref();
         // Bridges to OpenTelemetry write the target down as an attribute.

@@ -1,4 +1,7 @@
 //! How a span went: from its status, its attributes and its events.
+//!
+//! `tracing` has no status. Failures are told by fields (`error`, `error.type`), by the ERROR event that `#[instrument(err)]` emits as the
+//! function returns, by bridges' `otel.status_code`, by frameworks' outcome fields, or not at all: then the span is unset, never ok.
 
 use super::coerce::clean_text;
 use super::display;
@@ -59,6 +62,7 @@ pub(super) fn read(record: &SpanRecord, reading: &Reading<'_>) -> (Status, Optio
     (Status { code: StatusCode::Error, message: display::cut(message, MAX_MESSAGE) }, error_type)
 }
 
+/// The code that a word names; the bridges write `OK` or `Ok`, exporters `STATUS_CODE_OK` or its number.
 fn code_of(word: &str) -> StatusCode {
     match word.to_ascii_uppercase().trim_start_matches("STATUS_CODE_") {
         "OK" | "1" => StatusCode::Ok,
@@ -88,6 +92,7 @@ struct Evidence {
 }
 
 impl Evidence {
+    /// Reads ERROR events of `tracing` and OpenTelemetry's `exception` events; all others are no evidence.
     fn of(events: &[Event]) -> Self {
         let mut found = Self::default();
         for event in events {

@@ -1,4 +1,6 @@
-//! Time to the first token.
+//! Time to the first token: from the span's start to the first chunk of a streamed answer.
+//!
+//! The unit follows the name: OpenTelemetry's are seconds, Vercel's milliseconds, Langfuse tells the instant.
 
 use super::reading::Reading;
 use super::{coerce, field};
@@ -31,6 +33,7 @@ pub(super) fn to_first_token(reading: &Reading<'_>, start_ns: i64) -> Option<i64
         .filter(|nanos| *nanos >= 0)
 }
 
+/// A duration in units of `unit` nanoseconds; `None` when it is negative, not finite or beyond what 64 bits hold.
 fn nanoseconds(number: f64, unit: f64) -> Option<i64> {
     let nanos = (number * unit).round();
     #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]

@@ -4,7 +4,9 @@ use super::reading::{Reading, Site};
 use super::{field, gen_ai};
 use crate::model::Kind;
 
+/// Attributes that name a tool.
 const NAME: &[&str] = &[field::TOOL_NAME, "tool.name", "ai.toolCall.name", "mcp.tool.name"];
+/// Attributes that hold the call's id: the model's request and the tool's answer carry the same.
 const CALL_ID: &[&str] =
     &[field::TOOL_CALL_ID, "tool.id", "tool_call.id", "gen_ai.tool.call_id", "ai.toolCall.id", "tool_call_id"];
 
@@ -27,6 +29,7 @@ pub(super) fn read(reading: &Reading<'_>, site: &Site<'_>, kind: Kind, name: &st
     (tool, call_id)
 }
 
+/// The tool that a span's name tells: the name itself, or what follows `execute_tool ` (OpenTelemetry) or `tool.` (swiftide).
 fn from_span_name<'a>(name: &'a str, site: &Site<'_>) -> Option<&'a str> {
     if site.profile.is_some() && name == site.name {
         return None; // a framework's constant

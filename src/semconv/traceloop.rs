@@ -1,4 +1,7 @@
 //! Traceloop's (`OpenLLMetry`'s) span kinds and request types.
+//!
+//! Spans of its decorators carry the kind and `traceloop.entity.name`, the name of what was decorated; spans of its instrumentations of
+//! model SDKs carry the request type, and in newer versions OpenTelemetry's operation, which is asked before.
 
 use crate::model::Kind;
 

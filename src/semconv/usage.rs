@@ -1,10 +1,22 @@
 //! Token counts, brought to OpenTelemetry's meaning: input includes cached tokens, output includes reasoning.
+//!
+//! Producers disagree about the input: most APIs count cached tokens in it, Anthropic's and Bedrock's beside it, and instrumentations
+//! pass on either. Read wrongly, a cached prompt is priced several times too high or below zero. With `in`, `out`, `read`, `write` and
+//! `total` as reported, the first of these decides, and the usage says which did ([`UsageBasis`]):
+//!
+//! 1. `in + out = total`: inclusive; `in + read + write + out = total`: exclusive;
+//! 2. `read + write > in`: exclusive, the only possible reading;
+//! 3. the producer is known;
+//! 4. else inclusive, as OpenTelemetry asks producers to report: assumed.
+//!
+//! A count that was not reported stays absent. The total is kept as reported and never made up.
 
 use super::profiles::{Counting, Evidence};
 use super::reading::{Reading, Site};
 use super::{field, langfuse};
 use crate::model::{Kind, Usage, UsageBasis};
 
+/// Names of the input count. In each of these lists the current name comes first, then other conventions, then deprecated spellings.
 const INPUT: &[&str] = &[
     field::INPUT_TOKENS,
     "llm.token_count.prompt",
@@ -14,6 +26,7 @@ const INPUT: &[&str] = &[
     "ai.usage.promptTokens",
     "ai.usage.tokens", // embeddings: all tokens are input
 ];
+/// Names of the output count.
 const OUTPUT: &[&str] = &[
     field::OUTPUT_TOKENS,
     "llm.token_count.completion",
@@ -22,6 +35,7 @@ const OUTPUT: &[&str] = &[
     "ai.usage.outputTokens",
     "ai.usage.completionTokens",
 ];
+/// Names of the total.
 const TOTAL: &[&str] = &[
     field::TOTAL_TOKENS,
     "llm.token_count.total",
@@ -29,6 +43,7 @@ const TOTAL: &[&str] = &[
     "ai.usage.totalTokens",
     "ai.usage.tokens",
 ];
+/// Names of the input tokens that were read from a cache.
 const CACHE_READ: &[&str] = &[
     field::CACHE_READ_TOKENS,
     "llm.token_count.prompt_details.cache_read",
@@ -41,6 +56,7 @@ const CACHE_READ: &[&str] = &[
     "ai.usage.cachedInputTokens",
     "ai.usage.inputTokenDetails.cacheReadTokens",
 ];
+/// Names of the input tokens that were written to a cache.
 const CACHE_WRITE: &[&str] = &[
     field::CACHE_WRITE_TOKENS,
     "gen_ai.usage.cache_creation.input_tokens", // its name before 2026; still what most send
@@ -51,6 +67,7 @@ const CACHE_WRITE: &[&str] = &[
     "gen_ai.usage.details.cache_creation_input_tokens",
     "ai.usage.inputTokenDetails.cacheWriteTokens",
 ];
+/// Names of the output tokens that were spent on reasoning.
 const REASONING: &[&str] = &[
     field::REASONING_TOKENS,
     "llm.token_count.completion_details.reasoning",
@@ -97,6 +114,7 @@ fn producer(evidence: &Evidence<'_>, site: &Site<'_>) -> Option<Counting> {
 }
 
 impl Counts {
+    /// The counts as recorded.
     fn read(reading: &Reading<'_>, kind: Kind) -> Self {
         // Short names are anybody's words: they count tokens only on a model's own call.
         let count = |keys: &[&str], short: &[&str]| {
@@ -112,6 +130,7 @@ impl Counts {
         }
     }
 
+    /// Whether any count was recorded.
     const fn is_reported(&self) -> bool {
         self.input.is_some()
             || self.output.is_some()

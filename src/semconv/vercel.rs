@@ -1,4 +1,7 @@
 //! Operation ids of the Vercel AI SDK before it adopted OpenTelemetry's.
+//!
+//! A call like `generateText` makes a span that encloses one `ai.generateText.doGenerate` for each turn and one `ai.toolCall` for each
+//! tool: it is the run of an agent, although the SDK has no such word. `embed` and `rerank` only frame their provider's call.
 
 use crate::model::Kind;
 

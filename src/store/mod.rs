@@ -28,6 +28,7 @@ use url::DatabaseUrl;
 pub(crate) use write::StoreSink;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::TraceId;
 
 /// Connections that readers share.
 const READERS: u32 = 4;
@@ -80,6 +81,17 @@ impl Store {
             DatabaseUrl::Sqlite(target) => dialect::sqlite::expect_traces(&target)?,
         }
         Self::open(url)
+    }
+
+    /// Makes a trace's summary, its facets, its spans' counters and its session's summary anew from its spans; whether the trace is
+    /// there.
+    ///
+    /// Every batch keeps them right, step by step; this is for a database that another program changed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Write`] when the database refuses.
+    pub fn recompute_trace(&self, trace_id: TraceId) -> Result<bool> {
+        self.write(|connection| write::recompute_trace(connection, trace_id.as_bytes()))
     }
 
     /// Runs reads, all on the same state of the database.

@@ -37,6 +37,7 @@ pub(super) fn captured(attributes: &Attributes) -> Option<String> {
     (!arguments.is_empty()).then(|| Json::Object(arguments).to_string())
 }
 
+/// One argument with its type, as far as the text of `Debug` shows it.
 fn argument(value: &Value) -> Json {
     let Value::Debug(written) = value else { return serde_json::to_value(AsJson(value, 0)).unwrap_or(Json::Null) };
     let Some(text) = content_text(value) else { return Json::Null };

@@ -43,15 +43,18 @@ pub(super) fn returned(events: &[Event]) -> Option<String> {
     content_text(value).map(std::borrow::Cow::into_owned)
 }
 
+/// The messages of all events; `None` when there is none, so that the next form is asked.
 fn collect(events: &[Event], read: impl Fn(&Event) -> Vec<Message>) -> Option<Vec<Message>> {
     let messages: Vec<Message> = events.iter().flat_map(read).take(super::messages::MAX).collect();
     (!messages.is_empty()).then_some(messages)
 }
 
+/// The event's name; a log event that became a span's event has it in `event.name`.
 fn name(event: &Event) -> &str {
     event.attributes.get("event.name").and_then(|name| name.as_str()).unwrap_or(&event.name)
 }
 
+/// All messages of one side, in one attribute as JSON or as plain text.
 fn whole(event: &Event, key: &str, role: Role) -> Vec<Message> {
     event.attributes.get(key).map(|value| from_text_or_json(value, role)).unwrap_or_default()
 }

@@ -41,6 +41,7 @@ struct Slot {
     calls: BTreeMap<usize, Call>,
 }
 
+/// One tool call's leaves.
 #[derive(Default)]
 struct Call {
     id: Option<String>,
@@ -49,6 +50,7 @@ struct Call {
 }
 
 impl Slot {
+    /// Keeps the leaf at `path`, below the message's index. Both conventions' paths are understood; other leaves stay attributes.
     fn set(&mut self, path: &str, text: String) {
         let path = path.strip_prefix("message.").unwrap_or(path);
         match path {
@@ -62,6 +64,7 @@ impl Slot {
         }
     }
 
+    /// A leaf of one of the message's contents (`OpenInference` alone) or tool calls.
     fn set_nested(&mut self, path: &str, text: String) {
         if let Some((index, leaf)) = path.strip_prefix("contents.").and_then(indexed) {
             let leaf = leaf.strip_prefix("message_content.").unwrap_or(leaf);
@@ -78,6 +81,7 @@ impl Slot {
         }
     }
 
+    /// The message of these leaves; `None` when nothing is said in it.
     fn message(self, default: Role) -> Option<Message> {
         let role = self.role.as_deref().and_then(role).unwrap_or(default);
         let mut parts: Vec<Part> = self.contents.into_values().map(content_part).collect();
@@ -98,6 +102,7 @@ impl Slot {
     }
 }
 
+/// One content: text, reasoning, an image's address, or whatever it is as JSON.
 fn content_part(mut leaves: Map<String, Json>) -> Part {
     let mut take = |key: &str| match leaves.remove(key) {
         Some(Json::String(text)) => Some(text),

@@ -1,5 +1,14 @@
 //! Messages from JSON: OpenTelemetry's schema, and the shapes that are sent in its name. Lenient: nothing is refused, and a part that is
 //! not understood is kept as JSON.
+//!
+//! | shape | from |
+//! |---|---|
+//! | `{"role", "parts": [{"type", "content"}], "finish_reason"}` | OpenTelemetry |
+//! | `{"role", "content": text or parts, "tool_calls": [{"id", "function"}], "tool_call_id"}` | `OpenAI` |
+//! | `{"role", "content": [{"type": "tool_use" or "tool_result" or "thinking"}]}` | Anthropic |
+//! | `{"role", "content": [{"type": "tool-call", "toolCallId", "toolName"}]}` | Vercel |
+//! | `{"index", "message": {…}, "finish_reason"}` | the choice events of 1.28 to 1.36 |
+//! | `[{"type": "text", "content"}]`, one message's parts without a message | system instructions |
 
 use serde_json::{Map, Value as Json};
 
@@ -63,6 +72,7 @@ pub(super) fn structured(json: Json) -> Json {
     }
 }
 
+/// One message, or none when there is nothing in it.
 fn message(role: Role, parts: Vec<Part>, finish_reason: Option<String>) -> Vec<Message> {
     if parts.is_empty() && finish_reason.is_none() {
         return Vec::new();
@@ -75,6 +85,7 @@ fn is_part(item: &Json) -> bool {
     item.get("type").is_some() && ["role", "parts", "message"].iter().all(|key| item.get(key).is_none())
 }
 
+/// The message that one item of a list is; a list for the callers' sake, it has at most one.
 fn one(item: Json, default: Role) -> Vec<Message> {
     let mut object = match item {
         Json::Object(object) => object,
@@ -119,6 +130,7 @@ fn parts(content: Json) -> Vec<Part> {
     }
 }
 
+/// One part. A text without a type is text; what is not understood stays as its JSON.
 fn part(json: Json) -> Option<Part> {
     let Json::Object(mut object) = json else {
         return match json {
@@ -150,6 +162,7 @@ fn part(json: Json) -> Option<Part> {
     Some(known.unwrap_or(Part::Other(Json::Object(object))))
 }
 
+/// Media by address: `{"type": "uri", "uri"}`, `{"type": "image-url", "url"}` or `{"type": "image_url", "image_url": {"url"}}`.
 fn uri(object: &mut Map<String, Json>, kind: &str) -> Option<Part> {
     // OpenAI: {"type": "image_url", "image_url": {"url": …}}
     let nested = object.get("image_url").and_then(|image| image.get("url")).and_then(Json::as_str).map(str::to_owned);
@@ -167,6 +180,7 @@ fn take_text(object: &mut Map<String, Json>, keys: &[&str]) -> Option<String> {
     }
 }
 
+/// Takes the first of `keys` that is there and not null, whatever its type.
 fn take(object: &mut Map<String, Json>, keys: &[&str]) -> Option<Json> {
     keys.iter().find_map(|key| object.remove(*key)).filter(|value| !value.is_null())
 }

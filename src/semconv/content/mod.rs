@@ -1,4 +1,7 @@
 //! What went in and what came out: prompts, answers, arguments, results, messages. Read when one span is opened, and for previews.
+//!
+//! Messages come in every form that the conventions had: one attribute with JSON (current), one attribute a leaf (`flattened`), one event
+//! a message or one event with all (`events`), each asked in that order; `messages` reads the JSON of all of them.
 
 mod arguments;
 mod events;
@@ -109,6 +112,7 @@ pub fn read_content(attributes: &Attributes, events: &[Event], kind: Kind) -> Co
     Content { input, output, input_messages, output_messages }
 }
 
+/// The messages that were sent. `output` tells whether a list of the whole conversation ends with the answer.
 fn input_messages(
     reading: &Reading<'_>,
     attributes: &Attributes,
@@ -140,6 +144,7 @@ fn input_messages(
     messages
 }
 
+/// The messages that were answered.
 fn output_messages(reading: &Reading<'_>, attributes: &Attributes, events: &[Event]) -> Vec<Message> {
     let json_of = |key: &str| reading.get(key).and_then(json).map(|json| from_json(json, Role::Assistant));
     json_of(field::OUTPUT_MESSAGES)

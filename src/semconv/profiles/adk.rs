@@ -1,4 +1,8 @@
 //! adk-rust: Vertex AI's attribute names, teams, and several spans for one model call.
+//!
+//! One call is `call_llm`, in it one `model.generate_content` for each client layer, in it `gen_ai.generate`: the content is on the
+//! outermost, the usage on the innermost. All are model spans; a trace's totals count the innermost with usage. The tool's span has an
+//! empty name at its callsite. The agent's own span `run` ends before its work begins, and so stays a plain span.
 
 use super::{Profile, unknown_counting};
 use crate::model::Kind;

@@ -1,4 +1,4 @@
-//! codex: a turn is an agent's run; tools and prompts are events.
+//! codex: a turn is an agent's run; tools and prompts are events, and their counts are text.
 
 use super::{Profile, unknown_counting};
 use crate::model::Kind;

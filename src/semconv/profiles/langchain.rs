@@ -1,4 +1,4 @@
-//! langchain-rust: short field names of its own.
+//! langchain-rust: short field names of its own. Its agents have no names, its content is DEBUG events.
 
 use super::{Profile, unknown_counting};
 use crate::model::Kind;

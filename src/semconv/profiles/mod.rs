@@ -1,4 +1,8 @@
 //! What is known of single frameworks: one table a framework, found by the `tracing` target.
+//!
+//! A profile is asked only for spans of its own crates, so that its short field names (`model`, `tool`) and common span names (`chat`,
+//! `step`) mean nothing on anybody else's. It holds for the versions that were recorded or read; what differs between them is told apart
+//! by what the callsite declares.
 
 mod adk;
 mod codex;
@@ -53,6 +57,7 @@ pub(super) struct Counting {
 }
 
 impl Counting {
+    /// A way to count that differs in nothing but cached tokens.
     pub(super) const fn of(basis: UsageBasis) -> Self {
         Self { basis, reasoning_apart: false, input_apart: None }
     }

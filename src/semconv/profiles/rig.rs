@@ -1,4 +1,7 @@
 //! rig: OpenTelemetry's names, with three generations of habits in users' lock files.
+//!
+//! Its spans name their operation, so the table serves those that a provider did not complete. The same span name `chat` is a model's
+//! call in `rig::agent_chat` and `rig::completions`, and an agent's run in `rig_agent::agent::completion`.
 
 use super::{Counting, Evidence, Profile};
 use crate::model::{Kind, UsageBasis};

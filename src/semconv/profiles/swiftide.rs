@@ -1,4 +1,7 @@
 //! swiftide: spans of its own, content in DEBUG events.
+//!
+//! Names that it shares with everybody (`step`, `tool`, `complete`); a tool's span gets its tool's name late, as `otel.name`. `hook` and
+//! `add_message` are its inner workings, and stay plain spans.
 
 use super::{Profile, unknown_counting};
 use crate::model::Kind;

@@ -80,10 +80,6 @@ impl Graph {
         self.nodes.contains_key(span)
     }
 
-    pub(super) fn get(&self, span: &[u8]) -> Option<&Node> {
-        self.nodes.get(span)
-    }
-
     /// The rows that differ from what the database has.
     pub(super) fn changed(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values().filter(|node| node.stored.as_ref() != Some(&node.row))

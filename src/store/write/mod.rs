@@ -106,12 +106,12 @@ pub(crate) fn write_batch(connection: &mut AnyConnection, batch: &[Prepared<'_>]
 
 /// Makes a trace's summary, its facets, its spans' counters and its session anew from the rows. What this changes, if anything, was
 /// wrong before.
-pub(crate) fn recompute_trace(connection: &mut AnyConnection, trace_id: &[u8]) -> Result<TraceRow, Failure> {
-    let before = load_traces(connection, &[trace_id])?.remove(trace_id);
-    let after = trace::recompute(connection, before.as_ref(), trace_id)?;
-    let sessions = [before.and_then(|before| before.session_id), after.session_id.clone()];
+pub(crate) fn recompute_trace(connection: &mut AnyConnection, trace_id: &[u8]) -> Result<bool, Failure> {
+    let Some(before) = load_traces(connection, &[trace_id])?.remove(trace_id) else { return Ok(false) };
+    let after = trace::recompute(connection, Some(&before), trace_id)?;
+    let sessions = [before.session_id, after.session_id];
     recompute_sessions(connection, &sessions.into_iter().flatten().collect())?;
-    Ok(after)
+    Ok(true)
 }
 
 fn load_traces(connection: &mut AnyConnection, keys: &[&[u8]]) -> QueryResult<BTreeMap<Vec<u8>, TraceRow>> {

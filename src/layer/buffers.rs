@@ -1,0 +1,266 @@
+//! What was recorded on one span, in flat buffers that are used again for later spans.
+
+use std::sync::Arc;
+
+use tracing::Metadata;
+
+use super::limits::Limits;
+use super::raw::{Entry, OwnId, Raw, RawEvent, read};
+use super::text::{Formatted, Text};
+use crate::model::{Attributes, Key, SpanId, TraceId, Value};
+use crate::semconv;
+
+/// Buffers beyond these sizes are freed instead of kept, so that one long answer does not occupy memory for ever.
+const KEPT_BYTES: usize = 64 << 10;
+const KEPT_ENTRIES: usize = 256;
+
+/// Which list an attribute goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum List {
+    /// The span's own.
+    Span,
+    /// Those of the event that is being built.
+    Event,
+}
+
+/// Attributes, events, links and their texts. The texts stand one behind the other in one arena; everything else names places in
+/// it. Emptied and used again, they take no memory from the allocator for a span of usual size.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    attributes: Vec<Entry>,
+    events: Vec<RawEvent>,
+    /// Those of all events, each event's in one piece.
+    event_attributes: Vec<Entry>,
+    pub(super) links: Vec<(TraceId, SpanId)>,
+    pub(super) arena: Vec<u8>,
+    /// Bytes behind [`Raw::Whole`].
+    whole_bytes: usize,
+    /// At most one a field.
+    pub(super) ids: Vec<OwnId>,
+    /// Whether `ids` changed since someone last looked.
+    pub(super) ids_changed: bool,
+    /// The message of an error status.
+    pub(super) failure: Option<Text>,
+    pub(super) dropped_attributes: u32,
+    pub(super) dropped_events: u32,
+    pub(super) dropped_links: u32,
+    /// Attributes of the event being built that its limit dropped.
+    dropped_event_attributes: u32,
+    /// Bytes that the length limit cut from values.
+    pub(super) truncated_bytes: u64,
+}
+
+impl Buffers {
+    /// Appends an attribute; one too many is counted instead.
+    pub(super) fn push(&mut self, list: List, limits: &Limits, key: Key, value: Raw) {
+        match list {
+            List::Span => {
+                self.note_identity(&key, &value);
+                if self.attributes.len() < limits.attributes {
+                    self.attributes.push(Entry { key, value });
+                } else {
+                    self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+                }
+            }
+            List::Event if self.event_attributes.len() < limits.event_attributes => {
+                self.event_attributes.push(Entry { key, value });
+            }
+            List::Event => self.dropped_event_attributes = self.dropped_event_attributes.saturating_add(1),
+        }
+    }
+
+    /// Appends an attribute that no limit may drop.
+    pub(super) fn push_always(&mut self, key: &'static str, text: &str) {
+        let text = Text::append(&mut self.arena, text.as_bytes());
+        self.attributes.push(Entry { key: key.into(), value: Raw::Str(text) });
+    }
+
+    /// Appends an attribute whose value is at hand.
+    pub(super) fn push_value(&mut self, list: List, limits: &Limits, key: Key, value: Value) {
+        let raw = match value {
+            Value::Bool(value) => Raw::Bool(value),
+            Value::I64(value) => Raw::I64(value),
+            Value::U64(value) => Raw::U64(value),
+            Value::I128(value) => Raw::I128(value),
+            Value::U128(value) => Raw::U128(value),
+            Value::F64(value) => Raw::F64(value),
+            Value::Str(text) => Raw::Str(self.text(limits, &text)),
+            Value::Debug(text) => Raw::Debug(self.text(limits, &text)),
+            Value::Error(text) => Raw::Error(self.text(limits, &text)),
+            Value::Bytes(bytes) => Raw::Bytes(self.bytes(limits, &bytes)),
+            mut nested => {
+                self.truncated_bytes += super::text::cut_nested(&mut nested, limits.value_bytes);
+                self.whole_bytes += nested.size();
+                Raw::Whole(Box::new(nested))
+            }
+        };
+        self.push(list, limits, key, raw);
+    }
+
+    /// Copies a text, cut where it is too long.
+    pub(super) fn text(&mut self, limits: &Limits, text: &str) -> Text {
+        if text.len() <= limits.value_bytes {
+            return Text::append(&mut self.arena, text.as_bytes());
+        }
+        self.formatted(limits, |out| out.write_str(text))
+    }
+
+    /// Writes a text that is being made, cut where it is too long.
+    pub(super) fn formatted(
+        &mut self,
+        limits: &Limits,
+        write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result,
+    ) -> Text {
+        let Formatted { text, cut } = super::text::format(&mut self.arena, limits.value_bytes, write);
+        self.truncated_bytes += cut;
+        text
+    }
+
+    /// Copies bytes; what is too long is cut and counted, without a marker.
+    pub(super) fn bytes(&mut self, limits: &Limits, bytes: &[u8]) -> Text {
+        let kept = bytes.get(..limits.value_bytes).unwrap_or(bytes);
+        self.truncated_bytes += (bytes.len() - kept.len()) as u64;
+        Text::append(&mut self.arena, kept)
+    }
+
+    /// Ends the event whose attributes were pushed with [`List::Event`] into these, otherwise unused, buffers.
+    pub(super) fn push_event(&mut self, metadata: Option<&'static Metadata<'static>>, name: Option<Text>, time: u64) {
+        self.events.push(RawEvent {
+            metadata,
+            name,
+            time,
+            dropped_attributes: std::mem::take(&mut self.dropped_event_attributes),
+            first_attribute: 0,
+            attributes: self.event_attributes.len(),
+        });
+    }
+
+    /// Appends a link; one too many is counted instead.
+    pub(super) fn push_link(&mut self, limits: &Limits, trace_id: TraceId, span_id: SpanId) {
+        if self.links.len() < limits.links {
+            self.links.push((trace_id, span_id));
+        } else {
+            self.dropped_links = self.dropped_links.saturating_add(1);
+        }
+    }
+
+    /// Moves what was recorded in `from`, at most one event, to the end of this, within the limits. `from` is to be cleared then.
+    pub(super) fn append(&mut self, limits: &Limits, from: &mut Self) {
+        for entry in from.attributes.drain(..) {
+            if self.attributes.len() < limits.attributes {
+                self.attributes.push(entry.moved(&from.arena, &mut self.arena));
+            } else {
+                self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+            }
+        }
+        for event in from.events.drain(..) {
+            if self.events.len() >= limits.events {
+                self.dropped_events = self.dropped_events.saturating_add(1);
+                continue;
+            }
+            let first_attribute = self.event_attributes.len();
+            let arena = &mut self.arena;
+            self.event_attributes.extend(from.event_attributes.drain(..).map(|entry| entry.moved(&from.arena, arena)));
+            let name = event.name.map(|name| name.moved(&from.arena, &mut self.arena));
+            self.events.push(RawEvent { first_attribute, name, ..event });
+        }
+        if let Some(failure) = from.failure.take() {
+            self.failure = Some(failure.moved(&from.arena, &mut self.arena));
+        }
+        for id in from.ids.drain(..) {
+            self.set_id(id);
+        }
+        self.whole_bytes += from.whole_bytes;
+        self.dropped_attributes = self.dropped_attributes.saturating_add(from.dropped_attributes);
+        self.truncated_bytes += from.truncated_bytes;
+    }
+
+    /// The only reading of values on the caller's thread: ids must reach spans that start while this one runs.
+    fn note_identity(&mut self, key: &str, value: &Raw) {
+        let Some((field, rank)) = semconv::identity_of(key) else { return };
+        if let Some(text) = semconv::clean_text(&value.read(&self.arena)) {
+            self.set_id(OwnId { field, rank, value: Arc::from(text.as_ref()) });
+        }
+    }
+
+    /// Of two keys for one field the stronger wins, of two writes of one key the last.
+    fn set_id(&mut self, id: OwnId) {
+        match self.ids.iter_mut().find(|known| known.field == id.field) {
+            Some(known) if known.rank < id.rank || (known.rank == id.rank && known.value == id.value) => {}
+            Some(known) => {
+                self.ids_changed |= known.value != id.value;
+                *known = id;
+            }
+            None => {
+                self.ids_changed = true;
+                self.ids.push(id);
+            }
+        }
+    }
+
+    /// The span's attributes, as the model has them.
+    pub(super) fn attributes(&self) -> Attributes {
+        read(&self.attributes, &self.arena)
+    }
+
+    /// The events with their attributes.
+    pub(super) fn events(&self) -> impl Iterator<Item = (&RawEvent, Attributes)> {
+        self.events.iter().map(|event| {
+            let range = event.first_attribute..event.first_attribute + event.attributes;
+            (event, read(self.event_attributes.get(range).unwrap_or_default(), &self.arena))
+        })
+    }
+
+    /// Bytes held, roughly.
+    pub(super) fn size(&self) -> usize {
+        let entries = self.attributes.len() + self.event_attributes.len();
+        self.arena.len()
+            + self.whole_bytes
+            + entries * size_of::<Entry>()
+            + self.events.len() * size_of::<RawEvent>()
+            + self.links.len() * size_of::<(TraceId, SpanId)>()
+    }
+
+    /// Whether the buffers are small enough to wait for the next span.
+    pub(super) fn is_worth_keeping(&self) -> bool {
+        self.arena.capacity() <= KEPT_BYTES
+            && self.attributes.capacity() <= KEPT_ENTRIES
+            && self.event_attributes.capacity() <= KEPT_ENTRIES
+            && self.events.capacity() <= KEPT_ENTRIES
+            && self.links.capacity() <= KEPT_ENTRIES
+    }
+
+    /// Empties the buffers and keeps their memory.
+    pub(super) fn clear(&mut self) {
+        // Every field by name, so that one that is added cannot be forgotten.
+        let Self {
+            attributes,
+            events,
+            event_attributes,
+            links,
+            arena,
+            whole_bytes,
+            ids,
+            ids_changed,
+            failure,
+            dropped_attributes,
+            dropped_events,
+            dropped_links,
+            dropped_event_attributes,
+            truncated_bytes,
+        } = self;
+        attributes.clear();
+        events.clear();
+        event_attributes.clear();
+        links.clear();
+        arena.clear();
+        ids.clear();
+        *whole_bytes = 0;
+        *ids_changed = false;
+        *failure = None;
+        for count in [dropped_attributes, dropped_events, dropped_links, dropped_event_attributes] {
+            *count = 0;
+        }
+        *truncated_bytes = 0;
+    }
+}

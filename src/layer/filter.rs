@@ -1,0 +1,70 @@
+//! What the layer sees of a program that traces more than its agents.
+
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter};
+
+use crate::semconv;
+
+/// The per-layer filter of [`AgentLayer`](super::AgentLayer): `INFO` and above from everywhere, `DEBUG` from the targets in which
+/// known agent frameworks record content, and nothing of this crate's own or OpenTelemetry's workings.
+///
+/// It decides by callsite alone, so `tracing` caches its answer: a callsite that no layer wants costs one atomic read. It says
+/// nothing to other layers; a *global* filter (an `EnvFilter` that is itself a layer) can still take spans away before they come here.
+#[derive(Debug, Clone, Copy)]
+pub struct AgentFilter {
+    is_on: bool,
+}
+
+impl Default for AgentFilter {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl AgentFilter {
+    /// The filter as described above.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { is_on: true }
+    }
+
+    /// A filter that lets nothing through: what `OTEL_SDK_DISABLED=true` puts in its place.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self { is_on: false }
+    }
+
+    /// The whole rule.
+    fn wants(self, metadata: &Metadata<'_>) -> bool {
+        let target = metadata.target();
+        if !self.is_on || is_own(target) || target.starts_with("opentelemetry") {
+            return false;
+        }
+        match *metadata.level() {
+            Level::TRACE => false,
+            Level::DEBUG => semconv::wants_debug(target),
+            _ => true,
+        }
+    }
+}
+
+/// Whether a target is this crate's; a user's `tracing_agents_demo` is not.
+fn is_own(target: &str) -> bool {
+    target.strip_prefix("tracing_agents").is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+impl<S: Subscriber> Filter<S> for AgentFilter {
+    fn enabled(&self, metadata: &Metadata<'_>, _: &Context<'_, S>) -> bool {
+        self.wants(metadata)
+    }
+
+    fn callsite_enabled(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.wants(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(if self.is_on { LevelFilter::DEBUG } else { LevelFilter::OFF })
+    }
+}

@@ -1,0 +1,203 @@
+//! From `tracing` to records, on the caller's thread.
+//!
+//! [`AgentLayer`] copies what spans and events carry: values with their types, in their order, with times and ids. It understands
+//! nothing of it but the ids that flow from a span to its descendants; `semconv` does, later, on the worker. It allocates one record
+//! a span (the values go to buffers that are used again), takes only locks that one span or a 64th of the open spans share, and
+//! never one of them while a value's `Debug` runs.
+
+mod buffers;
+mod ending;
+mod filter;
+mod limits;
+mod lineage;
+mod macros;
+mod raw;
+mod shared;
+mod slot;
+mod span_ext;
+mod state;
+mod table;
+mod text;
+mod trace;
+mod visit;
+
+use std::any::TypeId;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::layer::Context;
+use tracing_subscriber::registry::LookupSpan;
+
+pub use self::filter::AgentFilter;
+pub use self::limits::Limits;
+pub use self::span_ext::SpanExt;
+
+use self::ending::{ClosingChild, ClosingChildren};
+use self::slot::Slot;
+use self::state::{LayerState, Outlet};
+use crate::model::{Resource, Scope};
+use crate::pipeline::{Inlet, LiveSpans};
+
+/// A [`Layer`] that records spans, with their fields, events and links, as agent traces.
+///
+/// It is a plain layer: it enables and disables nothing for others, and can be boxed, optional, combined and filtered like any.
+/// Give it a per-layer filter, as [`AgentFilter`] is one; without, it records every span of the program.
+///
+/// What becomes of what:
+///
+/// | `tracing` | record |
+/// |---|---|
+/// | a span: name, target, level, file, line, declared fields | a span and its [callsite](crate::model::Callsite) |
+/// | fields at creation and recorded later | [attributes](crate::model::Attributes), in order, repeated keys kept |
+/// | an event inside a span | an [event](crate::model::Event), named by its `message`, else by its callsite |
+/// | `follows_from` | a [link](crate::model::Link), also to a span that has closed not long ago |
+/// | contextual, explicit and no parent | the parent, past spans that a filter hides |
+/// | creation and close | start and end; a span that only a child kept open ends at its last exit |
+/// | a panic that goes through the span | status error, `error.type = "panic"` |
+/// | ids and names of run, session, user, agent, team, workflow | [inherited](crate::model::SpanRecord::inherited) by all spans below |
+///
+/// One thing is lost behind any per-layer filter: `follows_from` edges to spans that have closed, because `Filtered` does not pass
+/// them on.
+pub struct AgentLayer<S> {
+    state: Arc<LayerState>,
+    subscriber: PhantomData<fn(S)>,
+}
+
+impl<S> AgentLayer<S> {
+    /// A layer that hands closed spans to `inlet`, which may look at open ones. All its spans carry `scope` and `resource`.
+    pub(crate) fn new(inlet: Inlet, limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
+        let layer = Self::with_outlet(Box::new(inlet.clone()), limits, scope, resource);
+        inlet.register_live(Arc::clone(&layer.state) as Arc<dyn LiveSpans>);
+        layer
+    }
+
+    /// A layer that hands closed spans to `outlet`.
+    fn with_outlet(outlet: Box<dyn Outlet>, limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
+        let state = Arc::new(LayerState::new(outlet, limits, scope, resource));
+        Self { state, subscriber: PhantomData }
+    }
+}
+
+impl<S> AgentLayer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    /// The slot of the nearest span, from `id` outwards, that this layer records.
+    fn nearest(&self, id: &Id, context: &Context<'_, S>) -> Option<Arc<Slot>> {
+        self.state.table.get(id).or_else(|| {
+            // `id` was filtered out, or is older than the layer.
+            context.span(id)?.scope().skip(1).find_map(|span| self.state.table.get(&span.id()))
+        })
+    }
+
+    /// The parent of the new span `id`.
+    fn parent_of(&self, id: &Id, attributes: &Attributes<'_>, context: &Context<'_, S>) -> Option<Arc<Slot>> {
+        if attributes.is_root() {
+            return None;
+        }
+        let known = if attributes.is_contextual() {
+            context.current_span().id().and_then(|current| self.state.table.get(current))
+        } else {
+            attributes.parent().and_then(|parent| self.state.table.get(parent))
+        };
+        // The new span is enabled, so its scope leads past parents that are not.
+        known.or_else(|| self.nearest(id, context))
+    }
+
+    /// The span that an event belongs to.
+    fn span_of(&self, event: &Event<'_>, context: &Context<'_, S>) -> Option<Arc<Slot>> {
+        if event.is_root() {
+            return None;
+        }
+        if let Some(parent) = event.parent() {
+            return self.nearest(parent, context);
+        }
+        let current = context.current_span();
+        let known = self.state.table.get(current.id()?);
+        known.or_else(|| self.nearest(&context.lookup_current()?.id(), context))
+    }
+}
+
+impl<S> Layer<S> for AgentLayer<S>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+{
+    fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        let parent = self.parent_of(id, attributes, &context);
+        self.state.open(id, attributes, parent);
+    }
+
+    fn on_record(&self, id: &Id, values: &Record<'_>, _: Context<'_, S>) {
+        if let Some(slot) = self.state.table.get(id) {
+            self.state.record(&slot, values);
+        }
+    }
+
+    fn on_follows_from(&self, id: &Id, follows: &Id, _: Context<'_, S>) {
+        if let Some(slot) = self.state.table.get(id) {
+            self.state.follow(&slot, follows);
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
+        if let Some(slot) = self.span_of(event, &context) {
+            self.state.event(&slot, event);
+        }
+    }
+
+    fn on_enter(&self, id: &Id, _: Context<'_, S>) {
+        if let Some(slot) = self.state.table.get(id) {
+            slot.enter();
+        }
+    }
+
+    fn on_exit(&self, id: &Id, _: Context<'_, S>) {
+        if let Some(slot) = self.state.table.get(id) {
+            slot.exit();
+        }
+    }
+
+    fn on_close(&self, id: Id, context: Context<'_, S>) {
+        let Some(slot) = self.state.close(&id) else { return };
+        if let Some(mark) = slot.parent.as_ref().and_then(ClosingChild::of)
+            && let Some(span) = context.span(&id)
+        {
+            let mut extensions = span.extensions_mut();
+            match extensions.get_mut::<ClosingChildren>() {
+                Some(marks) => marks.0.push(mark),
+                None => extensions.insert(ClosingChildren(vec![mark])),
+            }
+        }
+    }
+
+    fn on_id_change(&self, old: &Id, new: &Id, _: Context<'_, S>) {
+        self.state.add_id(old, new);
+    }
+
+    #[expect(unsafe_code, reason = "the only way in which a `Span` finds the layer that records it")]
+    unsafe fn downcast_raw(&self, id: TypeId) -> Option<*const ()> {
+        // SAFETY: the caller casts the pointer to the type of `id` and uses it while the subscriber, and so this layer, is borrowed.
+        // Each pointer is to a live value of just that type: the layer itself, or the state, which the layer's `Arc` keeps at its
+        // address. Both are only shared from there on, and both are `Sync`. Every other id gets no pointer.
+        if id == TypeId::of::<Self>() {
+            Some(std::ptr::from_ref(self).cast())
+        } else if id == TypeId::of::<LayerState>() {
+            Some(Arc::as_ptr(&self.state).cast())
+        } else {
+            None
+        }
+    }
+}
+
+impl<S> fmt::Debug for AgentLayer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentLayer").field("limits", &self.state.shared.limits).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! What all spans of a layer have in common, and what they take from it and give back.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tracing::Metadata;
+use tracing::callsite::Identifier;
+
+use super::buffers::Buffers;
+use super::limits::Limits;
+use crate::model::{Callsite, Resource, Scope};
+
+/// Buffers kept for later spans, at most; each holds at most a few tens of kilobytes.
+const KEPT_BUFFERS: usize = 256;
+
+/// Callsites are static and so few; this bounds those that a program makes at run time.
+const KEPT_CALLSITES: usize = 8192;
+
+/// Settings, spare buffers and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
+/// gone; it holds no span.
+pub(super) struct Shared {
+    pub(super) limits: Limits,
+    pub(super) scope: Arc<Scope>,
+    pub(super) resource: Arc<Resource>,
+    free: Mutex<Vec<Buffers>>,
+    callsites: Mutex<HashMap<Identifier, Arc<Callsite>>>,
+}
+
+impl Shared {
+    pub(super) fn new(limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
+        Self { limits, scope, resource, free: Mutex::default(), callsites: Mutex::default() }
+    }
+
+    /// Empty buffers, used before where there are some.
+    pub(super) fn take_buffers(&self) -> Buffers {
+        // Waiting for another thread costs more than an allocation.
+        self.free.try_lock().ok().and_then(|mut free| free.pop()).unwrap_or_default()
+    }
+
+    /// Takes back what [`take_buffers`](Self::take_buffers) gave; frees it when it grew large or there are enough.
+    pub(super) fn give_back(&self, mut buffers: Buffers) {
+        if !buffers.is_worth_keeping() {
+            return;
+        }
+        buffers.clear();
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < KEPT_BUFFERS {
+            free.push(buffers);
+        }
+    }
+
+    /// A callsite's place in the program. Called on the worker.
+    pub(super) fn callsite(&self, metadata: &'static Metadata<'static>) -> Arc<Callsite> {
+        let mut callsites = self.callsites.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = callsites.get(&metadata.callsite()) {
+            return Arc::clone(known);
+        }
+        let callsite = Arc::new(Callsite {
+            name: metadata.name().to_owned(),
+            target: metadata.target().to_owned(),
+            level: metadata.level().as_str().to_owned(),
+            file: metadata.file().map(str::to_owned),
+            line: metadata.line(),
+            fields: metadata.fields().iter().map(|field| field.name().to_owned()).collect(),
+        });
+        if callsites.len() < KEPT_CALLSITES {
+            callsites.insert(metadata.callsite(), Arc::clone(&callsite));
+        }
+        callsite
+    }
+}
+
+thread_local! {
+    static SCRATCH: Cell<Option<Box<Buffers>>> = const { Cell::new(None) };
+}
+
+/// Runs `use_it` with empty buffers of this thread. A nested call, as from a `Debug` that traces, gets buffers of its own.
+pub(super) fn with_scratch<T>(use_it: impl FnOnce(&mut Buffers) -> T) -> T {
+    // A thread that is ending has no scratch any more.
+    let mut buffers = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    let result = use_it(&mut buffers);
+    if buffers.is_worth_keeping() {
+        buffers.clear();
+        let _ = SCRATCH.try_with(|scratch| scratch.set(Some(buffers)));
+    }
+    result
+}

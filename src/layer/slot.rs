@@ -1,0 +1,236 @@
+//! One span while it runs, and on its way to the worker.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing::Metadata;
+
+use super::buffers::Buffers;
+use super::ending::ThreadToken;
+use super::lineage::Lineage;
+use super::trace::Trace;
+use crate::model::{Event, Link, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId};
+use crate::pipeline::inlet::PendingSpan;
+
+/// Stands in [`Slot::end`] and [`Slot::last_exit`] for a time that has not come.
+const NEVER: u64 = u64::MAX;
+
+/// A span: what never changes, a few atomics, and under one lock what was recorded.
+///
+/// The table of open spans, its children and, once it is closed, the queue share it. The worker makes the record of it: closing a
+/// span copies nothing. Its buffers go to the next span when the last of them lets go.
+pub(super) struct Slot {
+    metadata: &'static Metadata<'static>,
+    pub(super) trace: Arc<Trace>,
+    span_id: SpanId,
+    /// Kept until the span's record is made, although a registry's parent never closes before its children do.
+    pub(super) parent: Option<Arc<Slot>>,
+    /// Nanoseconds since the trace's anchor, as are `last_exit` and `end`.
+    start: u64,
+    /// Started by code that runs because its thread unwinds: such a span ends during a panic without having failed.
+    started_in_panic: bool,
+    /// On how many threads, or how often on one, the span is entered now.
+    entered: AtomicU32,
+    /// When `entered` last became 0.
+    last_exit: AtomicU64,
+    /// Of `entered`, those that began while their thread was unwinding.
+    entered_in_panic: AtomicU32,
+    /// Whether a panic went through the span.
+    panicked: AtomicBool,
+    /// Further ids under which the subscriber knows the span.
+    aliases: AtomicU32,
+    /// [`NEVER`] while the span runs.
+    end: AtomicU64,
+    recorded: Mutex<Recorded>,
+}
+
+/// What changes while a span runs. The lock on it is held for copies of values only, and never together with another span's.
+pub(super) struct Recorded {
+    pub(super) buffers: Buffers,
+    pub(super) lineage: Lineage,
+    /// Threads that are closing a child of this span right now.
+    pub(super) closing_children: Vec<ThreadToken>,
+}
+
+impl Slot {
+    /// Starts a span whose first fields are in `buffers`.
+    pub(super) fn start(
+        metadata: &'static Metadata<'static>,
+        trace: Arc<Trace>,
+        parent: Option<Arc<Self>>,
+        start: u64,
+        mut buffers: Buffers,
+    ) -> Self {
+        buffers.ids_changed = false;
+        let lineage = parent.as_deref().map(Self::bequeath).unwrap_or_default();
+        Self {
+            metadata,
+            trace,
+            span_id: SpanId::generate(),
+            parent,
+            start,
+            started_in_panic: std::thread::panicking(),
+            entered: AtomicU32::new(0),
+            last_exit: AtomicU64::new(NEVER),
+            entered_in_panic: AtomicU32::new(0),
+            panicked: AtomicBool::new(false),
+            aliases: AtomicU32::new(0),
+            end: AtomicU64::new(NEVER),
+            recorded: Mutex::new(Recorded { buffers, lineage, closing_children: Vec::new() }),
+        }
+    }
+
+    /// The trace's id, which never changes.
+    pub(super) fn trace_id(&self) -> TraceId {
+        self.trace.id
+    }
+
+    /// The span's id, which never changes.
+    pub(super) const fn span_id(&self) -> SpanId {
+        self.span_id
+    }
+
+    /// Locks what was recorded. A thread that panicked while it held the lock left whole values behind: each is pushed at once.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Recorded> {
+        self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is recorded. `change` must not run a user's code: the span's lock is held.
+    pub(super) fn write(&self, change: impl FnOnce(&mut Buffers)) {
+        let mut recorded = self.lock();
+        change(&mut recorded.buffers);
+        if std::mem::take(&mut recorded.buffers.ids_changed) && recorded.lineage.own_ids_changed() {
+            self.trace.ids_changed();
+        }
+    }
+
+    /// The span is entered on this thread.
+    pub(super) fn enter(&self) {
+        self.entered.fetch_add(1, Ordering::AcqRel);
+        if std::thread::panicking() {
+            self.entered_in_panic.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// The span is exited on this thread. The clock is read only when no other thread is inside.
+    pub(super) fn exit(&self) {
+        if std::thread::panicking() {
+            self.note_unwinding();
+        }
+        if self.entered.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.last_exit.store(self.trace.now(), Ordering::Release);
+        }
+    }
+
+    /// An exit while its thread unwinds: the panic went through the span, unless the unwinding itself had entered it (a future that
+    /// is dropped enters its span once more).
+    fn note_unwinding(&self) {
+        let outside =
+            self.entered_in_panic.try_update(Ordering::AcqRel, Ordering::Acquire, |entered| entered.checked_sub(1));
+        if outside.is_err() && !self.started_in_panic {
+            self.panicked.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether the span was entered and is not now: all that may still keep it open are handles and children.
+    pub(super) fn is_left(&self) -> bool {
+        self.entered.load(Ordering::Acquire) == 0 && self.last_exit.load(Ordering::Acquire) != NEVER
+    }
+
+    /// The subscriber gave the span one more id.
+    pub(super) fn add_alias(&self) {
+        self.aliases.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether this was the last id under which the subscriber knew the span.
+    pub(super) fn drop_alias(&self) -> bool {
+        self.aliases.try_update(Ordering::AcqRel, Ordering::Acquire, |aliases| aliases.checked_sub(1)).is_err()
+    }
+
+    /// Ends the span: now, or at its last exit when only a child had kept it open.
+    pub(super) fn close(&self) {
+        let last_exit = self.last_exit.load(Ordering::Acquire);
+        let kept_by_child = last_exit != NEVER && self.lock().closing_children.contains(&ThreadToken::current());
+        let end = if kept_by_child { last_exit } else { self.trace.now() };
+        let unwinding = std::thread::panicking() && !self.started_in_panic;
+        if unwinding || self.panicked.load(Ordering::Acquire) {
+            self.panicked.store(true, Ordering::Release);
+            self.write(|buffers| buffers.push_always(crate::semconv::field::ERROR_TYPE, "panic"));
+        }
+        self.refresh();
+        self.end.store(end.max(self.start), Ordering::Release);
+    }
+
+    /// The status as far as it was recorded. What fields and events say of it, `semconv` reads.
+    fn status(&self, buffers: &Buffers) -> Status {
+        if self.panicked.load(Ordering::Acquire) {
+            return Status { code: StatusCode::Error, message: "panicked".to_owned() };
+        }
+        match buffers.failure {
+            Some(message) => Status { code: StatusCode::Error, message: message.read(&buffers.arena) },
+            None => Status::default(),
+        }
+    }
+}
+
+impl PendingSpan for Slot {
+    fn record(&self) -> SpanRecord {
+        let end = self.end.load(Ordering::Acquire);
+        if end == NEVER {
+            self.refresh();
+        }
+        let shared = &self.trace.shared;
+        let start_ns = self.trace.unix_ns(self.start);
+        let mut record = SpanRecord::new(self.trace.id, self.span_id, self.metadata.name(), start_ns);
+        record.parent_span_id = self.parent.as_ref().map(|parent| parent.span_id);
+        if end != NEVER {
+            record.state = SpanState::Closed;
+            record.end_ns = Some(self.trace.unix_ns(end));
+        }
+        record.callsite = Some(shared.callsite(self.metadata));
+        record.scope = Arc::clone(&shared.scope);
+        record.resource = Arc::clone(&shared.resource);
+
+        let recorded = self.lock();
+        let buffers = &recorded.buffers;
+        record.status = self.status(buffers);
+        record.attributes = buffers.attributes();
+        record.events = buffers
+            .events()
+            .map(|(event, attributes)| Event {
+                name: match (event.name, event.metadata) {
+                    (Some(name), _) => name.read(&buffers.arena),
+                    (None, Some(metadata)) => metadata.name().to_owned(),
+                    (None, None) => String::new(),
+                },
+                time_ns: self.trace.unix_ns(event.time),
+                attributes,
+                dropped_attributes: event.dropped_attributes,
+                callsite: event.metadata.map(|metadata| shared.callsite(metadata)),
+            })
+            .collect();
+        record.links = buffers.links.iter().map(|&(trace_id, span_id)| Link::new(trace_id, span_id)).collect();
+        record.dropped_attributes = buffers.dropped_attributes;
+        record.dropped_events = buffers.dropped_events;
+        record.dropped_links = buffers.dropped_links;
+        record.truncated_bytes = buffers.truncated_bytes;
+        record.inherited = recorded.lineage.inherited().cloned().unwrap_or_default();
+        record
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.lock().buffers.size()
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let recorded = self.recorded.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.trace.shared.give_back(std::mem::take(&mut recorded.buffers));
+        // One after the other: a recursion as deep as the trace could end the host's stack.
+        let mut next = self.parent.take();
+        while let Some(mut slot) = next.and_then(Arc::into_inner) {
+            next = slot.parent.take();
+        }
+    }
+}

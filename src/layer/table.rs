@@ -1,0 +1,121 @@
+//! Which slot belongs to which open span.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tracing::span::Id;
+
+use super::slot::Slot;
+use crate::model::{SpanId, TraceId};
+
+const SHARDS: usize = 64;
+
+/// How many closed spans each shard remembers: 4,096 in all.
+const REMEMBERED: usize = 64;
+
+/// Open spans by their `tracing` id, and the ids of those that closed last.
+///
+/// It stands beside the registry's extensions, not in them: a look-up there costs several times as much, and the worker could not
+/// read running spans without holding the registry's locks.
+#[derive(Default)]
+pub(super) struct Table {
+    shards: Shards,
+}
+
+struct Shards(Box<[Shard; SHARDS]>);
+
+impl Default for Shards {
+    fn default() -> Self {
+        Self(Box::new(std::array::from_fn(|_| Shard::default())))
+    }
+}
+
+/// Two cache lines apart from its neighbours, so that threads do not slow each other.
+#[derive(Default)]
+#[repr(align(128))]
+struct Shard(Mutex<Spans>);
+
+#[derive(Default)]
+struct Spans {
+    open: HashMap<u64, Arc<Slot>, BuildHasherDefault<IdHasher>>,
+    /// Frameworks link to the step before, which has usually closed (`follows_from`).
+    closed: VecDeque<(u64, TraceId, SpanId)>,
+}
+
+impl Table {
+    /// Adds an open span.
+    pub(super) fn insert(&self, id: &Id, slot: Arc<Slot>) {
+        self.shard(id).open.insert(id.into_u64(), slot);
+    }
+
+    /// The open span of that id. It stays alive in the caller's hand when it closes.
+    pub(super) fn get(&self, id: &Id) -> Option<Arc<Slot>> {
+        self.shard(id).open.get(&id.into_u64()).cloned()
+    }
+
+    /// Takes a span out and remembers its ids.
+    pub(super) fn remove(&self, id: &Id) -> Option<Arc<Slot>> {
+        let mut spans = self.shard(id);
+        let slot = spans.open.remove(&id.into_u64())?;
+        if spans.closed.len() == REMEMBERED {
+            spans.closed.pop_front();
+        }
+        spans.closed.push_back((id.into_u64(), slot.trace_id(), slot.span_id()));
+        Some(slot)
+    }
+
+    /// The ids of a span that is open, or closed not long ago.
+    pub(super) fn ids(&self, id: &Id) -> Option<(TraceId, SpanId)> {
+        let spans = self.shard(id);
+        let id = id.into_u64();
+        spans.open.get(&id).map(|slot| (slot.trace_id(), slot.span_id())).or_else(|| {
+            let closed = spans.closed.iter().rev().find(|(closed, ..)| *closed == id)?;
+            Some((closed.1, closed.2))
+        })
+    }
+
+    /// The spans that are open now.
+    pub(super) fn open(&self) -> Vec<Arc<Slot>> {
+        self.shards.0.iter().flat_map(|shard| shard.lock().open.values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    /// Locks the shard of an id. Held for a look-up or a change of the map, never while a span's lock is taken.
+    fn shard(&self, id: &Id) -> MutexGuard<'_, Spans> {
+        let place = usize::try_from(mixed(id.into_u64()) >> 32).unwrap_or_default() % SHARDS;
+        #[expect(clippy::indexing_slicing, reason = "the remainder of a division by the length")]
+        self.shards.0[place].lock()
+    }
+}
+
+impl Shard {
+    fn lock(&self) -> MutexGuard<'_, Spans> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Spreads a span's id, which is small and dense, over 64 bits (Fibonacci hashing).
+const fn mixed(id: u64) -> u64 {
+    id.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
+/// A hasher for numbers that nobody can choose: the registry makes them.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, id: u64) {
+        let mixed = mixed(self.0 ^ id);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}

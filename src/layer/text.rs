@@ -1,0 +1,132 @@
+//! Texts in an arena: bounded, cut where a character ends, and safe from what a value's `Debug` may do.
+
+use std::error::Error;
+use std::fmt::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::model::Value;
+
+/// What stands for a value whose `Debug` or `Display` panicked.
+pub(super) const PANICKED: &str = "<panicked while formatting>";
+
+/// How far an error's sources are followed: a chain can be a circle.
+const MAX_SOURCES: usize = 32;
+
+/// A place in an arena.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text {
+    start: usize,
+    len: usize,
+}
+
+impl Text {
+    /// Copies `bytes` to the end of `arena`.
+    pub(super) fn append(arena: &mut Vec<u8>, bytes: &[u8]) -> Self {
+        let start = arena.len();
+        arena.extend_from_slice(bytes);
+        Self { start, len: bytes.len() }
+    }
+
+    /// The bytes, as they stand in the arena that the text was made in.
+    pub(super) fn slice(self, arena: &[u8]) -> &[u8] {
+        arena.get(self.start..self.start + self.len).unwrap_or_default()
+    }
+
+    /// The text. All that is not [`Raw::Bytes`](super::raw::Raw::Bytes) is UTF-8.
+    pub(super) fn read(self, arena: &[u8]) -> String {
+        String::from_utf8_lossy(self.slice(arena)).into_owned()
+    }
+
+    /// The same text at the end of another arena.
+    pub(super) fn moved(self, from: &[u8], to: &mut Vec<u8>) -> Self {
+        Self::append(to, self.slice(from))
+    }
+}
+
+/// A text that was written, and how many of its bytes were cut.
+pub(super) struct Formatted {
+    pub(super) text: Text,
+    pub(super) cut: u64,
+}
+
+/// Writes a text of at most `limit` bytes to the end of `arena`.
+///
+/// `write` may run a user's code: it must not be called with a lock held, because that code may trace. A panic in it ends here.
+pub(super) fn format(
+    arena: &mut Vec<u8>,
+    limit: usize,
+    write: impl FnOnce(&mut dyn Write) -> fmt::Result,
+) -> Formatted {
+    let start = arena.len();
+    let mut out = Bounded { arena, room: limit, cut: 0 };
+    // A failed `fmt` keeps what it wrote: there is nobody to tell.
+    if catch_unwind(AssertUnwindSafe(|| write(&mut out))).is_err() {
+        out.arena.truncate(start);
+        out.arena.extend_from_slice(PANICKED.as_bytes());
+        out.cut = 0;
+    }
+    let cut = out.cut;
+    if cut > 0 {
+        arena.extend_from_slice(marker(cut).as_bytes());
+    }
+    Formatted { text: Text { start, len: arena.len() - start }, cut }
+}
+
+/// An error and its sources, joined by `: `. A source that its error's own text already names is not repeated.
+pub(super) fn write_error_chain(out: &mut dyn Write, error: &(dyn Error + 'static)) -> fmt::Result {
+    let mut last = error.to_string();
+    out.write_str(&last)?;
+    let mut source = error.source();
+    for _ in 0..MAX_SOURCES {
+        let Some(error) = source else { break };
+        let text = error.to_string();
+        if !last.contains(&text) {
+            write!(out, ": {text}")?;
+            last = text;
+        }
+        source = error.source();
+    }
+    Ok(())
+}
+
+/// Cuts the texts inside a list or map to `limit` bytes each; returns how many bytes that took.
+pub(super) fn cut_nested(value: &mut Value, limit: usize) -> u64 {
+    match value {
+        Value::Str(text) | Value::Debug(text) | Value::Error(text) if text.len() > limit => {
+            let kept = text.floor_char_boundary(limit);
+            let cut = (text.len() - kept) as u64;
+            text.truncate(kept);
+            text.push_str(&marker(cut));
+            cut
+        }
+        Value::Bytes(bytes) if bytes.len() > limit => {
+            let cut = (bytes.len() - limit) as u64;
+            bytes.truncate(limit);
+            cut
+        }
+        Value::Array(items) => items.iter_mut().map(|item| cut_nested(item, limit)).sum(),
+        Value::Map(entries) => entries.iter_mut().map(|(_, item)| cut_nested(item, limit)).sum(),
+        _ => 0,
+    }
+}
+
+fn marker(cut: u64) -> String {
+    format!("…[+{cut} bytes]")
+}
+
+/// Keeps the first `room` bytes and counts the rest, so that a value of any length costs bounded memory.
+struct Bounded<'a> {
+    arena: &'a mut Vec<u8>,
+    room: usize,
+    cut: u64,
+}
+
+impl Write for Bounded<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let kept = if self.cut > 0 { 0 } else { text.floor_char_boundary(self.room) };
+        self.arena.extend_from_slice(text.as_bytes().get(..kept).unwrap_or_default());
+        self.room -= kept;
+        self.cut += (text.len() - kept) as u64;
+        Ok(())
+    }
+}

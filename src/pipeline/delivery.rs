@@ -1,0 +1,261 @@
+//! Getting batches into the store, whatever it takes.
+//!
+//! Database drivers hide why a write failed, and a span that cannot be written can look exactly like a database that is gone (a
+//! value over a server's packet limit cuts the connection). So failures are told apart by how the store behaves, never by an
+//! error's kind or text: a store whose probe fails is out, and one that refuses a single span twice while it is well refuses that
+//! span.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::flow::GivenUp;
+use super::intake::{Batch, Intake};
+use super::isolation::isolated;
+use super::queue::Queue;
+use super::settings::Settings;
+use super::sink::Sink;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::InterpretedSpan;
+
+/// So many spans may be refused one after the other. More, and it is the store that is wrong (a table that changed, a quota) and
+/// not the spans: they are kept, and tried again.
+const MAX_REFUSED_IN_A_ROW: u32 = 32;
+
+/// Writes to a sink; a panic is an error.
+pub(super) fn write(sink: &mut dyn Sink, batch: &[InterpretedSpan]) -> Result<()> {
+    caught(|| sink.write(batch))
+}
+
+/// Flushes a sink; a panic is an error.
+pub(super) fn flush(sink: &mut dyn Sink) -> Result<()> {
+    caught(|| sink.flush())
+}
+
+fn caught(call: impl FnOnce() -> Result<()>) -> Result<()> {
+    isolated(call).unwrap_or_else(|panic| Err(Error::write(format!("the sink panicked: {panic}"))))
+}
+
+/// The store, and what is known of how it fares.
+pub(super) struct Delivery {
+    sink: Box<dyn Sink>,
+    backoff: Backoff,
+    /// Spans refused since the store last took one.
+    refused_in_a_row: u32,
+    /// Spans that may be taken from the queue before a batch is done: as many as fill the queue.
+    max_held: usize,
+}
+
+impl Delivery {
+    pub(super) fn new(sink: Box<dyn Sink>, settings: &Settings) -> Self {
+        Self { sink, backoff: Backoff::new(settings), refused_in_a_row: 0, max_held: settings.max_queue_size }
+    }
+
+    pub(super) fn sink(&mut self) -> &mut dyn Sink {
+        &mut *self.sink
+    }
+
+    /// Returns when each span of `batch`, all of which are in flight, is stored or dead-lettered.
+    ///
+    /// A batch that fails although the store is well is tried once more, then halved until the spans that do not go in are alone;
+    /// a single one is tried twice. With one such span in N that is 2·⌈log2 N⌉+2 writes more. Such spans are only suspects until
+    /// the store takes another one, or the batch ends with few of them. After more than [`MAX_REFUSED_IN_A_ROW`] only another span
+    /// that goes in can tell whether it is the spans or the store: it is sought in the rest of the batch, then in the batches that
+    /// are queued behind it, as many as fill a queue; and until there is one, the store is out.
+    ///
+    /// Returns the batch, and those that were delivered with it, in order.
+    pub(super) fn deliver(&mut self, batch: Batch, intake: &mut Intake) -> Result<Vec<Rc<Batch>>, GivenUp> {
+        let mut batches = vec![Rc::new(batch)];
+        let mut pieces: Vec<_> = batches.iter().map(Piece::whole).collect();
+        let mut suspects = VecDeque::new();
+        loop {
+            let Some(piece) = pieces.pop() else {
+                if self.refused_in_a_row <= MAX_REFUSED_IN_A_ROW || suspects.is_empty() {
+                    break;
+                }
+                pieces = self.seek_witness(&mut suspects, &mut batches, intake)?;
+                continue;
+            };
+            if piece.spans().is_empty() {
+                continue;
+            }
+            let mut refusal = self.attempt(piece.spans(), intake)?;
+            if refusal.is_some() && (piece.is_single() || piece.is_whole()) {
+                refusal = self.attempt(piece.spans(), intake)?;
+            }
+            match refusal {
+                None => dead_letter(&mut suspects, intake),
+                Some(error) if piece.is_single() => {
+                    suspects.push_back((piece, error));
+                    self.refused_in_a_row = self.refused_in_a_row.saturating_add(1);
+                    if self.refused_in_a_row > MAX_REFUSED_IN_A_ROW {
+                        // The largest piece, which is tried next, is the likeliest to hold a span that goes in.
+                        pieces.sort_by_key(|piece| piece.range.len());
+                    }
+                }
+                Some(_) => pieces.extend(piece.halves()),
+            }
+        }
+        dead_letter(&mut suspects, intake);
+        intake.flow.account(|queue| queue.degraded = false);
+        Ok(batches)
+    }
+
+    /// All spans at hand were refused, too many in a row. Waits for a span that goes in, and returns what is to be tried then: the
+    /// next batch, whose spans were never tried; or the other suspects, when one of them has gone in after all.
+    fn seek_witness(
+        &mut self,
+        suspects: &mut VecDeque<Suspect>,
+        batches: &mut Vec<Rc<Batch>>,
+        intake: &mut Intake,
+    ) -> Result<Vec<Piece>, GivenUp> {
+        loop {
+            let held: usize = batches.iter().skip(1).map(|batch| batch.spans.len()).sum();
+            if held < self.max_held
+                && let Some(next) = intake.take_ahead()
+            {
+                let next = Rc::new(next);
+                batches.push(Rc::clone(&next));
+                return Ok(vec![Piece::whole(&next)]);
+            }
+            let Some((suspect, error)) = suspects.pop_front() else { return Ok(Vec::new()) };
+            let message = format!(
+                "the store answers, but has refused {} spans in a row; they are kept and tried again",
+                self.refused_in_a_row
+            );
+            self.wait(&Error::with_source(ErrorKind::Write, message, error), intake)?;
+            match self.attempt(suspect.spans(), intake)? {
+                None => return Ok(suspects.drain(..).map(|(suspect, _)| suspect).collect()),
+                Some(error) => suspects.push_back((suspect, error)),
+            }
+        }
+    }
+
+    /// Writes `piece`, as often as the store turns out to be out. Returns the store's error when it is well and refused.
+    fn attempt(&mut self, piece: &[InterpretedSpan], intake: &mut Intake) -> Result<Option<Error>, GivenUp> {
+        loop {
+            intake.flow.go_on()?;
+            let Err(error) = write(&mut *self.sink, piece) else {
+                self.refused_in_a_row = 0;
+                self.backoff.reset();
+                intake.flow.account(|queue| queue.stored(piece.len()));
+                return Ok(None);
+            };
+            intake.flow.note(&error);
+            match self.probe() {
+                Ok(()) => return Ok(Some(error)),
+                Err(out) => self.wait_until_back(out, intake)?,
+            }
+        }
+    }
+
+    fn wait_until_back(&mut self, mut error: Error, intake: &mut Intake) -> Result<(), GivenUp> {
+        loop {
+            self.wait(&error, intake)?;
+            match self.probe() {
+                Ok(()) => return Ok(()),
+                Err(still_out) => error = still_out,
+            }
+        }
+    }
+
+    fn wait(&mut self, error: &Error, intake: &mut Intake) -> Result<(), GivenUp> {
+        intake.flow.account(|queue| queue.degraded = true);
+        intake.fail(error);
+        intake.flow.pause(self.backoff.next())
+    }
+
+    fn probe(&mut self) -> Result<()> {
+        caught(|| self.sink.probe())
+    }
+}
+
+/// A part of a batch.
+struct Piece {
+    batch: Rc<Batch>,
+    range: Range<usize>,
+}
+
+/// A single span that the store refused twice, and what it said.
+type Suspect = (Piece, Error);
+
+impl Piece {
+    fn whole(batch: &Rc<Batch>) -> Self {
+        Self { batch: Rc::clone(batch), range: 0..batch.spans.len() }
+    }
+
+    fn spans(&self) -> &[InterpretedSpan] {
+        self.batch.spans.get(self.range.clone()).unwrap_or_default()
+    }
+
+    fn is_single(&self) -> bool {
+        self.range.len() == 1
+    }
+
+    fn is_whole(&self) -> bool {
+        self.range.len() == self.batch.spans.len()
+    }
+
+    /// The second half, then the first: the last in a list is tried first.
+    fn halves(self) -> [Self; 2] {
+        let Range { start, end } = self.range;
+        let middle = start + (end - start) / 2;
+        [Self { batch: Rc::clone(&self.batch), range: middle..end }, Self { batch: self.batch, range: start..middle }]
+    }
+}
+
+/// Gives up the suspects: the store is well, so it is them.
+fn dead_letter(suspects: &mut VecDeque<Suspect>, intake: &mut Intake) {
+    for (suspect, error) in suspects.drain(..) {
+        if let [InterpretedSpan { record, .. }] = suspect.spans() {
+            intake.flow.account(Queue::poisoned);
+            let (span_id, trace_id) = (record.span_id, record.trace_id);
+            let message = format!("span {span_id} of trace {trace_id} is left out: the store refuses it, alone");
+            intake.fail(&Error::with_source(ErrorKind::Write, message, error));
+        }
+    }
+}
+
+/// How long to wait before the next try: a random time between the shortest wait and a limit that doubles with each try ("full
+/// jitter"), so that processes that lost the same database do not come back all at once.
+#[derive(Debug)]
+struct Backoff {
+    min: Duration,
+    max: Duration,
+    limit: Duration,
+}
+
+impl Backoff {
+    fn new(settings: &Settings) -> Self {
+        let (min, max) = (settings.retry_min_delay, settings.retry_max_delay);
+        Self { min, max, limit: min }
+    }
+
+    fn reset(&mut self) {
+        self.limit = self.min;
+    }
+
+    fn next(&mut self) -> Duration {
+        self.limit = self.limit.saturating_mul(2).min(self.max);
+        self.min + (self.limit.saturating_sub(self.min)).mul_f64(fastrand::f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_stays_between_its_limits_and_grows() {
+        let settings = Settings::default();
+        let mut backoff = Backoff::new(&settings);
+        for limit_ms in [100, 200, 400, 800, 1600, 3200, 5000, 5000] {
+            let delay = backoff.next();
+            assert!(delay >= Duration::from_millis(50) && delay <= Duration::from_millis(limit_ms), "{delay:?}");
+            assert_eq!(backoff.limit, Duration::from_millis(limit_ms));
+        }
+        backoff.reset();
+        assert!(backoff.next() <= Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,331 @@
+//! What the callers' threads and the worker share: the queue under its lock, and how they wait for each other.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::ThreadId;
+use std::time::{Duration, Instant};
+
+use super::flush::{Flushes, Outcome};
+use super::health::Health;
+use super::inlet::Refused;
+use super::live::LiveSources;
+use super::queue::{Entry, Phase, Queue, Slot};
+use crate::error::{Error, ErrorKind, Result};
+
+/// No wait on a condition is longer; who waits longer looks again. Keeps sums of times far from overflow.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+
+/// The pipeline was given up: its worker is to stop where it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct GivenUp;
+
+/// What the worker is to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Work {
+    /// Write the batch, whose first span has this number.
+    Batch(u64),
+    /// Flush the sinks for those who wait, and answer them with [`Flow::flushed`] and this number.
+    Flush(u64),
+    /// Write open spans, if that is asked for.
+    Tick,
+    /// Nothing more comes.
+    Finish,
+}
+
+pub(super) struct Flow {
+    state: Mutex<State>,
+    /// Something for the worker to do.
+    work: Condvar,
+    /// Something that a flush or a shutdown waits for.
+    done: Condvar,
+    worker: OnceLock<ThreadId>,
+    pub(super) live: LiveSources,
+}
+
+struct State {
+    queue: Queue,
+    flushes: Flushes,
+    /// When a closing pipeline drops what is left; `None` while it is open, or closes without a limit.
+    give_up_at: Option<Instant>,
+    /// Counts flushes and shutdowns: a change ends the worker's pause.
+    nudges: u64,
+    /// What the last flush before the end said.
+    farewell: Result<(), String>,
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flow").field("health", &self.health()).finish_non_exhaustive()
+    }
+}
+
+/// The callers' side.
+impl Flow {
+    pub(super) fn new(queue: Queue) -> Self {
+        Self {
+            state: Mutex::new(State {
+                queue,
+                flushes: Flushes::default(),
+                give_up_at: None,
+                nudges: 0,
+                farewell: Ok(()),
+            }),
+            work: Condvar::new(),
+            done: Condvar::new(),
+            worker: OnceLock::new(),
+            live: LiveSources::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No foreign code runs under this lock, so a poisoned one is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn offer(&self, entry: Entry, size: usize) -> Result<(), Refused> {
+        let mut entry = Some(entry);
+        let mut state = self.lock();
+        let wake = state.queue.push(&mut entry, size)?;
+        if wake {
+            state.queue.parked = false;
+            drop(state);
+            self.work.notify_one();
+        }
+        Ok(())
+    }
+
+    pub(super) fn health(&self) -> Health {
+        self.lock().queue.health()
+    }
+
+    pub(super) fn force_flush(&self, deadline: Duration) -> Result<()> {
+        let until = after(deadline);
+        let mut state = self.lock();
+        let target = state.queue.drain();
+        if state.queue.phase == Phase::Over {
+            return state.farewell();
+        }
+        if self.is_worker() {
+            return Err(on_own_thread("force_flush"));
+        }
+        let ticket = state.flushes.request(target);
+        state.nudges += 1;
+        self.work.notify_one();
+        loop {
+            let closed = state.queue.phase == Phase::Over;
+            if let Some(outcome) = state.flushes.take_outcome(ticket) {
+                return outcome.map_err(|failure| Error::new(ErrorKind::Write, failure));
+            }
+            if closed {
+                state.flushes.withdraw(ticket);
+                return state.farewell();
+            }
+            let now = Instant::now();
+            if until.is_some_and(|until| now >= until) {
+                state.flushes.withdraw(ticket);
+                return Err(state.late("force_flush", deadline, target));
+            }
+            state = wait(&self.done, state, until, now);
+        }
+    }
+
+    /// Stops accepting, and waits until everything is out. What is left at the deadline is dropped and counted, and the worker is
+    /// left to itself: a sink may hang.
+    pub(super) fn shutdown(&self, deadline: Duration) -> Result<()> {
+        let until = after(deadline);
+        let mut state = self.lock();
+        let first = state.queue.phase == Phase::Open;
+        if first {
+            state.queue.phase = Phase::Closing;
+            state.give_up_at = until;
+            state.nudges += 1;
+            self.work.notify_one();
+        }
+        if state.queue.phase == Phase::Over {
+            return Ok(());
+        }
+        if self.is_worker() {
+            return Err(on_own_thread("shutdown"));
+        }
+        let target = state.queue.drain();
+        loop {
+            if state.queue.phase == Phase::Over {
+                return state.farewell();
+            }
+            let now = Instant::now();
+            if until.is_some_and(|until| now >= until) {
+                let late = state.late("shutdown", deadline, target);
+                if first {
+                    self.give_up(state);
+                }
+                return Err(late);
+            }
+            state = wait(&self.done, state, until, now);
+        }
+    }
+
+    fn give_up(&self, mut state: MutexGuard<'_, State>) {
+        let left = state.queue.close();
+        drop(state);
+        self.work.notify_one();
+        self.done.notify_all();
+        // Freed outside the lock: these may be spans of any size.
+        drop(left);
+    }
+
+    fn is_worker(&self) -> bool {
+        self.worker.get() == Some(&std::thread::current().id())
+    }
+}
+
+/// The worker's side.
+impl Flow {
+    /// Makes the calling thread the one that must not wait for the worker.
+    pub(super) fn enter_worker(&self) {
+        // A pipeline has one worker, and it enters once.
+        let _ = self.worker.set(std::thread::current().id());
+    }
+
+    /// Waits for something to do. A batch is put into `batch`, which is empty. `tick` is when the next tick is due; a tick moves it
+    /// on by `delay`.
+    pub(super) fn next(&self, batch: &mut VecDeque<Slot>, tick: &mut Instant, delay: Duration) -> Work {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            if state.queue.phase == Phase::Over {
+                return Work::Finish;
+            }
+            if state.give_up_at.is_some_and(|until| now >= until) {
+                self.give_up(state);
+                return Work::Finish;
+            }
+            let settled = state.queue.settled();
+            if state.flushes.is_due(settled) {
+                return Work::Flush(settled);
+            }
+            if now >= *tick {
+                *tick = now + delay;
+                state.queue.drain();
+                return Work::Tick;
+            }
+            if state.queue.batch_is_due() {
+                return Work::Batch(state.queue.take(batch));
+            }
+            if state.queue.phase == Phase::Closing {
+                return Work::Finish;
+            }
+            state.queue.parked = true;
+            state = wait(&self.work, state, Some(*tick), now);
+            state.queue.parked = false;
+        }
+    }
+
+    /// Takes a batch that is not due yet; its first span's number, or `None` when nothing is queued.
+    pub(super) fn take_ahead(&self, batch: &mut VecDeque<Slot>) -> Option<u64> {
+        let mut state = self.lock();
+        (!state.queue.is_empty()).then(|| state.queue.take(batch))
+    }
+
+    /// Sleeps, until `delay` has passed or someone flushes or shuts down: they want it tried now.
+    pub(super) fn pause(&self, delay: Duration) -> Result<(), GivenUp> {
+        let until = after(delay);
+        let mut state = self.lock();
+        let nudges = state.nudges;
+        loop {
+            let now = Instant::now();
+            if state.queue.phase == Phase::Over {
+                return Err(GivenUp);
+            }
+            if state.give_up_at.is_some_and(|until| now >= until) {
+                self.give_up(state);
+                return Err(GivenUp);
+            }
+            if state.nudges != nudges || until.is_none_or(|until| now >= until) {
+                return Ok(());
+            }
+            let wake = state.give_up_at.into_iter().chain(until).min();
+            state = wait(&self.work, state, wake, now);
+        }
+    }
+
+    /// Whether the pipeline was given up, or is to be now.
+    pub(super) fn go_on(&self) -> Result<(), GivenUp> {
+        self.pause(Duration::ZERO)
+    }
+
+    /// Changes the accounts.
+    pub(super) fn account(&self, change: impl FnOnce(&mut Queue)) {
+        change(&mut self.lock().queue);
+    }
+
+    /// The last error, as health shows it.
+    pub(super) fn note(&self, error: &Error) {
+        let text = error.to_string();
+        let previous = self.lock().queue.last_error.replace(text);
+        drop(previous);
+    }
+
+    /// The sinks have flushed all spans below `number`: those who waited for that are told.
+    pub(super) fn flushed(&self, number: u64, outcome: &Outcome) {
+        self.lock().flushes.answer(number, outcome);
+        self.done.notify_all();
+    }
+
+    /// The worker is done and its sinks are closed.
+    pub(super) fn finish(&self, farewell: Outcome) {
+        let mut state = self.lock();
+        if state.queue.phase != Phase::Over {
+            state.farewell = farewell;
+            self.give_up(state);
+        }
+    }
+}
+
+impl State {
+    /// What a flush after the end is told.
+    fn farewell(&self) -> Result<()> {
+        match (self.queue.dropped.total(), &self.farewell) {
+            (0, Ok(())) => Ok(()),
+            (0, Err(failure)) => Err(Error::new(ErrorKind::Write, failure.clone())),
+            (dropped, _) => Err(Error::new(
+                ErrorKind::Shutdown,
+                format!("the pipeline was shut down and dropped {dropped} spans that it could not store in time"),
+            )),
+        }
+    }
+
+    fn late(&self, what: &str, deadline: Duration, target: u64) -> Error {
+        let health = self.queue.health();
+        let waiting = target.saturating_sub(self.queue.settled()).min(health.queued + health.in_flight);
+        let state = if waiting == 0 {
+            "a sink has not come back".to_owned()
+        } else {
+            format!("{waiting} spans still wait to be stored")
+        };
+        let reason = health.last_error.map_or_else(String::new, |error| format!(" (last error: {error})"));
+        Error::new(ErrorKind::Timeout, format!("{what} ran out of time after {deadline:?}: {state}{reason}"))
+    }
+}
+
+fn on_own_thread(what: &str) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!("{what} was called on the pipeline's own thread, which cannot wait for itself"),
+    )
+}
+
+/// The instant after `delay`; `None` when that is beyond what the clock can tell.
+fn after(delay: Duration) -> Option<Instant> {
+    Instant::now().checked_add(delay)
+}
+
+fn wait<'a>(
+    condition: &Condvar,
+    state: MutexGuard<'a, State>,
+    until: Option<Instant>,
+    now: Instant,
+) -> MutexGuard<'a, State> {
+    let time = until.map_or(LONGEST_WAIT, |until| until.saturating_duration_since(now)).min(LONGEST_WAIT);
+    condition.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
+}

@@ -1,0 +1,99 @@
+//! How much a pipeline holds, and when it writes.
+
+use std::time::Duration;
+
+/// The limits and delays of a pipeline. Names and defaults of the first four are those of OpenTelemetry's batch span processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// Spans that may wait in the queue; default 2,048, at least 1. A span that finds the queue full is refused and counted.
+    pub max_queue_size: usize,
+    /// Spans that are written at once; default 512, at least 1, at most `max_queue_size`.
+    pub max_export_batch_size: usize,
+    /// How long a span may wait before it is written although no batch is full; default 5 s, between 1 ms and 1 h.
+    pub scheduled_delay: Duration,
+    /// Bytes that may wait in the queue, roughly; default 64 MiB. An empty queue takes a span of any size, so that no span is too
+    /// large for ever.
+    pub max_queue_bytes: usize,
+    /// Bytes that are written at once, roughly; default 4 MiB, at most `max_queue_bytes`. A larger span is written alone.
+    pub max_batch_bytes: usize,
+    /// Write each span as soon as it is accepted; default `false`. For debugging: a batch is then often a single span.
+    pub immediate: bool,
+    /// Also write spans that are still open, at each `scheduled_delay`; default `false`. At shutdown they are written anyway.
+    pub live: bool,
+    /// How long a span must have been open before `live` writes it; default 1 s.
+    pub live_after: Duration,
+    /// The shortest wait before a store that is out is tried again; default 50 ms, at least 1 ms.
+    pub retry_min_delay: Duration,
+    /// The longest wait before a store that is out is tried again; default 5 s, at least `retry_min_delay`.
+    pub retry_max_delay: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            max_queue_size: 2048,
+            max_export_batch_size: 512,
+            scheduled_delay: Duration::from_secs(5),
+            max_queue_bytes: 64 * 1024 * 1024,
+            max_batch_bytes: 4 * 1024 * 1024,
+            immediate: false,
+            live: false,
+            live_after: Duration::from_secs(1),
+            retry_min_delay: Duration::from_millis(50),
+            retry_max_delay: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Settings {
+    /// The same, with what makes no sense moved to the nearest value that does: observability must not stop a program from starting.
+    pub(super) fn clamped(mut self) -> Self {
+        const MIN_DELAY: Duration = Duration::from_millis(1);
+        const MAX_DELAY: Duration = Duration::from_secs(3600);
+        self.max_queue_size = self.max_queue_size.max(1);
+        self.max_export_batch_size = self.max_export_batch_size.clamp(1, self.max_queue_size);
+        self.max_queue_bytes = self.max_queue_bytes.max(1);
+        self.max_batch_bytes = self.max_batch_bytes.clamp(1, self.max_queue_bytes);
+        self.scheduled_delay = self.scheduled_delay.clamp(MIN_DELAY, MAX_DELAY);
+        self.retry_min_delay = self.retry_min_delay.clamp(MIN_DELAY, MAX_DELAY);
+        self.retry_max_delay = self.retry_max_delay.clamp(self.retry_min_delay, MAX_DELAY);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_are_opentelemetrys_and_stay_as_they_are() {
+        let settings = Settings::default();
+        assert_eq!((settings.max_queue_size, settings.max_export_batch_size), (2048, 512));
+        assert_eq!(settings.scheduled_delay, Duration::from_secs(5));
+        assert_eq!(settings.clone().clamped(), settings);
+    }
+
+    #[test]
+    fn nonsense_moves_to_the_nearest_sense() {
+        let settings = Settings {
+            max_queue_size: 0,
+            max_export_batch_size: 0,
+            max_queue_bytes: 0,
+            max_batch_bytes: usize::MAX,
+            scheduled_delay: Duration::ZERO,
+            retry_min_delay: Duration::from_secs(2),
+            retry_max_delay: Duration::ZERO,
+            ..Settings::default()
+        }
+        .clamped();
+        assert_eq!((settings.max_queue_size, settings.max_export_batch_size), (1, 1));
+        assert_eq!((settings.max_queue_bytes, settings.max_batch_bytes), (1, 1));
+        assert_eq!(settings.scheduled_delay, Duration::from_millis(1));
+        assert_eq!(settings.retry_max_delay, Duration::from_secs(2));
+
+        let settings = Settings { max_queue_size: 10, scheduled_delay: Duration::MAX, ..Settings::default() }.clamped();
+        assert_eq!(settings.max_export_batch_size, 10, "a batch is never larger than the queue that fills it");
+        assert_eq!(settings.scheduled_delay, Duration::from_secs(3600));
+    }
+}

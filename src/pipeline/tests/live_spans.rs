@@ -1,0 +1,94 @@
+//! Open spans are written as such, apart from the accounts.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use super::fakes::{FakeSink, LONG, PROCESS, SharedLog, accept, eventually, record, settings, start, start_with};
+use crate::error::Error;
+use crate::model::{SpanId, SpanRecord, SpanState, TraceId, Value};
+use crate::pipeline::{LiveSpans, Settings, Sink};
+
+#[derive(Default)]
+struct OpenSpans(Mutex<Vec<SpanRecord>>);
+
+impl LiveSpans for OpenSpans {
+    fn snapshot(&self) -> Vec<SpanRecord> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+fn open(name: &str) -> SpanRecord {
+    SpanRecord::new(TraceId::generate(1), SpanId::generate(), name, 1)
+}
+
+fn source(records: Vec<SpanRecord>) -> Arc<OpenSpans> {
+    Arc::new(OpenSpans(Mutex::new(records)))
+}
+
+#[test]
+fn a_shutdown_writes_open_spans_as_open_and_does_not_count_them_as_accepted() {
+    let (log, other_log) = (SharedLog::default(), SharedLog::default());
+    let others: Vec<Box<dyn Sink>> = vec![Box::new(FakeSink::new(&other_log))];
+    let pipeline = start_with(settings(), FakeSink::new(&log), others, None);
+    let spans = source(vec![open("open"), record("ended since"), open("unreadable")]);
+    pipeline.register_live(Arc::clone(&spans) as Arc<dyn LiveSpans>);
+    accept(&pipeline.inlet(), 1);
+    pipeline.shutdown(LONG).unwrap();
+    assert_eq!(log.names(), ["0", "open"]);
+    assert_eq!(other_log.names(), ["0", "open"]);
+    let version = log.get().taken.last().unwrap().clone();
+    assert_eq!((version.span.state, version.record.end_ns), (SpanState::Open, None));
+    assert_eq!((version.span.process_id, version.span.sequence, version.record.origin), (Some(PROCESS), None, None));
+    let health = pipeline.health();
+    assert!(health.adds_up());
+    assert_eq!((health.accepted, health.stored, health.live_written), (1, 1, 1));
+    assert_eq!(health.sinks.first().unwrap().written, 1, "sinks count spans, not versions");
+    assert!(health.last_error.unwrap().contains("an open span is left out"));
+}
+
+#[test]
+fn live_mode_writes_each_version_once() {
+    let log = SharedLog::default();
+    let settings =
+        Settings { live: true, live_after: Duration::ZERO, scheduled_delay: Duration::from_millis(2), ..settings() };
+    let pipeline = start(settings, FakeSink::new(&log));
+    let mut young = open("young");
+    young.start_ns = i64::MAX;
+    let spans = source(vec![open("open"), young]);
+    pipeline.inlet().register_live(Arc::clone(&spans) as Arc<dyn LiveSpans>);
+    eventually("the span is written", || log.names() == ["open"]);
+    spans.0.lock().unwrap().first_mut().unwrap().attributes.push("key", Value::I64(1));
+    eventually("its next version is written", || log.names() == ["open", "open"]);
+    accept(&pipeline.inlet(), 1);
+    eventually("ticks go on", || pipeline.health().stored == 1);
+    assert_eq!(pipeline.health().live_written, 2);
+}
+
+#[test]
+fn a_version_that_could_not_be_written_is_tried_again() {
+    let log = SharedLog::default();
+    let mut failures = 1;
+    let store = FakeSink::new(&log).on_write(move |_| {
+        failures -= 1;
+        if failures >= 0 { Err(Error::write("busy")) } else { Ok(()) }
+    });
+    let settings =
+        Settings { live: true, live_after: Duration::ZERO, scheduled_delay: Duration::from_millis(2), ..settings() };
+    let pipeline = start(settings, store);
+    let spans = source(vec![open("open")]);
+    pipeline.register_live(Arc::clone(&spans) as Arc<dyn LiveSpans>);
+    eventually("the span is written", || log.names() == ["open"]);
+    assert!(pipeline.health().last_error.unwrap().contains("busy"));
+}
+
+#[test]
+fn a_source_is_not_kept_alive() {
+    let log = SharedLog::default();
+    let pipeline = start(settings(), FakeSink::new(&log));
+    let spans = source(vec![open("open")]);
+    let weak = Arc::downgrade(&spans);
+    pipeline.register_live(spans);
+    assert!(weak.upgrade().is_none());
+    pipeline.shutdown(LONG).unwrap();
+    assert!(log.names().is_empty());
+}

@@ -1,0 +1,9 @@
+//! The pipeline's promises, against sinks that fail in every way.
+
+mod accounts;
+mod ends;
+mod failures;
+mod fakes;
+mod flushes;
+mod live_spans;
+mod runtimes;

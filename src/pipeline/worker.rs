@@ -1,0 +1,175 @@
+//! The worker thread: takes batches, interprets them, hands them to the sinks.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::delivery::{self, Delivery};
+use super::flow::{GivenUp, Work};
+use super::flush::Outcome;
+use super::intake::Intake;
+use super::isolation::isolated;
+use super::live::WrittenVersions;
+use super::queue::{Slot, count};
+use super::settings::Settings;
+use super::sink::Sink;
+use crate::error::Error;
+use crate::model::{InterpretedSpan, SpanRecord};
+
+/// What the worker thread owns.
+pub(super) struct Worker {
+    pub(super) intake: Intake,
+    pub(super) settings: Settings,
+    pub(super) store: Delivery,
+    pub(super) others: Vec<Other>,
+    pub(super) written: WrittenVersions,
+    /// Refused spans that were reported.
+    pub(super) refusals_reported: u64,
+}
+
+/// A sink beside the store.
+pub(super) struct Other {
+    pub(super) name: String,
+    pub(super) sink: Box<dyn Sink>,
+}
+
+impl Worker {
+    /// Runs until the pipeline is shut down and all is written, or it is given up.
+    pub(super) fn run(self) {
+        let flow = Arc::clone(&self.intake.flow);
+        flow.enter_worker();
+        // Whatever is not this crate's own is called in isolation. Should the worker itself have a bug, no one waits for it for ever.
+        let farewell = catch_unwind(AssertUnwindSafe(|| self.work()))
+            .unwrap_or_else(|_| Err("the worker thread panicked; please report this".to_owned()));
+        flow.finish(farewell);
+    }
+
+    fn work(mut self) -> Outcome {
+        let flow = Arc::clone(&self.intake.flow);
+        let mut batch = VecDeque::new();
+        let mut tick = Instant::now() + self.settings.scheduled_delay;
+        loop {
+            match flow.next(&mut batch, &mut tick, self.settings.scheduled_delay) {
+                Work::Batch(first) => self.write(first, &mut batch),
+                Work::Flush(number) => {
+                    let outcome = self.flush();
+                    flow.flushed(number, &outcome);
+                }
+                Work::Tick => self.tick(),
+                Work::Finish => break,
+            }
+        }
+        let farewell = self.say_farewell();
+        // Sinks close their connections here, and callbacks free what they hold: whoever waits for the end waits for that too.
+        let closed = isolated(|| drop(self)).map_err(|panic| format!("a sink panicked when it was closed: {panic}"));
+        farewell.and(closed)
+    }
+
+    /// Writes a batch whose first span has the number `first`: to the store, then to the other sinks.
+    fn write(&mut self, first: u64, slots: &mut VecDeque<Slot>) {
+        let batch = self.intake.read(first, slots);
+        let Ok(delivered) = self.store.deliver(batch, &mut self.intake) else { return };
+        for batch in delivered {
+            self.write_others(&batch.spans);
+            self.intake.flow.account(|queue| queue.settle(batch.end));
+        }
+    }
+
+    fn write_others(&mut self, spans: &[InterpretedSpan]) {
+        if spans.is_empty() {
+            return;
+        }
+        for index in 0..self.others.len() {
+            let written = self.write_other(index, spans);
+            self.intake.flow.account(|queue| {
+                if let Some(health) = queue.sinks.get_mut(index) {
+                    let counter = if written { &mut health.written } else { &mut health.failed };
+                    *counter += count(spans.len());
+                }
+            });
+        }
+    }
+
+    /// One try. What is retried, and how, is up to such a sink: the store never waits for it.
+    fn write_other(&mut self, index: usize, spans: &[InterpretedSpan]) -> bool {
+        let Some(other) = self.others.get_mut(index) else { return false };
+        let Err(error) = delivery::write(&mut *other.sink, spans) else { return true };
+        let message = format!("sink {} failed and misses {} spans: {error}", other.name, spans.len());
+        self.intake.fail(&Error::write(message));
+        false
+    }
+
+    fn tick(&mut self) {
+        self.report_refusals();
+        if self.settings.live {
+            let open = self.intake.snapshot_live();
+            let news = self.written.news(open, now_ns(), self.settings.live_after);
+            self.write_live(news);
+        }
+    }
+
+    /// Refusals happen on the callers' threads, which must not wait for a callback; so they are reported here, some at a time.
+    fn report_refusals(&mut self) {
+        let mut refused = 0;
+        self.intake.flow.account(|queue| refused = queue.rejected.queue_full);
+        let news = refused - self.refusals_reported;
+        if news > 0 {
+            self.refusals_reported = refused;
+            self.intake.fail(&Error::write(format!("{news} spans were refused because the queue was full")));
+        }
+    }
+
+    /// Writes open spans as they are now. Versions, not spans: they are tried once, and counted apart.
+    fn write_live(&mut self, open: Vec<SpanRecord>) {
+        let spans: Vec<_> = open.into_iter().filter_map(|record| self.intake.read_open(record)).collect();
+        for batch in spans.chunks(self.settings.max_export_batch_size) {
+            if self.intake.flow.go_on().is_err() {
+                return;
+            }
+            match delivery::write(self.store.sink(), batch) {
+                Ok(()) => {
+                    self.intake.flow.account(|queue| queue.live_written(batch.len()));
+                    batch.iter().for_each(|span| self.written.add(&span.record));
+                }
+                Err(error) => self.intake.fail(&Error::write(format!("open spans could not be written: {error}"))),
+            }
+            for index in 0..self.others.len() {
+                self.write_other(index, batch);
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Outcome {
+        let mut failures = Vec::new();
+        if let Err(error) = delivery::flush(self.store.sink()) {
+            failures.push(format!("the store could not be flushed: {error}"));
+        }
+        for other in &mut self.others {
+            if let Err(error) = delivery::flush(&mut *other.sink) {
+                failures.push(format!("sink {} could not be flushed: {error}", other.name));
+            }
+        }
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let failure = failures.join("; ");
+        self.intake.fail(&Error::write(failure.clone()));
+        Err(failure)
+    }
+
+    /// The last things before the end: open spans, and a flush.
+    fn say_farewell(&mut self) -> Outcome {
+        self.intake.flow.go_on().map_err(|GivenUp| "the pipeline was given up".to_owned())?;
+        self.report_refusals();
+        let open = self.intake.snapshot_live();
+        self.write_live(open);
+        self.flush()
+    }
+}
+
+/// Nanoseconds since 1970.
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

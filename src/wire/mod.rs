@@ -1,0 +1,139 @@
+//! A recorded span as OTLP protobuf and back, without loss.
+//!
+//! [`encode`] writes an `ExportTraceServiceRequest` (the bytes of a `TracesData` are the same) that any OTLP reader understands:
+//! ids, times, kind, status, attributes, events and links stand where OpenTelemetry's readers look for them. [`decode`] reads such
+//! a payload back into records that are equal to the written ones, to the bit of a NaN. [`decode_foreign`] reads what any other
+//! program sent.
+//!
+//! # What OTLP has no place for
+//! It travels in reserved attributes, appended to the list of the span, event, link, scope or resource that it belongs to. The last
+//! of them is always `agent_traces.reserved`, the number of reserved attributes before it. Only this tail is read as ours: an
+//! attribute of the same name that was recorded by the program stands before the tail and stays what it is. A reserved attribute
+//! that this version does not know stays as an ordinary attribute, so that nothing of a newer version is lost.
+//!
+//! | attribute | on | type | written when | is |
+//! |---|---|---|---|---|
+//! | `agent_traces.types` | all | text | a value has a type that OTLP lacks | [type list](#the-type-list) |
+//! | `agent_traces.callsite` | span, event | map | there is one | `name`, `target`, `level`, `file`, `line`, `fields` of the `tracing` callsite |
+//! | `agent_traces.time_ns` | event | int | before 1970 | the event's time; OTLP's field is 0 |
+//! | `agent_traces.start_ns` | span | int | before 1970 | the start; OTLP's field is 0 |
+//! | `agent_traces.end_ns` | span | int | in 1970's first instant or before | the end; OTLP's field is 0, which OTLP reads as "none" |
+//! | `agent_traces.state` | span | text | it does not follow from the end | `open`, `interrupted` or `closed`; without it, a span with an end is closed, one without is open |
+//! | `agent_traces.flags` | span | int | OTLP's field differs | the recorded flags |
+//! | `agent_traces.parent_is_remote` | span | bool | OTLP's flags say otherwise | whether the parent belongs to another process |
+//! | `agent_traces.truncated_bytes` | span | int or text | not 0 | bytes cut from values |
+//! | `agent_traces.inherited.<field>` | span | text | it is set | an id or name from an ancestor; the fields are those of [`IdentityField`](crate::model::IdentityField) |
+//! | `agent_traces.process`, `agent_traces.sequence` | span | bytes; int or text | the span has an origin | who wrote it |
+//! | `agent_traces.position` | span | int | grouping changed the order | the span's place among the encoded records |
+//!
+//! Numbers above `i64::MAX` are decimal text, also as attribute values.
+//!
+//! # The type list
+//! The values of a list, nested ones after the one that holds them, are counted from the first; a decimal number says how many to
+//! skip, a letter what the next one is: `u` u64, `i` i128, `n` u128, `d` debug text, `e` error text, `p` an array or a map that is
+//! packed into bytes (an `AnyValue` message of its own: protobuf readers refuse to nest as deep as records may). `2ud` is: two
+//! values as OTLP has them, a u64, a debug text, and all others as OTLP has them.
+//!
+//! Arrays and maps nested deeper than [`MAX_DEPTH`](crate::model::MAX_DEPTH) are cut, as they would be in the store; the bytes are
+//! added to the span's `truncated_bytes`.
+//!
+//! # Flags
+//! Bits 0–7 are W3C's, bit 8 (`0x100`) says that bit 9 (`0x200`, the parent is remote) means something. A record's flags are written
+//! as they are, and a remote parent sets both bits. A reader without bit 8 does not know, and is told "not remote" by
+//! [`SpanRecord::parent_is_remote`]; its flags still show that nobody said so, also when the span is sent on.
+
+mod foreign;
+mod reader;
+pub(crate) mod reserved;
+#[cfg(test)]
+pub(crate) mod strategy;
+#[cfg(test)]
+mod tests;
+mod types;
+mod values;
+mod writer;
+
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+
+pub use foreign::{ForeignSpans, RejectReason, Rejected};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::SpanRecord;
+
+/// OTLP's flag bit 8: bit 9 means something (`SPAN_FLAGS_CONTEXT_HAS_IS_REMOTE_MASK`).
+pub(crate) const FLAG_HAS_IS_REMOTE: u32 = 0x100;
+/// OTLP's flag bit 9: the parent, or the linked span, belongs to another process (`SPAN_FLAGS_CONTEXT_IS_REMOTE_MASK`).
+pub(crate) const FLAG_IS_REMOTE: u32 = 0x200;
+
+/// Whether OTLP's flags say that the parent, or the linked span, belongs to another process.
+pub(crate) const fn is_remote(flags: u32) -> bool {
+    let mask = FLAG_HAS_IS_REMOTE | FLAG_IS_REMOTE;
+    flags & mask == mask
+}
+
+/// The records as an OTLP `ExportTraceServiceRequest`, grouped by resource and scope.
+///
+/// [`decode`] gives them back in the same order. The same records always make the same bytes.
+///
+/// # Examples
+/// ```
+/// use tracing_agents::model::{SpanId, SpanRecord, TraceId};
+/// use tracing_agents::wire;
+///
+/// let now_ns = 1_780_000_000_000_000_000;
+/// let mut record = SpanRecord::new(TraceId::generate(now_ns / 1_000_000), SpanId::generate(), "chat", now_ns as i64);
+/// record.attributes.push("gen_ai.usage.input_tokens", u64::MAX);
+///
+/// let bytes = wire::encode(std::slice::from_ref(&record));
+/// assert_eq!(wire::decode(&bytes)?, [record]);
+/// # Ok::<(), tracing_agents::error::Error>(())
+/// ```
+#[must_use]
+pub fn encode(records: &[SpanRecord]) -> Vec<u8> {
+    writer::request(records).encode_to_vec()
+}
+
+/// The records that [`encode`] was given.
+///
+/// Reads payloads of this crate, which it believes: origins and ids come back as they were, whatever they are.
+///
+/// # Errors
+/// [`ErrorKind::Decode`] when the bytes are no such payload, or a part of it cannot be read; then there are no records at all.
+pub fn decode(bytes: &[u8]) -> Result<Vec<SpanRecord>> {
+    reader::own(parse(bytes)?)
+        .map_err(|reason| Error::new(ErrorKind::Decode, format!("the encoded spans cannot be read: {reason}")))
+}
+
+/// The spans of an OTLP payload that came from anywhere: an SDK, a Collector, this crate in another process.
+///
+/// A span without valid ids is rejected and the others are kept. Reserved attributes that are not what this module writes stay
+/// ordinary attributes, and so does an origin: numbers that prove a loss are not taken from others. Not kept, because a
+/// [`SpanRecord`] has no place for it: a resource's entity references, and how many attributes a resource or scope has dropped.
+/// Links without valid ids are counted as dropped. Unknown span kinds are read as internal, unknown status codes as unset, and times
+/// after the year 2262 as its end; a span without an end is open.
+///
+/// # Examples
+/// ```
+/// use tracing_agents::model::{SpanId, SpanRecord, TraceId};
+/// use tracing_agents::wire;
+///
+/// let named = |name, id| SpanRecord::new(TraceId::from_bytes([1; 16]), SpanId::from_bytes([id; 8]), name, 0);
+/// let payload = wire::encode(&[named("good", 7), named("bad", 0)]);
+///
+/// let spans = wire::decode_foreign(&payload)?;
+/// assert_eq!(spans.records[0].name, "good");
+/// assert_eq!(spans.rejected[0].to_string(), "span 1 (\"bad\"): the span id is all zeros");
+/// # Ok::<(), tracing_agents::error::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Decode`] when the bytes are no OTLP trace payload. Compression is the transport's business and must be gone.
+pub fn decode_foreign(bytes: &[u8]) -> Result<ForeignSpans> {
+    Ok(reader::foreign(parse(bytes)?))
+}
+
+fn parse(bytes: &[u8]) -> Result<ExportTraceServiceRequest> {
+    ExportTraceServiceRequest::decode(bytes)
+        .map_err(|error| Error::with_source(ErrorKind::Decode, "this is no OTLP trace payload", error))
+}

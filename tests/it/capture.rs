@@ -1,0 +1,187 @@
+//! From spans in a program to the repository's answers.
+
+use tracing::instrument::WithSubscriber as _;
+use tracing::{Instrument as _, Span, info_span, instrument};
+use tracing_agents::model::{Kind, StatusCode, TraceStatus, Usage};
+use tracing_agents::{SpanExt, TraceFilter, agent_span, field, model_span, team_span, tool_span};
+
+use crate::support::{Bench, only};
+
+#[instrument(skip_all, err, ret, fields({ field::OPERATION } = "execute_tool", { field::TOOL_NAME } = "divide"))]
+fn divide(by: i64) -> Result<i64, String> {
+    if by == 0 { Err("division by zero".to_owned()) } else { Ok(42 / by) }
+}
+
+#[instrument(skip_all, fields({ field::OPERATION } = "invoke_agent", { field::AGENT_NAME } = "Calculator", { field::SESSION_ID } = "s1"))]
+async fn calculate(by: i64) -> Result<i64, String> {
+    model_span!("gpt-4o-mini", { field::PROVIDER } = "openai").record_usage(Usage::new(17, 9).with_cache_read(4));
+    tokio::task::yield_now().await;
+    divide(by)
+}
+
+#[tokio::test]
+async fn an_agent_with_a_model_call_and_a_tool() {
+    let bench = Bench::new();
+    calculate(2).await.unwrap();
+    let tree = bench.tree();
+
+    let agent = only(&tree, Kind::Agent);
+    assert_eq!(tree.trace.name, "invoke_agent Calculator");
+    assert_eq!(tree.trace.status, TraceStatus::Ok);
+    assert_eq!((tree.trace.usage.input, tree.trace.usage.output), (Some(17), Some(9)));
+    assert_eq!(tree.trace.usage.cache_read, Some(4));
+    assert_eq!(agent.identity.session(), Some("s1"));
+
+    let model = only(&tree, Kind::Model);
+    assert_eq!(model.parent_span_id, Some(agent.span_id));
+    assert_eq!((model.model(), model.provider.as_deref()), (Some("gpt-4o-mini"), Some("openai")));
+    assert_eq!(model.identity.session(), Some("s1"), "inherited");
+
+    let tool = only(&tree, Kind::Tool);
+    assert_eq!(tool.tool_name.as_deref(), Some("divide"));
+    let detail = bench.flush().span(tree.trace.trace_id, tool.span_id).unwrap();
+    assert_eq!(detail.content.output.as_deref(), Some("21"), "what the function returned");
+}
+
+#[tokio::test]
+async fn a_failing_tool_makes_an_error_trace() {
+    let bench = Bench::new();
+    calculate(0).await.unwrap_err();
+    let tree = bench.tree();
+    let tool = only(&tree, Kind::Tool);
+    assert_eq!((tool.status.code, tool.status.message.as_str()), (StatusCode::Error, "division by zero"));
+    assert_eq!(tree.trace.status, TraceStatus::Error);
+    assert_eq!(tree.trace.error_count, 1);
+    let failed = bench.flush().traces(&"status:error tool:divide".parse::<TraceFilter>().unwrap()).unwrap();
+    assert_eq!(failed.items.len(), 1);
+}
+
+#[test]
+fn a_panic_is_an_error_with_its_type() {
+    let bench = Bench::new();
+    let result = std::panic::catch_unwind(|| tool_span!("explode").in_scope(|| panic!("boom")));
+    assert!(result.is_err());
+    let tree = bench.tree();
+    let tool = only(&tree, Kind::Tool);
+    assert_eq!(tool.status.code, StatusCode::Error);
+    assert_eq!(tool.error_type.as_deref(), Some("panic"));
+}
+
+#[test]
+fn a_members_agent_finds_the_teams_trace() {
+    let bench = Bench::new();
+    team_span!("Newsroom").in_scope(|| {
+        agent_span!("Writer", { field::AGENT_ID } = "writer-7", { field::USER_ID } = "ana").in_scope(|| {});
+        agent_span!("Editor").in_scope(|| {});
+    });
+    let repository = bench.flush();
+    let found = |filter: &str| repository.traces(&filter.parse().unwrap()).unwrap().items.len();
+    for filter in [
+        "agent:Writer",
+        "agent:writer-7",
+        "agent:Editor",
+        "team:Newsroom",
+        "user:ana",
+        "agent:Writer agent:Nobody,Writer",
+    ] {
+        assert_eq!(found(filter), 1, "{filter}");
+    }
+    assert_eq!(found("agent:Reader"), 0);
+    assert!(bench.traces()[0].name.contains("Newsroom"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_of_concurrent_runs_never_mix() {
+    let bench = Bench::new();
+    let mut runs = tokio::task::JoinSet::new();
+    for run in 0..50 {
+        let span = agent_span!("Worker", { field::SESSION_ID } = format!("session-{run}"));
+        runs.spawn(
+            async move {
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                    async { tokio::task::yield_now().await }.instrument(model_span!("m", run)).await;
+                }
+                // Outlives its parent.
+                tokio::spawn(
+                    async { tokio::task::yield_now().await }
+                        .instrument(tool_span!("late", run))
+                        .with_current_subscriber(),
+                );
+            }
+            .instrument(span)
+            .with_current_subscriber(),
+        );
+    }
+    while runs.join_next().await.is_some() {}
+    while bench.tracing.health().offered < 50 * 5 {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    let repository = bench.flush();
+    let traces = bench.traces();
+    assert_eq!(traces.len(), 50);
+    for trace in traces {
+        let tree = repository.trace(trace.trace_id).unwrap();
+        assert_eq!(tree.spans.len(), 5);
+        assert!(tree.orphans.is_empty());
+        let sessions: std::collections::BTreeSet<_> = tree.spans.iter().map(|span| span.identity.session()).collect();
+        assert_eq!(sessions.len(), 1);
+        assert_eq!(
+            repository.traces(&TraceFilter::new().session(sessions.first().unwrap().unwrap())).unwrap().items.len(),
+            1
+        );
+    }
+}
+
+#[test]
+fn an_id_that_is_known_late_reaches_what_ends_later() {
+    let bench = Bench::new();
+    let agent = agent_span!("Late");
+    agent.in_scope(|| {
+        let call = model_span!("m");
+        Span::current().record_attribute(field::RUN_ID, "run-1");
+        drop(call);
+    });
+    drop(agent);
+    let tree = bench.tree();
+    assert!(tree.spans.iter().all(|span| span.identity.iter().any(|(_, value)| value == "run-1")));
+    assert_eq!(bench.flush().traces(&TraceFilter::new().run("run-1")).unwrap().items.len(), 1);
+}
+
+#[test]
+fn plain_spans_are_kept_as_they_are() {
+    let bench = Bench::new();
+    info_span!("request", path = "/chat", tokens = u64::MAX, "odd key" = true)
+        .in_scope(|| tracing::info!(step = 1, "half way"));
+    let tree = bench.tree();
+    let span = only(&tree, Kind::Span);
+    let content = bench.flush().span(span.trace_id, span.span_id).unwrap().content;
+    assert_eq!(content.attributes.get("tokens"), Some(&u64::MAX.into()));
+    assert_eq!(content.attributes.get("odd key"), Some(&true.into()));
+    assert_eq!((content.events.len(), content.events[0].name.as_str()), (1, "half way"));
+    assert_eq!(content.callsite.unwrap().target, module_path!());
+}
+
+#[test]
+fn beside_opentelemetry_both_extensions_work() {
+    use opentelemetry::trace::TracerProvider as _;
+    use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+    use tracing_subscriber::prelude::*;
+
+    let tracing = tracing_agents::AgentTracing::open("sqlite::memory:").unwrap();
+    let exporter = opentelemetry_sdk::trace::InMemorySpanExporter::default();
+    let provider =
+        opentelemetry_sdk::trace::SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    let subscriber = tracing_subscriber::registry()
+        .with(tracing_opentelemetry::layer().with_tracer(provider.tracer("test")))
+        .with(tracing.layer());
+    tracing::subscriber::with_default(subscriber, || {
+        let span = model_span!("m");
+        span.set_attribute("theirs", 1);
+        span.record_attribute("ours", 2);
+        span.record_usage(Usage::new(1, 2));
+    });
+    tracing.force_flush(crate::support::PATIENCE).unwrap();
+    assert_eq!(exporter.get_finished_spans().unwrap().len(), 1);
+    assert_eq!(tracing.repository().traces(&TraceFilter::new()).unwrap().items[0].usage.input, Some(1));
+}

@@ -1,0 +1,61 @@
+//! A database in a folder of its own, and a subscriber for this thread.
+
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tracing::subscriber::DefaultGuard;
+use tracing_agents::model::{Kind, Span, Trace, TraceTree};
+use tracing_agents::{AgentTracing, TraceFilter, TraceRepository};
+use tracing_subscriber::prelude::*;
+
+/// Long enough for a busy machine; only a hang takes it all.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A fresh database file, and tracing into it from this thread.
+pub struct Bench {
+    pub tracing: AgentTracing,
+    folder: TempDir,
+    _guard: DefaultGuard,
+}
+
+impl Bench {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let tracing = AgentTracing::open(&url_in(&folder)).unwrap();
+        let guard = tracing_subscriber::registry().with(tracing.layer()).set_default();
+        Self { tracing, folder, _guard: guard }
+    }
+
+    pub fn url(&self) -> String {
+        url_in(&self.folder)
+    }
+
+    pub fn flush(&self) -> TraceRepository {
+        self.tracing.force_flush(PATIENCE).unwrap();
+        self.tracing.repository()
+    }
+
+    /// All traces, newest first.
+    pub fn traces(&self) -> Vec<Trace> {
+        self.flush().traces(&TraceFilter::new().limit(1000)).unwrap().items
+    }
+
+    /// The only trace.
+    pub fn tree(&self) -> TraceTree {
+        let traces = self.traces();
+        assert_eq!(traces.len(), 1, "{traces:#?}");
+        self.tracing.repository().trace(traces[0].trace_id).unwrap()
+    }
+}
+
+pub fn url_in(folder: &TempDir) -> String {
+    format!("sqlite://{}", folder.path().join("traces.db").display())
+}
+
+/// The only span of this kind.
+pub fn only(tree: &TraceTree, kind: Kind) -> &Span {
+    let mut spans = tree.spans.iter().filter(|span| span.kind == kind);
+    let span = spans.next().unwrap_or_else(|| panic!("no {kind} span in {:#?}", tree.spans));
+    assert!(spans.next().is_none(), "more than one {kind} span");
+    span
+}

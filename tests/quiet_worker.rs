@@ -1,0 +1,148 @@
+//! Under a global subscriber: what sinks and callbacks trace is not seen, and one warning is. A binary of its own, since a global
+//! subscriber is for the whole process.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tracing::field::{Field, Visit};
+use tracing::span;
+use tracing_agents::error::{Error, Result};
+use tracing_agents::model::{Identity, InterpretedSpan, Kind, ProcessId, Span, SpanId, SpanRecord, SpanState, TraceId};
+use tracing_agents::pipeline::{OnError, Pipeline, Settings, Sink};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Seen {
+    fn on_new_span(&self, attributes: &span::Attributes<'_>, _: &span::Id, _: Context<'_, S>) {
+        self.0.lock().unwrap().push(format!("span {}", attributes.metadata().name()));
+    }
+
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        struct Message(String);
+        impl Visit for Message {
+            fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                if field.name() == "message" {
+                    self.0 = format!("{value:?}");
+                }
+            }
+        }
+        let mut message = Message(String::new());
+        event.record(&mut message);
+        self.0.lock().unwrap().push(format!(
+            "{} {} {}",
+            event.metadata().level(),
+            event.metadata().target(),
+            message.0
+        ));
+    }
+}
+
+/// A sink that traces all it does, and refuses spans named `poison`.
+struct ChattySink;
+
+impl ChattySink {
+    fn chat(&self, what: &str) {
+        let _entered = tracing::info_span!("chatty").entered();
+        tracing::error!("{what}");
+    }
+}
+
+impl Sink for ChattySink {
+    fn name(&self) -> &'static str {
+        "chatty"
+    }
+
+    fn write(&mut self, batch: &[InterpretedSpan]) -> Result<()> {
+        self.chat("write");
+        if batch.iter().any(|span| span.record.name == "poison") { Err(Error::write("no")) } else { Ok(()) }
+    }
+
+    fn probe(&mut self) -> Result<()> {
+        self.chat("probe");
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.chat("flush");
+        Ok(())
+    }
+}
+
+impl Drop for ChattySink {
+    fn drop(&mut self) {
+        self.chat("drop");
+    }
+}
+
+fn interpret(record: SpanRecord) -> InterpretedSpan {
+    tracing::info!("interpreting");
+    let span = Span {
+        trace_id: record.trace_id,
+        span_id: record.span_id,
+        parent_span_id: None,
+        parent_is_remote: false,
+        name: record.name.clone(),
+        display_name: record.name.clone(),
+        kind: Kind::Span,
+        kind_source: String::new(),
+        operation: None,
+        otel_kind: record.otel_kind,
+        state: SpanState::Closed,
+        status: record.status.clone(),
+        error_type: None,
+        start_ns: record.start_ns,
+        end_ns: record.end_ns,
+        identity: Identity::default(),
+        provider: None,
+        request_model: None,
+        response_model: None,
+        tool_name: None,
+        tool_call_id: None,
+        usage: None,
+        cost: None,
+        time_to_first_token_ns: None,
+        truncated_bytes: 0,
+        dropped_count: 0,
+        process_id: None,
+        sequence: None,
+    };
+    InterpretedSpan { record, span }
+}
+
+#[test]
+fn telemetry_does_not_trace_itself_and_warns_once() {
+    let seen = Seen::default();
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(seen.clone())).unwrap();
+    let heard: Arc<Mutex<usize>> = Arc::default();
+    let on_error: OnError = {
+        let heard = Arc::clone(&heard);
+        Arc::new(move |error| {
+            tracing::error!("callback: {error}");
+            *heard.lock().unwrap() += 1;
+        })
+    };
+    let process = ProcessId::generate();
+    let pipeline = Pipeline::start(
+        Settings::default(),
+        Box::new(ChattySink),
+        vec![Box::new(ChattySink)],
+        interpret,
+        Some(on_error),
+        process,
+    )
+    .unwrap();
+    for name in ["good", "poison", "good", "poison"] {
+        pipeline.inlet().accept(SpanRecord::new(TraceId::generate(1), SpanId::generate(), name, 1)).unwrap();
+    }
+    pipeline.shutdown(Duration::from_secs(60)).unwrap();
+    let health = pipeline.health();
+    assert_eq!((health.stored, health.dead_lettered.poison), (2, 2));
+    assert_eq!(*heard.lock().unwrap(), 3, "two dead letters, and the other sink's batch");
+    tracing::info!(target: "host", "still heard");
+    let seen = seen.0.lock().unwrap();
+    let [warning, own] = seen.as_slice() else { panic!("{seen:#?}") };
+    assert!(warning.starts_with("WARN tracing_agents agent traces: span "), "{warning}");
+    assert_eq!(own, "INFO host still heard");
+}
