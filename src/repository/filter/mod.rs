@@ -8,8 +8,6 @@ mod methods;
 mod misread;
 mod parse;
 mod quantity;
-#[cfg(test)]
-mod tests;
 
 use std::time::{Duration, SystemTime};
 
@@ -176,3 +174,6 @@ filter_type! {
 impl SessionFilter {
     filter_method!(values, times, paging);
 }
+
+#[cfg(test)]
+mod tests;
