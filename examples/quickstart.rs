@@ -69,7 +69,8 @@ async fn ask_model(prompt: &str) -> String {
     let answer = match prompt {
         _ if prompt.contains("flight to") => "search_flights",
         _ if prompt.contains("order") => "find_order",
-        _ => "The cheapest flight to Oslo costs 49 euros.",
+        _ if prompt.contains("euros") => "The cheapest flight to Oslo costs 49 euros.",
+        _ => "I cannot see your order now. Please ask again later.",
     };
     span.record_output(answer);
     answer.to_owned()
@@ -91,5 +92,5 @@ async fn find_order(number: u32) -> Result<String, String> {
 /// A tool without a model: any function can be one.
 #[instrument(fields({ field::OPERATION } = "execute_tool", { field::TOOL_NAME } = "apologise"), ret)]
 fn apologise() -> Result<String, String> {
-    Ok("Sorry, please ask again later.".to_owned())
+    Ok("apologise: the order is not known".to_owned())
 }

@@ -1,6 +1,7 @@
 //! Under a global subscriber: what sinks and callbacks trace is not seen, and one warning is. A binary of its own, since a global
 //! subscriber is for the whole process.
 
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

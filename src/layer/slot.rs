@@ -10,7 +10,7 @@ use super::ending::ThreadToken;
 use super::lineage::Lineage;
 use super::trace::Trace;
 use crate::model::{Event, Link, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId};
-use crate::pipeline::inlet::PendingSpan;
+use crate::pipeline::PendingSpan;
 
 /// Stands in [`Slot::end`] and [`Slot::last_exit`] for a time that has not come.
 const NEVER: u64 = u64::MAX;

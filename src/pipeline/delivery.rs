@@ -19,8 +19,8 @@ use super::sink::Sink;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::InterpretedSpan;
 
-/// So many spans may be refused one after the other. More, and it is the store that is wrong (a table that changed, a quota) and
-/// not the spans: they are kept, and tried again.
+/// So many spans may be refused one after the other. More, and it may be the store that is wrong (a table that changed, a quota)
+/// and not the spans: they are kept, and tried again.
 const MAX_REFUSED_IN_A_ROW: u32 = 32;
 
 /// Writes to a sink; a panic is an error.
@@ -56,22 +56,23 @@ impl Delivery {
         &mut *self.sink
     }
 
-    /// Returns when each span of `batch`, all of which are in flight, is stored or dead-lettered.
+    /// Returns when each span of `batch`, all of which are in flight, is stored or dead-lettered: the batch, and those that were
+    /// delivered with it, in order.
     ///
     /// A batch that fails although the store is well is tried once more, then halved until the spans that do not go in are alone;
     /// a single one is tried twice. With one such span in N that is 2·⌈log2 N⌉+2 writes more. Such spans are only suspects until
-    /// the store takes another one, or the batch ends with few of them. After more than [`MAX_REFUSED_IN_A_ROW`] only another span
-    /// that goes in can tell whether it is the spans or the store: it is sought in the rest of the batch, then in the batches that
-    /// are queued behind it, as many as fill a queue; and until there is one, the store is out.
+    /// the store takes another one, or the batch ends with few of them.
     ///
-    /// Returns the batch, and those that were delivered with it, in order.
+    /// After more than [`MAX_REFUSED_IN_A_ROW`] only a witness, another span that goes in, can tell whether it is the spans or the
+    /// store. It is sought in the rest of the batch, then in the batches that are queued behind it, as many as fill a queue; until
+    /// there is one, the store is out. Then the suspects are tried again, as the store may have been wrong before and well now.
     pub(super) fn deliver(&mut self, batch: Batch, intake: &mut Intake) -> Result<Vec<Rc<Batch>>, GivenUp> {
         let mut batches = vec![Rc::new(batch)];
         let mut pieces: Vec<_> = batches.iter().map(Piece::whole).collect();
         let mut suspects = VecDeque::new();
         loop {
-            let Some(piece) = pieces.pop() else {
-                if self.refused_in_a_row <= MAX_REFUSED_IN_A_ROW || suspects.is_empty() {
+            let Some(mut piece) = pieces.pop() else {
+                if !self.seems_wrong() || suspects.is_empty() {
                     break;
                 }
                 pieces = self.seek_witness(&mut suspects, &mut batches, intake)?;
@@ -80,33 +81,48 @@ impl Delivery {
             if piece.spans().is_empty() {
                 continue;
             }
+            let seemed_wrong = self.seems_wrong();
             let mut refusal = self.attempt(piece.spans(), intake)?;
             if refusal.is_some() && (piece.is_single() || piece.is_whole()) {
                 refusal = self.attempt(piece.spans(), intake)?;
             }
             match refusal {
-                None => dead_letter(&mut suspects, intake),
+                None if seemed_wrong => pieces.extend(suspects.drain(..)),
+                None => suspects.drain(..).for_each(|suspect| dead_letter(suspect, intake)),
                 Some(error) if piece.is_single() => {
-                    suspects.push_back((piece, error));
                     self.refused_in_a_row = self.refused_in_a_row.saturating_add(1);
-                    if self.refused_in_a_row > MAX_REFUSED_IN_A_ROW {
-                        // The largest piece, which is tried next, is the likeliest to hold a span that goes in.
+                    let was_suspect = piece.refusal.replace(error).is_some();
+                    if was_suspect {
+                        // Refused before a witness went in, and after.
+                        dead_letter(piece, intake);
+                    } else {
+                        suspects.push_back(piece);
+                    }
+                    if self.seems_wrong() {
+                        // That holds for the other former suspects only as long as the witness is to be trusted. Of the rest, the
+                        // largest piece is tried next: it is the likeliest to hold a span that goes in.
+                        suspects.extend(pieces.extract_if(.., |piece| piece.refusal.is_some()));
                         pieces.sort_by_key(|piece| piece.range.len());
                     }
                 }
                 Some(_) => pieces.extend(piece.halves()),
             }
         }
-        dead_letter(&mut suspects, intake);
+        suspects.drain(..).for_each(|suspect| dead_letter(suspect, intake));
         intake.flow.account(|queue| queue.degraded = false);
         Ok(batches)
     }
 
-    /// All spans at hand were refused, too many in a row. Waits for a span that goes in, and returns what is to be tried then: the
-    /// next batch, whose spans were never tried; or the other suspects, when one of them has gone in after all.
+    /// Whether so many spans were refused in a row that it may be the store.
+    const fn seems_wrong(&self) -> bool {
+        self.refused_in_a_row > MAX_REFUSED_IN_A_ROW
+    }
+
+    /// All spans at hand were refused. Returns what is to be tried next: a batch whose spans were never tried; or, when a suspect
+    /// has gone in after all, the other suspects.
     fn seek_witness(
         &mut self,
-        suspects: &mut VecDeque<Suspect>,
+        suspects: &mut VecDeque<Piece>,
         batches: &mut Vec<Rc<Batch>>,
         intake: &mut Intake,
     ) -> Result<Vec<Piece>, GivenUp> {
@@ -119,15 +135,19 @@ impl Delivery {
                 batches.push(Rc::clone(&next));
                 return Ok(vec![Piece::whole(&next)]);
             }
-            let Some((suspect, error)) = suspects.pop_front() else { return Ok(Vec::new()) };
+            let Some(mut suspect) = suspects.pop_front() else { return Ok(Vec::new()) };
+            let reason = suspect.refusal.as_ref().map(Error::to_string).unwrap_or_default();
             let message = format!(
-                "the store answers, but has refused {} spans in a row; they are kept and tried again",
+                "the store answers, but has refused {} spans in a row, which are kept and tried again",
                 self.refused_in_a_row
             );
-            self.wait(&Error::with_source(ErrorKind::Write, message, error), intake)?;
+            self.wait(&Error::with_source(ErrorKind::Write, message, reason), intake)?;
             match self.attempt(suspect.spans(), intake)? {
-                None => return Ok(suspects.drain(..).map(|(suspect, _)| suspect).collect()),
-                Some(error) => suspects.push_back((suspect, error)),
+                None => return Ok(suspects.drain(..).collect()),
+                Some(error) => {
+                    suspect.refusal = Some(error);
+                    suspects.push_back(suspect);
+                }
             }
         }
     }
@@ -175,14 +195,17 @@ impl Delivery {
 struct Piece {
     batch: Rc<Batch>,
     range: Range<usize>,
+    /// Why the store refused it, twice, when it is a single span: it is or was a suspect.
+    refusal: Option<Error>,
 }
-
-/// A single span that the store refused twice, and what it said.
-type Suspect = (Piece, Error);
 
 impl Piece {
     fn whole(batch: &Rc<Batch>) -> Self {
-        Self { batch: Rc::clone(batch), range: 0..batch.spans.len() }
+        Self::new(Rc::clone(batch), 0..batch.spans.len())
+    }
+
+    const fn new(batch: Rc<Batch>, range: Range<usize>) -> Self {
+        Self { batch, range, refusal: None }
     }
 
     fn spans(&self) -> &[InterpretedSpan] {
@@ -201,19 +224,17 @@ impl Piece {
     fn halves(self) -> [Self; 2] {
         let Range { start, end } = self.range;
         let middle = start + (end - start) / 2;
-        [Self { batch: Rc::clone(&self.batch), range: middle..end }, Self { batch: self.batch, range: start..middle }]
+        [Self::new(Rc::clone(&self.batch), middle..end), Self::new(self.batch, start..middle)]
     }
 }
 
-/// Gives up the suspects: the store is well, so it is them.
-fn dead_letter(suspects: &mut VecDeque<Suspect>, intake: &mut Intake) {
-    for (suspect, error) in suspects.drain(..) {
-        if let [InterpretedSpan { record, .. }] = suspect.spans() {
-            intake.flow.account(Queue::poisoned);
-            let (span_id, trace_id) = (record.span_id, record.trace_id);
-            let message = format!("span {span_id} of trace {trace_id} is left out: the store refuses it, alone");
-            intake.fail(&Error::with_source(ErrorKind::Write, message, error));
-        }
+/// Gives up a span: the store is well, so it is the span.
+fn dead_letter(suspect: Piece, intake: &mut Intake) {
+    if let ([InterpretedSpan { record, .. }], Some(error)) = (suspect.spans(), &suspect.refusal) {
+        intake.flow.account(Queue::poisoned);
+        let (span_id, trace_id) = (record.span_id, record.trace_id);
+        let message = format!("span {span_id} of trace {trace_id} is left out: the store refuses it, alone");
+        intake.fail(&Error::with_source(ErrorKind::Write, message, error.to_string()));
     }
 }
 

@@ -7,7 +7,8 @@ use crate::model::InterpretedSpan;
 ///
 /// A sink runs on the worker thread, with tracing disabled there. It may block; it must not panic (a panic is caught and counted).
 /// Batches can be repeated after a failure, in any order, so writing must be idempotent: a span is known by (trace id, span id),
-/// and of two versions the one of higher [rank](crate::model::SpanState::rank) stays.
+/// and of two versions the one of higher [rank](crate::model::SpanState::rank) stays. A sink is dropped on the worker thread too,
+/// before [`shutdown`](super::Pipeline::shutdown) returns in time.
 pub trait Sink: Send {
     /// The name in health reports and error messages.
     fn name(&self) -> &str;

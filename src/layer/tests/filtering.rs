@@ -39,15 +39,22 @@ fn info_from_everywhere_debug_from_frameworks_nothing_of_our_own() {
 
 #[test]
 fn its_answer_depends_on_the_callsite_alone() {
-    let (layer, _) = layer::<Registry>(Limits::default());
-    let subscriber = tracing_subscriber::registry().with(layer.with_filter(AgentFilter::new()));
+    let under = |filter| {
+        let (layer, _) = layer::<Registry>(Limits::default());
+        tracing_subscriber::registry().with(layer.with_filter(filter))
+    };
     let (wanted, unwanted) = tracing::subscriber::with_default(tracing_subscriber::registry(), || {
         let (wanted, unwanted) = (info_span!(target: "app", "wanted"), span!(target: "app", Level::DEBUG, "unwanted"));
         (wanted.metadata().unwrap(), unwanted.metadata().unwrap())
     });
-    assert!(subscriber.register_callsite(wanted).is_always());
-    assert!(subscriber.register_callsite(unwanted).is_never());
-    assert_eq!(subscriber.max_level_hint(), Some(LevelFilter::DEBUG));
+    let on = under(AgentFilter::new());
+    assert!(on.register_callsite(wanted).is_always());
+    assert!(on.register_callsite(unwanted).is_never());
+    assert_eq!(on.max_level_hint(), Some(LevelFilter::DEBUG));
+
+    let off = under(AgentFilter::off());
+    assert!(off.register_callsite(wanted).is_never());
+    assert_eq!(off.max_level_hint(), Some(LevelFilter::OFF));
 }
 
 #[test]

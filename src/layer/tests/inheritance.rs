@@ -50,13 +50,17 @@ fn a_late_id_reaches_descendants_that_close_after_it() {
         let open = info_span!("open").entered();
         run.record(field::SESSION_ID, "late");
         drop(info_span!("after"));
+        drop(info_span!(parent: &*run, "child"));
         drop(open);
         run.record(field::SESSION_ID, "later");
         drop(info_span!("last"));
+        drop(info_span!(parent: &*run, "last child"));
         drop(step);
     });
     assert_eq!(inherited(records.named("before")), []);
-    for (name, session) in [("after", "late"), ("open", "late"), ("last", "later"), ("step", "later")] {
+    let late = ["after", "child", "open"].map(|name| (name, "late"));
+    let later = ["last", "last child", "step"].map(|name| (name, "later"));
+    for (name, session) in late.into_iter().chain(later) {
         assert_eq!(inherited(records.named(name)), [(IdentityField::SessionId, session)], "{name}");
     }
 }

@@ -9,7 +9,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::{event_names, layer, text};
 use crate::layer::{Limits, SpanExt};
 use crate::model::SpanState;
-use crate::pipeline::inlet::LiveSpans;
+use crate::pipeline::LiveSpans;
 
 #[test]
 fn a_snapshot_shows_open_spans_as_far_as_they_have_come() {

@@ -8,6 +8,7 @@ mod inheritance;
 mod links;
 mod live;
 mod parents;
+mod pipeline;
 mod recording;
 mod span_kinds;
 mod values;
@@ -21,7 +22,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::state::Outlet;
 use super::{AgentLayer, Limits};
 use crate::model::{Event, Resource, Scope, SpanRecord, Value};
-use crate::pipeline::inlet::PendingSpan;
+use crate::pipeline::PendingSpan;
 
 /// Takes closed spans over, as the pipeline does, and makes records of them later, as its worker does.
 #[derive(Clone, Default)]

@@ -1,8 +1,11 @@
 //! Which span is whose child.
 
 use tracing::{Instrument, info_span};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt;
 
-use super::{capture, capture_async};
+use super::{capture, capture_async, layer};
+use crate::layer::Limits;
 
 #[test]
 fn contextual_explicit_and_root() {
@@ -59,20 +62,22 @@ fn a_spawned_task_is_a_child_only_when_told() {
 #[test]
 fn a_deep_trace_ends_in_order_and_without_a_deep_stack() {
     const DEPTH: usize = 100_000;
-    let records = std::thread::Builder::new()
-        .stack_size(512 << 10)
-        .spawn(|| {
-            capture(|| {
-                let mut spans = vec![info_span!("level")];
-                for _ in 1..DEPTH {
-                    spans.push(info_span!(parent: spans.last().unwrap(), "level"));
-                }
-                while spans.pop().is_some() {}
-            })
-        })
-        .unwrap()
-        .join()
-        .unwrap();
-    assert_eq!(records.0.len(), DEPTH);
-    assert!(records.0.windows(2).all(|pair| pair[0].parent_span_id == Some(pair[1].span_id)));
+    let deep = || {
+        let (layer, collector) = layer::<Registry>(Limits::default());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let mut spans = vec![info_span!("level")];
+            for _ in 1..DEPTH {
+                spans.push(info_span!(parent: spans.last().unwrap(), "level"));
+            }
+            while spans.pop().is_some() {}
+        });
+        let mut spans = std::mem::take(&mut *collector.0.lock().unwrap());
+        let records: Vec<_> = spans.iter().map(|span| span.record()).collect();
+        assert_eq!(records.len(), DEPTH);
+        assert!(records.windows(2).all(|pair| pair[0].parent_span_id == Some(pair[1].span_id)));
+        // The root goes first, and stays as long as its deepest descendant holds all that is between.
+        spans.reverse();
+        drop(spans);
+    };
+    std::thread::Builder::new().stack_size(512 << 10).spawn(deep).unwrap().join().unwrap();
 }

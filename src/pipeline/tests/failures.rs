@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::fakes::{FakeSink, Heard, LONG, SharedLog, accept, eventually, record, settings, start, start_with};
 use crate::error::Error;
@@ -156,36 +157,50 @@ fn a_store_that_refuses_everything_is_out_and_no_span_is_blamed() {
 
 #[test]
 fn a_long_row_of_poisoned_spans_does_not_stand_in_the_way_of_the_others() {
-    for poisoned in [0..40, 100..180, 472..512, 0..512] {
-        let log = SharedLog::default();
+    for (batch, poisoned) in [(512, 0..40), (512, 100..180), (512, 472..512), (512, 0..512), (1, 0..64), (16, 0..64)] {
+        let (log, heard) = (SharedLog::default(), Heard::default());
         let store = FakeSink::new(&log).refusing({
             let poisoned = poisoned.clone();
-            move |name| poisoned.contains(&name.parse::<u64>().unwrap())
+            move |name| name.parse().is_ok_and(|number: u64| poisoned.contains(&number))
         });
-        let pipeline = start(batches_of(512), store);
-        accept(&pipeline.inlet(), 513);
-        pipeline.force_flush(LONG).unwrap();
-        let expected: Vec<_> = (0..513).filter(|number| !poisoned.contains(number)).collect();
-        assert_eq!(log.sequences(), expected, "{poisoned:?}");
-        assert_eq!(pipeline.health().dead_lettered.poison, poisoned.end - poisoned.start);
+        let pipeline = start_with(batches_of(batch), store, Vec::new(), Some(heard.callback()));
+        let inlet = pipeline.inlet();
+        accept(&inlet, 512);
+        // Each span that goes in vouches for the store once more.
+        eventually("all poison is found", || {
+            inlet.accept(record("good")).unwrap();
+            pipeline.force_flush(Duration::from_millis(50)).is_ok()
+        });
+        let health = pipeline.health();
+        assert!(health.adds_up());
+        assert_eq!(health.dead_lettered.poison, poisoned.end - poisoned.start, "{poisoned:?} in batches of {batch}");
+        assert_eq!((health.stored, health.degraded), (health.accepted - health.dead_lettered.poison, false));
+        let expected: Vec<_> = (0..health.accepted).filter(|number| !poisoned.contains(number)).collect();
+        assert_eq!(log.sequences(), expected, "{poisoned:?} in batches of {batch}");
     }
 }
 
 #[test]
-fn poisoned_spans_alone_wait_for_another_span_to_tell_who_is_wrong() {
-    for batch in [1, 16, 64] {
-        let (log, heard) = (SharedLog::default(), Heard::default());
-        let store = FakeSink::new(&log).refusing(|name| name != "good");
-        let pipeline = start_with(batches_of(batch), store, Vec::new(), Some(heard.callback()));
-        let inlet = pipeline.inlet();
-        accept(&inlet, 64);
-        eventually("it may be an outage", || pipeline.health().degraded);
-        inlet.accept(record("good")).unwrap();
-        pipeline.force_flush(LONG).unwrap();
-        let health = pipeline.health();
-        assert_eq!((health.stored, health.dead_lettered.poison, health.degraded), (1, 64, false), "{batch}");
-        assert_eq!(log.sequences(), [64]);
-    }
+fn a_store_that_was_wrong_and_is_repaired_gets_the_spans_that_it_refused() {
+    let (log, heard) = (SharedLog::default(), Heard::default());
+    let broken = Arc::new(AtomicBool::new(true));
+    let store = FakeSink::new(&log).on_write({
+        let broken = Arc::clone(&broken);
+        // Repaired by the first span that arrives later: it goes in, so it vouches for a store that had been wrong before.
+        move |batch| {
+            if batch.iter().any(|span| span.record.name == "later") {
+                broken.store(false, Ordering::SeqCst);
+            }
+            if broken.load(Ordering::SeqCst) { Err(Error::write("no such column")) } else { Ok(()) }
+        }
+    });
+    let pipeline = start_with(batches_of(64), store, Vec::new(), Some(heard.callback()));
+    accept(&pipeline.inlet(), 64);
+    eventually("it is taken for an outage", || pipeline.health().degraded);
+    pipeline.inlet().accept(record("later")).unwrap();
+    pipeline.force_flush(LONG).unwrap();
+    assert_eq!((pipeline.health().stored, pipeline.health().dead_lettered.total()), (65, 0));
+    assert_eq!(log.sequences(), (0..65).collect::<Vec<_>>());
 }
 
 #[test]
