@@ -84,7 +84,15 @@ impl TraceRepository {
         self.store.read(|connection| traces::count(connection, filter))
     }
 
-    /// A trace with all its spans, without their payloads.
+    /// A trace with all its spans, without their payloads; its [`tree`](TraceTree::tree) is the picture of it.
+    ///
+    /// ```
+    /// # use tracing_agents::{ErrorKind, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// let error = repository.trace("4bf92f3577b34da6a3ce929d0e0e4736".parse()?).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when no such trace is stored (yet: spans are written some seconds after they end);
@@ -106,13 +114,22 @@ impl TraceRepository {
     /// A filter by trace, or by a value that occurs in few traces, looks in those; else the spans are gone through by time, 10,000 in one
     /// call at most.
     ///
+    /// ```
+    /// # use tracing_agents::{SpanFilter, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// for span in repository.spans(&"kind:tool status:error last:24h".parse()?)? {
+    ///     println!("{} of {}: {}", span.display_name, span.trace_id, span.status.message);
+    /// }
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`traces`](Self::traces).
     pub fn spans(&self, filter: &SpanFilter) -> Result<Page<Span>> {
         self.store.read(|connection| spans::list(connection, filter))
     }
 
-    /// A span with its payload.
+    /// A span with its payload: attributes, events and links as they were recorded, and the input, output and messages found in them.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when no such span is stored; [`ErrorKind::Decode`] when another version wrote what this one cannot read;
@@ -123,6 +140,15 @@ impl TraceRepository {
     }
 
     /// The sessions that pass `filter`, the latest activity first.
+    ///
+    /// ```
+    /// # use tracing_agents::{SessionFilter, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// for session in repository.sessions(&SessionFilter::new().user("u-17"))? {
+    ///     println!("{}: {} traces, {} failed", session.session_id, session.trace_count, session.error_trace_count);
+    /// }
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`traces`](Self::traces).
