@@ -14,13 +14,18 @@ impl Display for Nanoseconds {
         const SECOND: i64 = 1_000_000_000;
         let ns = self.0.max(0);
         let seconds = ns / SECOND;
-        match ns {
-            ..MICROSECOND => write!(f, "{ns} ns"),
-            ..MILLISECOND => decimal(f, ns, MICROSECOND, "µs"),
-            ..SECOND => decimal(f, ns, MILLISECOND, "ms"),
-            _ if seconds < 60 => decimal(f, ns, SECOND, "s"),
-            _ if seconds < 3_600 => write!(f, "{} min {} s", seconds / 60, seconds % 60),
-            _ => write!(f, "{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        if ns < MICROSECOND {
+            write!(f, "{ns} ns")
+        } else if ns < MILLISECOND {
+            decimal(f, ns, MICROSECOND, "µs")
+        } else if ns < SECOND {
+            decimal(f, ns, MILLISECOND, "ms")
+        } else if seconds < 60 {
+            decimal(f, ns, SECOND, "s")
+        } else if seconds < 3_600 {
+            write!(f, "{} min {} s", seconds / 60, seconds % 60)
+        } else {
+            write!(f, "{} h {} min", seconds / 3_600, seconds % 3_600 / 60)
         }
     }
 }

@@ -31,6 +31,7 @@ impl TraceTree {
     }
 }
 
+/// A tree that is drawn when it is shown.
 struct Drawing<'a>(&'a TraceTree);
 
 /// A span that is still to be drawn.
@@ -95,6 +96,7 @@ impl Drawing<'_> {
         Ok(())
     }
 
+    /// The last line.
     fn totals(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let trace = &self.0.trace;
         write!(f, "{} span{}", trace.span_count, if trace.span_count == 1 { "" } else { "s" })?;
@@ -116,6 +118,7 @@ impl Drawing<'_> {
     }
 }
 
+/// A span's line, after its branch.
 fn line(f: &mut Formatter<'_>, span: &Span) -> fmt::Result {
     write!(f, "{}  {}", span.kind, Printable(&span.display_name))?;
     match (span.state, span.duration_ns()) {

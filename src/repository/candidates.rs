@@ -16,10 +16,13 @@ use crate::store::{AnyConnection, Facet, Failure};
 pub(super) const SCAN_BUDGET: usize = 2_000;
 /// Candidates that are checked at once.
 const PIECE: usize = 250;
+/// Keys that are read at once of one of many values, at least.
+const MIN_AHEAD: usize = 16;
 
 /// A walk over the traces that a filter finds, newest first.
 pub(super) struct Search<'a> {
     conditions: &'a Conditions,
+    /// What is walked along, all at the same pace: one for each value of the leading field.
     streams: Vec<Stream>,
     /// Fields that the streams do not hold by themselves.
     others: Vec<(Facet, Vec<String>)>,
@@ -34,11 +37,15 @@ struct Stream {
     source: Source,
     ahead: VecDeque<TraceKey>,
     last: Option<TraceKey>,
+    /// Whether nothing is left to be read ahead.
     is_done: bool,
 }
 
+/// Where a stream reads its keys.
 enum Source {
+    /// All traces, by their start.
     Start,
+    /// The traces in which a value occurs.
     Facet(Facet, String),
     /// Keys that were looked up beforehand.
     Listed,
@@ -98,12 +105,15 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// The next `count` keys of all streams together, the newest first, each once.
     fn next_keys(&mut self, connection: &mut AnyConnection, count: usize) -> Result<Vec<TraceKey>, Failure> {
         let mut keys = Vec::with_capacity(count);
+        // Many values share what is read ahead.
+        let ahead = count.div_ceil(self.streams.len().max(1)).max(MIN_AHEAD.min(count));
         while keys.len() < count {
             let mut newest: Option<TraceKey> = None;
             for stream in &mut self.streams {
-                stream.fill(connection, self.time, count)?;
+                stream.fill(connection, self.time, ahead)?;
                 newest = newest.max(stream.ahead.front().cloned());
             }
             let Some(newest) = newest else { break };
@@ -155,10 +165,12 @@ fn contains(row: &TraceRow, text: &str) -> bool {
 }
 
 impl Stream {
+    /// A stream that begins after a place.
     fn new(source: Source, after: Option<TraceKey>) -> Self {
         Self { source, ahead: VecDeque::new(), last: after, is_done: false }
     }
 
+    /// A stream of named traces: so few that they are looked up and sorted here.
     fn listed(
         ids: &[TraceId],
         time: TimeRange,
@@ -195,6 +207,7 @@ impl Stream {
     }
 }
 
+/// The place that a cursor names, if it is one of a list of traces.
 fn key_of(after: &Cursor) -> Result<TraceKey> {
     match TraceId::from_slice(&after.id) {
         Some(_) => Ok((after.time_ns, after.id.clone())),

@@ -11,8 +11,10 @@ use crate::model::Cursor;
 
 /// Bytes of the longest id that a list is ordered by: a session's, 255 characters of up to 4 bytes.
 const MAX_ID: usize = 1020;
+/// Characters of the longest cursor.
 const MAX_TEXT: usize = (8 + MAX_ID).div_ceil(3) * 4;
 
+/// The error for a cursor that is none, or none of the list that it was given to.
 pub(super) fn refused() -> Error {
     Error::new(
         ErrorKind::InvalidInput,

@@ -10,6 +10,7 @@ use crate::semconv::{Content, read_content};
 use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
 use crate::store::{AnyConnection, ENCODING, Failure};
 
+/// A span with its payload, its scope and its resource, if it is stored.
 pub(super) fn span(
     connection: &mut AnyConnection,
     trace_id: TraceId,
@@ -31,6 +32,7 @@ pub(super) fn span(
     Ok(Some(SpanDetail { span, content }))
 }
 
+/// The payload as it was recorded, and what `semconv` finds in it: input, output and messages are not stored a second time.
 fn read(span: &Span, row: &ContentRow, scope: Option<ScopeRow>, resource: Option<ResourceRow>) -> Result<SpanContent> {
     if row.encoding != ENCODING {
         return Err(Error::new(
@@ -71,6 +73,7 @@ fn read_resource(row: ResourceRow) -> Result<Resource> {
     Ok(Resource { attributes, schema_url: row.schema_url })
 }
 
+/// All processes, the latest start first.
 pub(super) fn processes(connection: &mut AnyConnection) -> Result<Vec<Process>, Failure> {
     let rows: Vec<ProcessRow> = ask!(connection, c, statements => statements::details::processes().load(c))?;
     Ok(rows.into_iter().map(read_process).collect::<Result<_>>()?)

@@ -8,8 +8,6 @@ mod sessions;
 mod spans;
 mod statements;
 mod statistics;
-#[cfg(test)]
-mod tests;
 mod traces;
 
 use std::time::SystemTime;
@@ -17,15 +15,16 @@ use std::time::SystemTime;
 pub use filter::{SessionFilter, SpanFilter, TraceFilter};
 pub use statistics::{Durations, Group, StatsOrder, StatsQuery, StatsRow};
 
+pub use crate::store::Pruned;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
-pub use crate::store::Pruned;
 use crate::store::Store;
 
 /// Answers questions about stored traces. Cheap to clone; usable from any thread, also while spans are being written.
 ///
-/// Lists are paged by place and not by number: a page that is asked for again shows the same items, whatever was stored in between, and
-/// a late page costs no more than the first. A list with one field and a time range reads about as many rows as it shows. With several
+/// Lists are paged by place and not by number: what is stored in between does not shift the pages, and a late page costs no more than the
+/// first. A list with one field and a time range reads about as many rows as it shows. With several
 /// fields, the most selective one leads and at most 2,000 candidates are checked in one call: a page can then be short, even empty, and
 /// still have a [`next`](Page::next).
 ///
@@ -85,7 +84,15 @@ impl TraceRepository {
         self.store.read(|connection| traces::count(connection, filter))
     }
 
-    /// A trace with all its spans, without their payloads.
+    /// A trace with all its spans, without their payloads; its [`tree`](TraceTree::tree) is the picture of it.
+    ///
+    /// ```
+    /// # use tracing_agents::{ErrorKind, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// let error = repository.trace("4bf92f3577b34da6a3ce929d0e0e4736".parse()?).unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::NotFound);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when no such trace is stored (yet: spans are written some seconds after they end);
@@ -107,13 +114,22 @@ impl TraceRepository {
     /// A filter by trace, or by a value that occurs in few traces, looks in those; else the spans are gone through by time, 10,000 in one
     /// call at most.
     ///
+    /// ```
+    /// # use tracing_agents::{SpanFilter, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// for span in repository.spans(&"kind:tool status:error last:24h".parse()?)? {
+    ///     println!("{} of {}: {}", span.display_name, span.trace_id, span.status.message);
+    /// }
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    ///
     /// # Errors
     /// As for [`traces`](Self::traces).
     pub fn spans(&self, filter: &SpanFilter) -> Result<Page<Span>> {
         self.store.read(|connection| spans::list(connection, filter))
     }
 
-    /// A span with its payload.
+    /// A span with its payload: attributes, events and links as they were recorded, and the input, output and messages found in them.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when no such span is stored; [`ErrorKind::Decode`] when another version wrote what this one cannot read;
@@ -124,6 +140,15 @@ impl TraceRepository {
     }
 
     /// The sessions that pass `filter`, the latest activity first.
+    ///
+    /// ```
+    /// # use tracing_agents::{SessionFilter, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// for session in repository.sessions(&SessionFilter::new().user("u-17"))? {
+    ///     println!("{}: {} traces, {} failed", session.session_id, session.trace_count, session.error_trace_count);
+    /// }
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As for [`traces`](Self::traces).
@@ -155,7 +180,7 @@ impl TraceRepository {
     /// # use tracing_agents::{Group, SpanFilter, StatsQuery, TraceRepository, store::Store};
     /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
     /// for row in repository.stats(&StatsQuery::spans("kind:tool last:24h".parse()?).group_by(Group::Tool))? {
-    ///     println!("{}: {} calls, {:.1} % failed", row.label.unwrap_or_default(), row.count, row.error_rate() * 100.0);
+    ///     println!("{}: {} calls, {:.1} % failed", row.label.as_deref().unwrap_or("none"), row.count, row.error_rate() * 100.0);
     /// }
     /// # Ok::<(), tracing_agents::Error>(())
     /// ```
@@ -188,8 +213,9 @@ impl TraceRepository {
 
     /// Deletes the traces whose last activity lies before `older_than`, and gives the space back to the file system.
     ///
-    /// Works in small transactions, so that writers need not wait long. A trace is deleted whole or not at all; one that still runs counts by
-    /// its latest ended span.
+    /// Works in small transactions, so that writers need not wait long. A trace is deleted whole; one that still runs counts by its
+    /// latest ended span, or by its start when none has ended. A trace of more than 2,000 spans goes in several transactions, its summary last:
+    /// should that be interrupted, the next call finishes it. What traces share, resources and scopes, stays.
     ///
     /// ```
     /// # use tracing_agents::{TraceRepository, store::Store};
@@ -211,3 +237,6 @@ impl TraceRepository {
 fn not_found(what: &str) -> Error {
     Error::new(ErrorKind::NotFound, format!("{what} is not stored"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ const SCAN_BUDGET: usize = 2_000;
 /// Sessions that are checked at once.
 const PIECE: usize = 100;
 
+/// A page of sessions. Ends when it is full, at the end of the list, or when the scan budget is spent.
 pub(super) fn list(connection: &mut AnyConnection, filter: &SessionFilter) -> Result<Page<Session>, Failure> {
     let conditions = filter.conditions();
     conditions.check()?;
@@ -43,6 +44,7 @@ pub(super) fn list(connection: &mut AnyConnection, filter: &SessionFilter) -> Re
     }
 }
 
+/// A session by its id.
 pub(super) fn find(connection: &mut AnyConnection, id: &str) -> Result<Option<Session>, Failure> {
     let ids = vec![key_text(id)];
     let time = TimeRange::ALL;
@@ -54,6 +56,7 @@ pub(super) fn find(connection: &mut AnyConnection, id: &str) -> Result<Option<Se
 struct Walk<'a> {
     conditions: &'a Conditions,
     time: TimeRange,
+    /// The last session that was read.
     after: Option<SessionKey>,
     /// The keys of named sessions, looked up beforehand.
     listed: Option<VecDeque<SessionKey>>,
@@ -76,10 +79,12 @@ impl<'a> Walk<'a> {
         Ok(Self { conditions, time, after, listed })
     }
 
+    /// Whether each session on the way holds by itself, so that no more need be read than are wanted.
     fn is_direct(&self) -> bool {
         self.time.until_ns == i64::MAX && self.conditions.values.keys().all(|field| *field == Field::Session)
     }
 
+    /// The next keys, about `wanted` of them or a larger piece where they have to be checked; none at the end.
     fn next(&mut self, connection: &mut AnyConnection, wanted: usize) -> Result<Vec<SessionKey>, Failure> {
         let count = if self.is_direct() { wanted } else { wanted.max(PIECE) };
         if let Some(listed) = &mut self.listed {
@@ -93,6 +98,7 @@ impl<'a> Walk<'a> {
         Ok(keys)
     }
 
+    /// The summaries of those sessions that pass the other conditions, by id.
     fn holding(
         &self,
         connection: &mut AnyConnection,
@@ -113,6 +119,7 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// The place that a cursor names, if it is one of a list of sessions.
 fn key_of(after: &Cursor) -> Result<SessionKey> {
     match String::from_utf8(after.id.clone()) {
         Ok(id) if !id.contains('\0') => Ok((after.time_ns, id)),

@@ -10,7 +10,7 @@ use super::statements::{Among, SpanKey, TraceKey, ask};
 use crate::error::Result;
 use crate::model::{Cursor, Page, Span, SpanId, TraceId};
 use crate::store::rows::{SpanRow, TraceRow};
-use crate::store::{AnyConnection, Failure};
+use crate::store::{AnyConnection, Facet, Failure};
 
 /// Traces that lead a search for spans, at most; a value that occurs in more is searched for by time.
 const MAX_TRACES: usize = 200;
@@ -21,6 +21,7 @@ const SCAN_BUDGET: usize = 10_000;
 /// Spans that are looked at in one statement.
 const WINDOW: usize = 2_000;
 
+/// A page of spans, found through their traces or by time.
 pub(super) fn list(connection: &mut AnyConnection, filter: &SpanFilter) -> Result<Page<Span>, Failure> {
     let conditions = filter.conditions();
     conditions.check()?;
@@ -31,27 +32,45 @@ pub(super) fn list(connection: &mut AnyConnection, filter: &SpanFilter) -> Resul
     }
 }
 
-/// Where the spans are to be looked for: in the named traces, or in the few traces in which the filter's most selective value occurs, or
-/// else in the range of time.
+/// Where the spans are to be looked for: in the named traces, or in the few traces in which a field's values occur, or else in the range
+/// of time.
 pub(super) fn among(connection: &mut AnyConnection, conditions: &Conditions) -> Result<Among, Failure> {
-    let time = conditions.time_range();
     if let Some(ids) = conditions.ids::<TraceId>(Field::Trace) {
         return Ok(Among::Traces(ids.iter().map(|id| id.as_bytes().to_vec()).collect()));
     }
-    let is_of_traces = |field: &&Field| field.facet().is_some() && **field != Field::Status;
-    let Some(field) = conditions.values.keys().find(is_of_traces) else { return Ok(Among::Time(time)) };
+    for field in conditions.values.keys() {
+        let facet = match field {
+            // Of a span, `status` is a code; of a trace, how it went.
+            Field::Status => None,
+            field => field.facet(),
+        };
+        if let Some(facet) = facet
+            && let Some(ids) = few_traces(connection, facet, conditions.keys(*field), conditions.time_range())?
+        {
+            return Ok(Among::Traces(ids));
+        }
+    }
+    Ok(Among::Time(conditions.time_range()))
+}
+
+/// The traces in which one of the values occurs, unless they or their spans are many.
+fn few_traces(
+    connection: &mut AnyConnection,
+    facet: Facet,
+    values: Vec<String>,
+    time: TimeRange,
+) -> Result<Option<Vec<Vec<u8>>>, Failure> {
     // A trace can begin before the range and have spans in it.
     let begun = TimeRange { since_ns: i64::MIN, ..time };
     let limit = i64::try_from(MAX_TRACES + 1).unwrap_or(i64::MAX);
     let mut ids = Vec::new();
-    for value in conditions.keys(*field) {
-        let Some(facet) = field.facet() else { break };
+    for value in values {
         let keys: Vec<TraceKey> = ask!(connection, c, statements => {
             statements::traces::by_facet(facet, value, begun, None, limit).load(c)
         })?;
         ids.extend(keys.into_iter().map(|(_, id)| id));
         if ids.len() > MAX_TRACES {
-            return Ok(Among::Time(time));
+            return Ok(None);
         }
     }
     ids.sort_unstable();
@@ -59,10 +78,11 @@ pub(super) fn among(connection: &mut AnyConnection, conditions: &Conditions) -> 
     let rows: Vec<TraceRow> = ask!(connection, c, statements => {
         statements::traces::rows(ids.clone(), Range::default(), Range::default()).load(c)
     })?;
-    let spans: i64 = rows.iter().map(|row| row.span_count).fold(0, i64::saturating_add);
-    Ok(if spans > MAX_TRACE_SPANS { Among::Time(time) } else { Among::Traces(ids) })
+    let spans = rows.iter().map(|row| row.span_count).fold(0, i64::saturating_add);
+    Ok((spans <= MAX_TRACE_SPANS).then_some(ids))
 }
 
+/// A page of the spans of some traces. All their keys are read and sorted, but only the page's rows.
 fn in_traces(
     connection: &mut AnyConnection,
     conditions: &Conditions,
@@ -132,14 +152,17 @@ fn spans_of(rows: Vec<SpanRow>) -> Result<Vec<Span>> {
     rows.into_iter().map(Span::try_from).collect()
 }
 
+/// A row's place in the list.
 fn key_of_row(row: &SpanRow) -> SpanKey {
     (row.start_ns, row.trace_id.clone(), row.span_id.clone())
 }
 
+/// A place as a cursor: the trace's id and the span's stand one after the other.
 fn cursor_of((time_ns, trace_id, span_id): SpanKey) -> Cursor {
     Cursor { time_ns, id: [trace_id, span_id].concat() }
 }
 
+/// The place that a cursor names, if it is one of a list of spans.
 fn key_of(after: &Cursor) -> Result<SpanKey> {
     let (trace_id, span_id) = after.id.split_first_chunk::<16>().ok_or_else(cursor::refused)?;
     match SpanId::from_slice(span_id) {

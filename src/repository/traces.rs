@@ -11,6 +11,8 @@ use crate::repository::filter::Range;
 use crate::store::rows::{SpanRow, TraceRow};
 use crate::store::{AnyConnection, Failure};
 
+/// A page of traces. Ends when it is full, at the end of the list, or when the scan budget is spent: then with a cursor to the last trace
+/// that was looked at.
 pub(super) fn list(connection: &mut AnyConnection, filter: &TraceFilter) -> Result<Page<Trace>, Failure> {
     let conditions = filter.conditions();
     let limit = conditions.limit();
@@ -35,10 +37,12 @@ pub(super) fn list(connection: &mut AnyConnection, filter: &TraceFilter) -> Resu
     }
 }
 
+/// The number of traces that pass a filter.
 pub(super) fn count(connection: &mut AnyConnection, filter: &TraceFilter) -> Result<u64, Failure> {
     Search::new(filter.conditions(), connection)?.count(connection)
 }
 
+/// A trace with its spans, without their payloads.
 pub(super) fn tree(connection: &mut AnyConnection, id: TraceId) -> Result<Option<TraceTree>, Failure> {
     let bytes = id.as_bytes().to_vec();
     let (ids, any) = (vec![bytes.clone()], Range::default());

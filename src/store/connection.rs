@@ -19,7 +19,7 @@ macro_rules! dispatch {
     ($connection:expr, $concrete:ident => $body:expr) => {
         match $connection {
             #[cfg(feature = "sqlite")]
-            $crate::store::connection::AnyConnection::Sqlite($concrete) => $body,
+            $crate::store::AnyConnection::Sqlite($concrete) => $body,
         }
     };
     // The same, with the module of that backend's statements.

@@ -76,10 +76,7 @@ impl Store {
     /// # Errors
     /// As for [`open`](Self::open); [`ErrorKind::Connect`] when there is no such database, or no traces' tables in it.
     pub fn open_existing(url: &str) -> Result<Self> {
-        match DatabaseUrl::parse(url)? {
-            #[cfg(feature = "sqlite")]
-            DatabaseUrl::Sqlite(target) => dialect::sqlite::expect_traces(&target)?,
-        }
+        dialect::expect_traces(&DatabaseUrl::parse(url)?)?;
         Self::open(url)
     }
 

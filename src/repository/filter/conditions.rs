@@ -18,14 +18,23 @@ pub(crate) const MAX_VALUES: usize = 1_000;
 /// Different fields must all hold; of one field's values, one must.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Conditions {
+    /// The values of each field, as they were given; each once.
     pub(crate) values: BTreeMap<Field, Vec<String>>,
+    /// The earliest time.
     pub(crate) since_ns: Option<i64>,
+    /// The time before which.
     pub(crate) until_ns: Option<i64>,
+    /// How long ago at most, counted when the question is asked.
     pub(crate) last: Option<Duration>,
+    /// Bounds of the duration in nanoseconds.
     pub(crate) duration: Range,
+    /// Bounds of the tokens in all.
     pub(crate) tokens: Range,
+    /// Texts that must all be found.
     pub(crate) text: Vec<String>,
+    /// Items on a page, from 1 to [`MAX_LIMIT`].
     pub(crate) limit: u32,
+    /// Where the page before this one ended.
     pub(crate) after: Option<Cursor>,
 }
 
@@ -48,24 +57,30 @@ impl Default for Conditions {
 /// Bounds of a number: nanoseconds or tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Range {
+    /// `>` or `>=`.
     pub(crate) min: Option<Bound>,
+    /// `<` or `<=`.
     pub(crate) max: Option<Bound>,
 }
 
 /// A bound as it was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bound {
+    /// Nanoseconds or tokens.
     pub(crate) value: i64,
+    /// Whether the value itself holds.
     pub(crate) is_inclusive: bool,
 }
 
 impl Bound {
+    /// A bound that is within the range itself.
     pub(crate) const fn inclusive(value: i64) -> Self {
         Self { value, is_inclusive: true }
     }
 }
 
 impl Range {
+    /// Whether every number holds, and a missing one too.
     pub(crate) const fn is_open(&self) -> bool {
         self.min.is_none() && self.max.is_none()
     }
@@ -89,14 +104,17 @@ pub(crate) struct TimeRange {
 }
 
 impl TimeRange {
+    /// All of time.
     pub(crate) const ALL: Self = Self { since_ns: i64::MIN, until_ns: i64::MAX };
 
+    /// Whether a time lies in the range.
     pub(crate) const fn contains(&self, time_ns: i64) -> bool {
         self.since_ns <= time_ns && (time_ns < self.until_ns || self.until_ns == i64::MAX)
     }
 }
 
 impl Conditions {
+    /// Adds a value of a field, unless it is there.
     pub(crate) fn add(&mut self, field: Field, value: String) {
         let values = self.values.entry(field).or_default();
         if !values.contains(&value) {
@@ -127,10 +145,15 @@ impl Conditions {
         TimeRange { since_ns: self.since_ns.max(last).unwrap_or(i64::MIN), until_ns: self.until_ns.unwrap_or(i64::MAX) }
     }
 
+    /// Items on a page, as a length.
     pub(crate) fn limit(&self) -> usize {
         usize::try_from(self.limit).unwrap_or(usize::MAX)
     }
 
+    /// Refuses more values than a statement can take.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`].
     pub(crate) fn check(&self) -> Result<()> {
         match self.values.iter().find(|(_, values)| values.len() > MAX_VALUES) {
             Some((field, values)) => Err(Error::new(

@@ -2,10 +2,9 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-use super::conditions::{Conditions, DEFAULT_LIMIT, Range};
+use super::conditions::{Conditions, DEFAULT_LIMIT, Range, nanos};
 use super::field::{AFTER, DURATION, LAST, LIMIT, SINCE, TOKENS, UNTIL};
 use super::quantity::{show_count, show_duration, show_time};
-use crate::repository::filter::conditions::nanos;
 
 impl Display for Conditions {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -42,12 +41,14 @@ impl Display for Conditions {
     }
 }
 
+/// Words with a space between each two.
 struct Words<'a, 'b> {
     f: &'a mut Formatter<'b>,
     is_first: bool,
 }
 
 impl Words<'_, '_> {
+    /// Begins a word.
     fn start(&mut self, text: fmt::Arguments<'_>) -> fmt::Result {
         if !self.is_first {
             self.f.write_char(' ')?;
@@ -56,6 +57,7 @@ impl Words<'_, '_> {
         self.f.write_fmt(text)
     }
 
+    /// Writes the bounds of a range, each as a word.
     fn range(&mut self, word: &str, range: Range, show: fn(i64) -> String) -> fmt::Result {
         for (sign, bound) in [('>', range.min), ('<', range.max)] {
             if let Some(bound) = bound {
@@ -67,11 +69,13 @@ impl Words<'_, '_> {
     }
 }
 
+/// Writes a value, in quotes where it would not be read as one without them.
 fn write_value(f: &mut Formatter<'_>, value: &str) -> fmt::Result {
     let needs_quotes = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | '"');
     if value.is_empty() || value.contains(needs_quotes) { write!(f, "{}", Quoted(value)) } else { f.write_str(value) }
 }
 
+/// A text in quotes, with the escapes that the lexer reads.
 struct Quoted<'a>(&'a str);
 
 impl Display for Quoted<'_> {

@@ -43,6 +43,7 @@ const COMMON: [Field; 13] = [
 ];
 
 impl Field {
+    /// The word before the values.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Trace => "trace",
@@ -110,10 +111,12 @@ pub(crate) const DURATION: &str = "duration";
 pub(crate) const TOKENS: &str = "tokens";
 
 impl Language {
+    /// The fields of this language.
     pub(crate) fn fields(&self) -> impl Iterator<Item = Field> {
         self.own.iter().copied().chain(COMMON)
     }
 
+    /// The field of this word, in upper or lower case.
     pub(crate) fn field(&self, word: &str) -> Option<Field> {
         self.fields().find(|field| field.as_str().eq_ignore_ascii_case(word))
     }

@@ -13,13 +13,16 @@ pub(super) struct Word {
     pub(super) values: Vec<Value>,
 }
 
+/// A value, bare or quoted.
 #[derive(Debug, PartialEq)]
 pub(super) struct Value {
+    /// The text, without quotes and escapes.
     pub(super) text: String,
     /// Where it stands, in bytes.
     pub(super) place: Range<usize>,
 }
 
+/// What stands between a field and its values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Operator {
     /// `:`
@@ -30,6 +33,7 @@ pub(super) enum Operator {
     Below { is_inclusive: bool },
 }
 
+/// Cuts a text into [`Word`]s, from left to right.
 pub(super) struct Lexer<'a> {
     text: &'a str,
     /// The next byte.
@@ -41,10 +45,12 @@ impl<'a> Lexer<'a> {
         Self { text, at: 0 }
     }
 
+    /// What has not been read yet.
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or_default()
     }
 
+    /// The next character.
     fn peek(&self) -> Option<char> {
         self.rest().chars().next()
     }
@@ -109,6 +115,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Refuses what is glued to the end of a value, such as `"a"b`.
     fn expect_end_of_word(&self, value: &Value) -> Result<(), Misread> {
         match self.peek() {
             Some(c) if !c.is_whitespace() => Err(Misread::new(
@@ -119,6 +126,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// A quoted value, from its opening quote on.
     fn quoted(&mut self) -> Result<Value, Misread> {
         let start = self.at;
         let mut text = String::new();

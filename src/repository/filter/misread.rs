@@ -15,6 +15,7 @@ pub(super) struct Misread {
 }
 
 impl Misread {
+    /// What is wrong with the bytes at `place`.
     pub(super) fn new(place: Range<usize>, message: impl Into<String>) -> Self {
         Self { place, message: message.into() }
     }

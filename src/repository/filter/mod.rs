@@ -8,8 +8,6 @@ mod methods;
 mod misread;
 mod parse;
 mod quantity;
-#[cfg(test)]
-mod tests;
 
 use std::time::{Duration, SystemTime};
 
@@ -163,6 +161,14 @@ impl SpanFilter {
 ///
 /// `since` and `last` ask for activity at or after a time, `until` for a start before one: together they find the sessions that were
 /// active in a range. The text form is that of [`TraceFilter`], without `trace:`, `status:`, bounds and free text.
+///
+/// ```
+/// use tracing_agents::SessionFilter;
+///
+/// let filter: SessionFilter = "user:u-17 agent:Researcher last:7d".parse()?;
+/// assert_eq!(filter, SessionFilter::new().user("u-17").agent("Researcher").last(std::time::Duration::from_secs(7 * 86_400)));
+/// # Ok::<(), tracing_agents::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SessionFilter {
     conditions: Conditions,
@@ -176,3 +182,6 @@ filter_type! {
 impl SessionFilter {
     filter_method!(values, times, paging);
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ pub(super) fn parse(text: &str, language: &Language) -> Result<Conditions> {
     read().map_err(|misread| misread.into_error(text))
 }
 
+/// The conditions so far.
 struct Reader<'a> {
     language: &'a Language,
     conditions: Conditions,
@@ -34,6 +35,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// Takes a word into the conditions.
     fn word(&mut self, word: Word) -> Result<(), Misread> {
         let Word { field, operator, values } = word;
         let Some((name, place)) = field else {
@@ -66,6 +68,7 @@ impl Reader<'_> {
         }
     }
 
+    /// Takes a text that stands without a field.
     fn free_text(&mut self, value: Value) -> Result<(), Misread> {
         if !self.language.has_text {
             return Err(Misread::new(
@@ -148,6 +151,7 @@ impl Reader<'_> {
     }
 }
 
+/// Sets the side of a range that the operator means.
 fn set_bound(range: &mut Range, operator: Operator, value: i64) {
     match operator {
         Operator::Above { is_inclusive } => range.min = Some(Bound { value, is_inclusive }),

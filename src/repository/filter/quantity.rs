@@ -25,12 +25,15 @@ pub(super) fn parse_duration(text: &str) -> Option<i64> {
     scaled(number, factor)
 }
 
+/// A duration in its largest unit that leaves no rest, so that it reads back as the same.
 pub(super) fn show_duration(nanoseconds: i64) -> String {
     let (unit, factor) = largest(&DURATIONS, nanoseconds).unwrap_or(("ns", 1));
     format!("{}{unit}", nanoseconds / factor)
 }
 
 /// A count: `500`, `1k`, `2.5M`.
+///
+/// Exact: `None` for a part of a token.
 pub(super) fn parse_count(text: &str) -> Option<i64> {
     let unit =
         |letter: char| COUNTS.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(letter.encode_utf8(&mut [0; 4])));
@@ -40,6 +43,7 @@ pub(super) fn parse_count(text: &str) -> Option<i64> {
     }
 }
 
+/// A count with its largest multiplier that leaves no rest.
 pub(super) fn show_count(count: i64) -> String {
     match largest(&COUNTS, count) {
         Some((unit, factor)) => format!("{}{unit}", count / factor),
@@ -85,6 +89,7 @@ pub(super) fn parse_time(text: &str) -> Option<i64> {
     i64::try_from(timestamp.as_nanosecond()).ok()
 }
 
+/// A time as RFC 3339 in UTC, to the nanosecond; midnight as its date alone.
 pub(super) fn show_time(time_ns: i64) -> String {
     // Every i64 of nanoseconds lies in the years 1677 to 2262, which the library can show.
     let text = Timestamp::from_nanosecond(time_ns.into()).unwrap_or_default().to_string();

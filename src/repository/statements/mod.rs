@@ -4,8 +4,6 @@
 mod details;
 mod sessions;
 mod spans;
-#[cfg(test)]
-mod tests;
 mod traces;
 
 use super::filter::TimeRange;
@@ -58,3 +56,6 @@ pub(crate) enum Among {
     /// In a range of time.
     Time(TimeRange),
 }
+
+#[cfg(test)]
+mod tests;

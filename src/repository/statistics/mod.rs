@@ -3,9 +3,10 @@
 mod query;
 mod read;
 mod tally;
-#[cfg(test)]
-mod tests;
 
 pub use query::{Group, StatsOrder, StatsQuery};
 pub(super) use read::stats;
 pub use tally::{Durations, StatsRow};
+
+#[cfg(test)]
+mod tests;

@@ -21,6 +21,8 @@ type SpanSample = (Option<String>, Option<String>, Vec<u8>, Option<String>, i64,
 /// Input, output, total, cache read, cache write and reasoning tokens, and cost.
 type Amounts = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
+/// The rows of a query: reads all that passes its filter, and adds it up here, because percentiles and distinct counts in SQL differ
+/// from database to database.
 pub(in crate::repository) fn stats(
     connection: &mut AnyConnection,
     query: &StatsQuery,
@@ -33,6 +35,7 @@ pub(in crate::repository) fn stats(
     Ok(tallies.into_rows(query))
 }
 
+/// Adds the spans that pass a filter.
 fn add_spans(
     connection: &mut AnyConnection,
     filter: &SpanFilter,
@@ -56,6 +59,7 @@ fn add_spans(
     Ok(())
 }
 
+/// What a span adds. Its tokens and cost only where the trace's totals count them too.
 fn span_sample(row: SpanSample) -> Sample {
     let (key, label, trace_id, session, start_ns, end_ns, status, state, is_counted, amounts) = row;
     let (input, output, total, cache_read, cache_write, reasoning, cost) = amounts;
@@ -77,6 +81,7 @@ fn span_sample(row: SpanSample) -> Sample {
     }
 }
 
+/// Adds the traces that pass a filter, from their summaries.
 fn add_traces(
     connection: &mut AnyConnection,
     filter: &TraceFilter,
@@ -123,6 +128,7 @@ fn add_traces(
     }
 }
 
+/// What a trace adds to the group that its summary names.
 fn trace_sample(row: TraceRow, group: Group) -> Sample {
     let session = row.session_id.clone();
     let (key, label) = match group {
@@ -156,6 +162,7 @@ fn trace_sample(row: TraceRow, group: Group) -> Sample {
     }
 }
 
+/// Input, output, total, cache read, cache write and reasoning tokens as a usage.
 fn usage(tokens: [Option<i64>; 6]) -> Usage {
     let [input, output, total, cache_read, cache_write, reasoning] =
         tokens.map(|tokens| tokens.and_then(|tokens| u64::try_from(tokens).ok()));

@@ -98,8 +98,10 @@ pub(super) struct Sample {
     pub(super) cost_nano_usd: Option<i64>,
 }
 
+/// What has been added to one group in one piece of time.
 #[derive(Default)]
 struct Tally {
+    /// The latest name, with its time.
     label: Option<(i64, String)>,
     count: u64,
     traces: HashSet<Vec<u8>>,
@@ -109,6 +111,7 @@ struct Tally {
     durations: Vec<i64>,
     usage: Usage,
     cost_nano_usd: Option<i64>,
+    /// The first and the latest start.
     starts: Option<(i64, i64)>,
 }
 
@@ -119,10 +122,12 @@ pub(super) struct Tallies {
 }
 
 impl Tallies {
+    /// Nothing yet, in pieces of time of this length.
     pub(super) fn new(bucket_ns: Option<i64>) -> Self {
         Self { bucket_ns, tallies: HashMap::new() }
     }
 
+    /// Adds a span or trace.
     pub(super) fn add(&mut self, sample: Sample) {
         let bucket = self.bucket_ns.map(|length| sample.start_ns.div_euclid(length).saturating_mul(length));
         let key = sample.key.or_else(|| sample.label.clone());
@@ -143,6 +148,7 @@ impl Tallies {
         tally.starts = Some((first.min(sample.start_ns), latest.max(sample.start_ns)));
     }
 
+    /// The rows in the query's order, no more than it wants.
     pub(super) fn into_rows(self, query: &StatsQuery) -> Vec<StatsRow> {
         let mut rows: Vec<StatsRow> =
             self.tallies.into_iter().map(|((bucket, key), tally)| tally.row(bucket, key)).collect();
@@ -179,6 +185,7 @@ impl Tally {
     }
 }
 
+/// What rows are ordered by; what is unknown comes last.
 fn rank(order: StatsOrder, row: &StatsRow) -> i128 {
     let duration = |of: fn(Durations) -> i64| row.durations.map_or(-1, |durations| i128::from(of(durations)));
     match order {
@@ -193,6 +200,7 @@ fn rank(order: StatsOrder, row: &StatsRow) -> i128 {
     }
 }
 
+/// Adds tokens; a count stays absent until someone reports it.
 fn add_usage(sum: &mut Usage, usage: &Usage) {
     let parts = [
         (&mut sum.input, usage.input),

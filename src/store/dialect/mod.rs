@@ -7,6 +7,8 @@ use diesel::result::QueryResult;
 
 use super::connection::{AnyConnection, dispatch};
 use super::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
+use super::url::DatabaseUrl;
+use crate::error::Result;
 
 /// What a database must be able to do beyond what Diesel says in one way for all.
 pub(crate) trait Dialect: diesel::Connection {
@@ -52,6 +54,14 @@ pub(crate) use for_each_backend;
 
 pub(crate) fn begin_write<C: Dialect>(connection: &mut C) -> QueryResult<()> {
     connection.begin_write()
+}
+
+/// Refuses a database that does not exist or holds no traces, without touching anything.
+pub(crate) fn expect_traces(url: &DatabaseUrl) -> Result<()> {
+    match url {
+        #[cfg(feature = "sqlite")]
+        DatabaseUrl::Sqlite(target) => sqlite::expect_traces(target),
+    }
 }
 
 macro_rules! forward {

@@ -1,0 +1,5 @@
+mod retention;
+pub(super) mod sample;
+mod sessions;
+mod spans;
+mod traces;
