@@ -2,6 +2,8 @@
 //!
 //! Run: `cargo run --example custom_query`.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
@@ -14,7 +16,9 @@ use tracing_subscriber::prelude::*;
 diesel::table! {
     /// The application's own table: which customer pays for which session.
     customers (session_id) {
+        /// A session of the agents.
         session_id -> Text,
+        /// Who pays for it.
         customer -> Text,
     }
 }

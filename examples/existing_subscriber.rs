@@ -5,6 +5,8 @@
 //! Give the filter to the `fmt` layer (`.with_filter(…)`), not to the whole subscriber (`.with(EnvFilter…)`): a filter over the
 //! whole subscriber hides spans and events from every layer, this one included.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::time::Duration;
 
 use tracing_agents::{AgentTracing, SpanExt, TraceFilter, agent_span, model_span, tool_span};

@@ -2,6 +2,8 @@
 //!
 //! Run: `cargo run --example quickstart`, and look into the file it names: `sqlite3 FILE 'SELECT kind, display_name FROM spans'`.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::time::Duration;
 
 use tracing::{Span, instrument};

@@ -1,5 +1,13 @@
 //! With the layer as the program's global subscriber, as `AgentTracing::init` makes it: a process of its own.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,13 @@
 //! What users get, from a span in a program to an answer of the repository.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 mod bad_input;
 mod capture;
 mod content;

@@ -14,7 +14,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// A fresh database file, and tracing into it from this thread.
 pub struct Bench {
     pub tracing: AgentTracing,
-    folder: TempDir,
+    _folder: TempDir,
     _guard: DefaultGuard,
 }
 
@@ -23,11 +23,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         let tracing = AgentTracing::open(&url_in(&folder)).unwrap();
         let guard = tracing_subscriber::registry().with(tracing.layer()).set_default();
-        Self { tracing, folder, _guard: guard }
-    }
-
-    pub fn url(&self) -> String {
-        url_in(&self.folder)
+        Self { tracing, _folder: folder, _guard: guard }
     }
 
     pub fn flush(&self) -> TraceRepository {
