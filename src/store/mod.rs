@@ -63,7 +63,9 @@ impl Store {
         }
         drop(connection);
         // One thread for both pools, instead of three each.
-        let opener = Arc::new(ScheduledThreadPool::with_name("tracing-agents-connect", 1));
+        let opener =
+            ScheduledThreadPool::builder().num_threads(1).thread_name_pattern("tracing-agents-connect").build();
+        let opener = Arc::new(opener);
         let writer = pool(&url, 1, &opener)?;
         let readers = if is_memory {
             migrate::migrate(&mut *connection_of(&writer, &url)?, &url)?;
