@@ -52,6 +52,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("moonshotai", "moonshot_ai"),
     ("watsonx", "ibm.watsonx.ai"),
     ("ibmwatsonxai", "ibm.watsonx.ai"),
+    ("ibm", "ibm.watsonx.ai"),
     ("together", "together_ai"),
     ("togetherai", "together_ai"),
     ("huggingface", "hugging_face"),
@@ -110,6 +111,7 @@ mod tests {
             ("xai", "x_ai"),
             ("Moonshot", "moonshot_ai"),
             ("Watsonx", "ibm.watsonx.ai"),
+            ("IBM", "ibm.watsonx.ai"),
             ("Hyperbolic", "hyperbolic"),
             ("模型", "模型"),
         ] {

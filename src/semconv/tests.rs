@@ -42,6 +42,12 @@ impl Case {
         self
     }
 
+    /// [`Case::with`] for a key that is put together.
+    pub(super) fn with_key(mut self, key: String, value: Value) -> Self {
+        self.0.attributes.push(key, value);
+        self
+    }
+
     /// Attributes as `key=value` words.
     pub(super) fn pairs(mut self, pairs: &[(&'static str, &str)]) -> Self {
         for (key, value) in pairs {

@@ -216,3 +216,88 @@ fn older_and_other_forms_are_read() {
     let structured = case("f").with("gen_ai.input.messages", structured).content(Kind::Model);
     assert_eq!(structured.input_messages, [text(Role::User, "hi")]);
 }
+
+/// What an instrumentor of `OpenInference` records of a tool without parameters, inside a context that gives metadata.
+#[test]
+fn a_tool_without_parameters_was_called_with_none() {
+    let tool = case("now")
+        .pairs(&[("openinference.span.kind", "TOOL"), ("tool.name", "now"), ("tool.parameters", "{}")])
+        .pairs(&[("input.value", "{}"), ("metadata", r#"{"env":"test"}"#), ("output.value", "12:00")])
+        .content(Kind::Tool);
+    assert_eq!((tool.input.as_deref(), tool.output.as_deref()), (Some("{}"), Some("12:00")));
+    let untold =
+        case("now").pairs(&[("tool.name", "now"), ("metadata", "{}"), ("call_id", "c1"), ("tool_call_id", "c1")]);
+    assert_eq!(untold.content(Kind::Tool).input, None);
+    let agent = case("f").with("input.value", "{}").with("output.value", "[]").content(Kind::Agent);
+    assert_eq!((agent.input, agent.output), (None, None));
+    let empty = case("find").with("output.value", "[]").content(Kind::Tool);
+    assert_eq!(empty.output.as_deref(), Some("[]"));
+    let text = case("f").pairs(&[("tool.parameters", "{}"), ("input.value", "Paris")]).content(Kind::Tool);
+    assert_eq!(text.input.as_deref(), Some("Paris"));
+}
+
+#[test]
+fn documents_are_a_retrievers_output() {
+    let documents = serde_json::json!([
+        {"id": "d1", "score": 0.91, "content": "Rust is fast.", "metadata": {"page": 3}},
+        {"content": "So is C."},
+    ]);
+    let flattened = |prefix: &'static str| {
+        let attributes = [
+            (format!("{prefix}.1.document.content"), Value::from("So is C.")),
+            (format!("{prefix}.0.document.id"), "d1".into()),
+            (format!("{prefix}.0.document.score"), 0.91.into()),
+            (format!("{prefix}.0.document.content"), "Rust is fast.".into()),
+            (format!("{prefix}.0.document.metadata"), r#"{"page":3}"#.into()),
+            (format!("{prefix}.99999999999.document.content"), "hostile".into()),
+            (format!("{prefix}.x.document.content"), "broken".into()),
+        ];
+        attributes.into_iter().fold(case("f"), |case, (key, value)| case.with_key(key, value))
+    };
+    let read = |text: Option<String>| serde_json::from_str::<serde_json::Value>(&text.unwrap()).unwrap();
+    let retriever = flattened("retrieval.documents").with("input.value", "fast?").content(Kind::Retriever);
+    assert_eq!(retriever.input.as_deref(), Some("fast?"));
+    assert_eq!(read(retriever.output), documents);
+    let reranker = flattened("reranker.output_documents").with("reranker.query", "fast?").content(Kind::Reranker);
+    assert_eq!(reranker.input.as_deref(), Some("fast?"));
+    assert_eq!(read(reranker.output), documents);
+    let told = flattened("retrieval.documents").with("output.value", "two").content(Kind::Retriever);
+    assert_eq!(told.output.as_deref(), Some("two"));
+    let gen_ai = case("retrieval docs")
+        .with("gen_ai.retrieval.query.text", "fast?")
+        .with("gen_ai.retrieval.documents", r#"[{"id":"d1","score":0.91}]"#)
+        .content(Kind::Retriever);
+    assert_eq!(
+        (gen_ai.input.as_deref(), gen_ai.output.as_deref()),
+        (Some("fast?"), Some(r#"[{"id":"d1","score":0.91}]"#))
+    );
+}
+
+#[test]
+fn the_texts_are_an_embeddings_input() {
+    let vector = Value::Array(vec![0.1.into(), 0.2.into()]);
+    let one = case("CreateEmbeddings")
+        .with("embedding.embeddings.0.embedding.text", "hello")
+        .with("embedding.embeddings.0.embedding.vector", vector)
+        .content(Kind::Embedding);
+    assert_eq!((one.input.as_deref(), one.output), (Some("hello"), None));
+    let many = case("CreateEmbeddings")
+        .with("embedding.embeddings.1.embedding.text", "world")
+        .with("embedding.embeddings.0.embedding.text", "hello")
+        .content(Kind::Embedding);
+    assert_eq!(many.input.as_deref(), Some(r#"["hello","world"]"#));
+    let told = case("CreateEmbeddings")
+        .with("embedding.embeddings.0.embedding.text", "hello")
+        .with("input.value", r#"{"input":"hello"}"#)
+        .content(Kind::Embedding);
+    assert_eq!(told.input.as_deref(), Some(r#"{"input":"hello"}"#));
+}
+
+#[test]
+fn names_seen_in_rust_code_are_read() {
+    let model = case("chat").with("gen_ai.completion.content", "Hi").content(Kind::Model);
+    assert_eq!(model.output.as_deref(), Some("Hi"));
+    let tool =
+        case("add").with("gen_ai.tool.arguments", r#"{"a":1}"#).with("gen_ai.tool.result", "1").content(Kind::Tool);
+    assert_eq!((tool.input.as_deref(), tool.output.as_deref()), (Some(r#"{"a":1}"#), Some("1")));
+}
