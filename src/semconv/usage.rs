@@ -16,7 +16,6 @@
 //! same meaning, so that no part is greater than its whole.
 
 use super::profiles::{Counting, Evidence};
-use super::provider::{CLAUDE_HOSTS, canonical};
 use super::reading::{Reading, Site};
 use super::{field, langfuse};
 use crate::model::{Kind, Usage, UsageBasis};
@@ -118,16 +117,11 @@ fn producer(evidence: &Evidence<'_>, site: &Site<'_>) -> Option<Counting> {
     (is_vercel || site.scope == "pydantic-ai").then(|| Counting::of(UsageBasis::Inclusive))
 }
 
-/// Whether Agno asks Claude by its own API. The class that Agno names is asked, before what was derived from it: with both conventions'
-/// names, a gateway's Claude is `anthropic` in OpenTelemetry's, although the gateway counts as `OpenAI` does.
+/// Whether Agno asks Claude by its own API, which Vertex AI has beside Gemini's; a gateway counts as `OpenAI` does.
 fn is_claude(evidence: &Evidence<'_>) -> bool {
-    let host = evidence.reading.text(&["llm.provider"]).map(|name| canonical(&name));
-    match host.as_deref().or(evidence.provider) {
-        Some("gcp.vertex_ai") => {
-            evidence.reading.text(&["llm.model_name"]).is_some_and(|model| model.contains("claude"))
-        }
-        host => host.is_some_and(|host| CLAUDE_HOSTS.contains(&host)),
-    }
+    let model = || evidence.reading.text(&[field::REQUEST_MODEL, "llm.model_name"]);
+    evidence.counts_cache_apart()
+        || evidence.provider == Some("gcp.vertex_ai") && model().is_some_and(|model| model.contains("claude"))
 }
 
 impl Counts {

@@ -301,3 +301,79 @@ fn names_seen_in_rust_code_are_read() {
         case("add").with("gen_ai.tool.arguments", r#"{"a":1}"#).with("gen_ai.tool.result", "1").content(Kind::Tool);
     assert_eq!((tool.input.as_deref(), tool.output.as_deref()), (Some(r#"{"a":1}"#), Some("1")));
 }
+
+/// Every kind in both conventions, with what a list shows of its input and output.
+#[test]
+fn every_kind_has_its_input_and_output() {
+    type Pairs = &'static [(&'static str, &'static str)];
+    const ASKED: (&str, &str) = (
+        "gen_ai.input.messages",
+        r#"[{"role":"system","parts":[]},{"role":"user","parts":[{"type":"text","content":"in"}]}]"#,
+    );
+    const ANSWERED: (&str, &str) = (
+        "gen_ai.output.messages",
+        r#"[{"role":"assistant","parts":[{"type":"text","content":"out"}],"finish_reason":"stop"}]"#,
+    );
+    const IN: (&str, &str) = ("input.value", "in");
+    const OUT: (&str, &str) = ("output.value", "out");
+    const JSON: (&str, &str) = ("output.mime_type", "application/json");
+    let cases: &[(Kind, Pairs)] = &[
+        (Kind::Agent, &[("openinference.span.kind", "AGENT"), IN, OUT, JSON]),
+        (Kind::Agent, &[("gen_ai.operation.name", "invoke_agent"), ASKED, ANSWERED]),
+        (
+            Kind::Agent,
+            &[("gen_ai.operation.name", "invoke_agent"), ("gen_ai.prompt", "in"), ("gen_ai.completion", "out")],
+        ),
+        (Kind::Team, &[("openinference.span.kind", "AGENT"), ("agno.team.id", "t"), IN, OUT]),
+        (Kind::Team, &[("gen_ai.operation.name", "invoke_agent"), ("agent_traces.team.name", "T"), ASKED, ANSWERED]),
+        (Kind::Workflow, &[("openinference.span.kind", "CHAIN"), IN, OUT]),
+        (Kind::Workflow, &[("gen_ai.operation.name", "invoke_workflow"), ASKED, ANSWERED]),
+        (Kind::Step, &[("openinference.span.kind", "CHAIN"), ("agno.step.type", "team"), IN, OUT]),
+        (Kind::Step, &[("agent_traces.kind", "step"), IN, OUT]),
+        (Kind::Model, &[("openinference.span.kind", "LLM"), IN, OUT, JSON]),
+        (Kind::Model, &[("gen_ai.operation.name", "chat"), ASKED, ANSWERED]),
+        (
+            Kind::Model,
+            &[
+                ("openinference.span.kind", "LLM"),
+                ("llm.input_messages.0.message.role", "user"),
+                ("llm.input_messages.0.message.content", "in"),
+                ("llm.output_messages.0.message.role", "assistant"),
+                ("llm.output_messages.0.message.content", "out"),
+            ],
+        ),
+        (
+            Kind::Model,
+            &[
+                ("openinference.span.kind", "LLM"),
+                ("llm.prompts.0.prompt.text", "in"),
+                ("llm.choices.0.completion.text", "out"),
+            ],
+        ),
+        (Kind::Tool, &[("openinference.span.kind", "TOOL"), IN, ("tool.parameters", "other"), OUT]),
+        (
+            Kind::Tool,
+            &[
+                ("gen_ai.operation.name", "execute_tool"),
+                ("gen_ai.tool.call.arguments", "in"),
+                ("gen_ai.tool.call.result", "out"),
+            ],
+        ),
+        (Kind::Retriever, &[("openinference.span.kind", "RETRIEVER"), IN, OUT]),
+        (
+            Kind::Retriever,
+            &[
+                ("gen_ai.operation.name", "retrieval"),
+                ("gen_ai.retrieval.query.text", "in"),
+                ("gen_ai.retrieval.documents", "out"),
+            ],
+        ),
+        (Kind::Embedding, &[("openinference.span.kind", "EMBEDDING"), IN, OUT]),
+        (Kind::Guardrail, &[("openinference.span.kind", "GUARDRAIL"), IN, OUT]),
+    ];
+    for (kind, pairs) in cases {
+        assert_eq!(case("f").pairs(pairs).span().kind, *kind, "{pairs:?}");
+        let content = case("f").pairs(pairs).content(*kind);
+        assert_eq!((content.input.as_deref(), content.output.as_deref()), (Some("in"), Some("out")), "{pairs:?}");
+    }
+}

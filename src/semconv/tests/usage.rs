@@ -133,7 +133,6 @@ fn agnos_claude_counts_cached_tokens_apart() {
     assert_eq!(usage("OpenAI", "gpt-4o", &counts(2000)), inclusive);
     assert_eq!(usage("OpenRouter", "anthropic/claude-sonnet-4", &counts(2000)), inclusive);
     assert_eq!(usage("VertexAI", "gemini-2.5-pro", &counts(2000)), inclusive);
-    // With both conventions' names, a gateway's Claude is derived to be Anthropic's.
     let derived = case("OpenRouter.invoke")
         .scope("openinference.instrumentation.agno")
         .pairs(&[("llm.provider", "OpenRouter"), ("llm.system", "anthropic"), ("gen_ai.provider.name", "anthropic")])
@@ -271,4 +270,13 @@ fn providers_have_one_spelling() {
     assert_eq!(provider(&[("gen_ai.system", "x"), ("gen_ai.provider.name", "xai")]).as_deref(), Some("x_ai"));
     assert_eq!(provider(&[("llm.provider", "OpenAI"), ("llm.system", "openai")]).as_deref(), Some("openai"));
     assert_eq!(provider(&[("provider", "OpenAI")]), None);
+    // Both conventions' names, the one derived from the other.
+    let both = |derived, host, vendor| {
+        provider(&[("gen_ai.provider.name", derived), ("llm.provider", host), ("llm.system", vendor)]).unwrap()
+    };
+    assert_eq!(both("anthropic", "OpenRouter", "anthropic"), "openrouter");
+    assert_eq!(both("anthropic", "AwsBedrock", "anthropic"), "aws.bedrock");
+    assert_eq!(both("openai", "OpenAI", "openai"), "openai");
+    assert_eq!(both("azure.ai.openai", "Azure", "openai"), "azure.ai.openai");
+    assert_eq!(both("gcp.vertex_ai", "Google", "vertexai"), "gcp.vertex_ai");
 }
