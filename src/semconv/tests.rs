@@ -8,6 +8,7 @@ use crate::model::{
     Usage, UsageBasis, Value,
 };
 
+mod agno;
 mod content;
 mod kinds;
 mod never_panics;

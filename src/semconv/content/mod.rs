@@ -131,8 +131,8 @@ fn input_messages(
     let json_of = |key: &str| reading.get(key).and_then(json).map(|json| from_json(json, Role::User));
     let found = json_of(field::INPUT_MESSAGES)
         .filter(|messages| !messages.is_empty())
-        .or_else(|| events::details(events, field::INPUT_MESSAGES, Role::User))
-        .or_else(|| flattened::read(attributes, "llm.input_messages.", Role::User))
+        .or_else(|| events::details(events, field::INPUT_MESSAGES, Role::User));
+    let found = fuller(found, flattened::read(attributes, "llm.input_messages.", Role::User))
         .or_else(|| flattened::read(attributes, "gen_ai.prompt.", Role::User))
         .or_else(|| events::input_messages(events))
         .or_else(|| INPUT_MESSAGES.iter().find_map(|key| json_of(key)).filter(|messages| !messages.is_empty()))
@@ -156,10 +156,10 @@ fn input_messages(
 /// The messages that were answered.
 fn output_messages(reading: &Reading<'_>, attributes: &Attributes, events: &[Event]) -> Vec<Message> {
     let json_of = |key: &str| reading.get(key).and_then(json).map(|json| from_json(json, Role::Assistant));
-    json_of(field::OUTPUT_MESSAGES)
+    let found = json_of(field::OUTPUT_MESSAGES)
         .filter(|messages| !messages.is_empty())
-        .or_else(|| events::details(events, field::OUTPUT_MESSAGES, Role::Assistant))
-        .or_else(|| flattened::read(attributes, "llm.output_messages.", Role::Assistant))
+        .or_else(|| events::details(events, field::OUTPUT_MESSAGES, Role::Assistant));
+    fuller(found, flattened::read(attributes, "llm.output_messages.", Role::Assistant))
         .or_else(|| flattened::read(attributes, "gen_ai.completion.", Role::Assistant))
         .or_else(|| events::choices(events))
         .or_else(|| json_of("gen_ai.completion").filter(|messages| !messages.is_empty()))
@@ -170,6 +170,15 @@ fn output_messages(reading: &Reading<'_>, attributes: &Attributes, events: &[Eve
         })
         .or_else(|| flattened::read(attributes, "llm.choices.", Role::Assistant))
         .unwrap_or_default()
+}
+
+/// The messages in OpenTelemetry's form, unless `OpenInference`'s say more: where an instrumentor writes both, the one is derived from
+/// the other and leaves out what it has no word for, such as reasoning.
+fn fuller(otel: Option<Vec<Message>>, openinference: Option<Vec<Message>>) -> Option<Vec<Message>> {
+    let parts = |messages: &Option<Vec<Message>>| -> usize {
+        messages.iter().flatten().map(|message| message.parts.len()).sum()
+    };
+    if otel.is_none() || parts(&openinference) > parts(&otel) { openinference } else { otel }
 }
 
 /// Vercel's answer before it adopted messages: text, reasoning and tool calls in attributes of their own.

@@ -377,3 +377,37 @@ fn every_kind_has_its_input_and_output() {
         assert_eq!((content.input.as_deref(), content.output.as_deref()), (Some("in"), Some("out")), "{pairs:?}");
     }
 }
+
+/// `OPENINFERENCE_ENABLE_GENAI_SEMCONV`: an instrumentor writes both conventions' messages, OpenTelemetry's without the reasoning.
+#[test]
+fn of_both_conventions_messages_the_fuller_are_read() {
+    let both = || {
+        case("OpenAIChat.invoke").pairs(&[("openinference.span.kind", "LLM"), ("gen_ai.operation.name", "chat")]).pairs(
+            &[
+                ("llm.input_messages.0.message.role", "user"),
+                ("llm.input_messages.0.message.content", "6*7?"),
+                (
+                    "gen_ai.input.messages",
+                    r#"[{"role":"user","parts":[{"type":"text","content":"6*7?"}],"name":"otel"}]"#,
+                ),
+                ("llm.output_messages.0.message.role", "assistant"),
+                ("llm.output_messages.0.message.contents.0.message_content.type", "reasoning"),
+                ("llm.output_messages.0.message.contents.0.message_content.text", "hm"),
+                ("llm.output_messages.0.message.contents.1.message_content.type", "text"),
+                ("llm.output_messages.0.message.contents.1.message_content.text", "42"),
+                ("llm.output_messages.0.message.content", "42"),
+            ],
+        )
+    };
+    let answered = r#"[{"role":"assistant","parts":[{"type":"text","content":"42"}],"finish_reason":"stop"}]"#;
+    let content = both().with("gen_ai.output.messages", answered).content(Kind::Model);
+    assert_eq!(content.input_messages, [text(Role::User, "6*7?")]);
+    let [answer] = content.output_messages.as_slice() else { panic!("{:?}", content.output_messages) };
+    assert_eq!(answer.parts, [Part::Reasoning { content: "hm".to_owned() }, Part::Text { content: "42".to_owned() }]);
+    // As full as the other, OpenTelemetry's is read: it says why the model stopped.
+    let reasoned = r#"[{"role":"assistant","parts":[{"type":"reasoning","content":"hm"},{"type":"text","content":"42"}],"finish_reason":"stop"}]"#;
+    let content = both().with("gen_ai.output.messages", reasoned).content(Kind::Model);
+    assert_eq!(content.output_messages[0].finish_reason.as_deref(), Some("stop"));
+    let stopped = case("f").with("llm.output_messages.0.message.finish_reason", "stop").content(Kind::Model);
+    assert_eq!(stopped.output_messages[0].finish_reason.as_deref(), Some("stop"));
+}
