@@ -15,8 +15,7 @@ use tracing_subscriber::registry::LookupSpan;
 pub use builder::Builder;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::layer::{AgentFilter, AgentLayer, Limits};
-use crate::model::{Resource, Scope};
+use crate::layer::{AgentFilter, AgentLayer, Capture};
 use crate::pipeline::{Health, Inlet, Pipeline};
 use crate::repository::TraceRepository;
 use crate::store::Store;
@@ -50,16 +49,9 @@ struct Inner {
     pipeline: Pipeline,
     store: Store,
     capture: Capture,
-    shutdown_timeout: Duration,
-}
-
-/// What layers need.
-struct Capture {
-    limits: Limits,
-    scope: Arc<Scope>,
-    resource: Arc<Resource>,
     /// `OTEL_SDK_DISABLED` is not set.
     is_enabled: bool,
+    shutdown_timeout: Duration,
 }
 
 impl AgentTracing {
@@ -103,7 +95,7 @@ impl AgentTracing {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let filter = if self.0.capture.is_enabled { AgentFilter::new() } else { AgentFilter::off() };
+        let filter = if self.0.is_enabled { AgentFilter::new() } else { AgentFilter::off() };
         self.unfiltered_layer().with_filter(filter)
     }
 
@@ -115,8 +107,7 @@ impl AgentTracing {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let Capture { limits, scope, resource, .. } = &self.0.capture;
-        AgentLayer::new(self.inlet(), *limits, Arc::clone(scope), Arc::clone(resource))
+        AgentLayer::new(self.inlet(), self.0.capture.clone())
     }
 
     /// The door for spans that are made without `tracing`.

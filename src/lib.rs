@@ -79,6 +79,11 @@ pub use repository::{
 pub use semconv::field;
 pub use store::{rows, schema};
 
+/// The README's examples compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// What the macros expand to. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {

@@ -1,6 +1,14 @@
 //! Under a global subscriber, as in a real program: there, code that runs inside a callback of the layer reaches the layer again. A
 //! binary of its own, since a global subscriber is for the whole process.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 use std::fmt;
 use std::time::Duration;
 

@@ -3,6 +3,14 @@
 //! Each test here is one rule over the real tree, and its message says what to do. The rules themselves are pure functions
 //! of files' paths and texts, in `tests/tidy/`, where each is shown to catch what it forbids.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
 #[path = "tidy/backends.rs"]
 mod backends;
 #[path = "tidy/imports.rs"]

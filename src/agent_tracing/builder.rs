@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::environment::{self, Environment};
-use super::{AgentTracing, Capture, Inner};
+use super::{AgentTracing, Inner};
 use crate::error::{Error, Result};
-use crate::layer::Limits;
+use crate::layer::{Ambient, Capture, Limits};
 use crate::model::{Attributes, ProcessId, Resource, Scope, Value};
 use crate::pipeline::{OnError, Pipeline, Settings, Sink};
 use crate::semconv;
@@ -30,6 +30,7 @@ pub struct Builder {
     limits: Option<Limits>,
     service_name: Option<String>,
     resource: Attributes,
+    ambient: Option<Ambient>,
     sinks: Vec<Box<dyn Sink>>,
     on_error: Option<OnError>,
     shutdown_timeout: Duration,
@@ -48,6 +49,7 @@ impl Builder {
             limits: None,
             service_name: None,
             resource: Attributes::new(),
+            ambient: None,
             sinks: Vec::new(),
             on_error: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
@@ -114,6 +116,25 @@ impl Builder {
         self
     }
 
+    /// Lets spans take ids from OpenTelemetry baggage: of the entries of the current context, those with these keys (`session.id`,
+    /// `user.id` …) count for what no ancestor of the span names. By default none, since baggage comes from outside: allow what you
+    /// would believe.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), tracing_agents::Error> {
+    /// use tracing_agents::{AgentTracing, field};
+    ///
+    /// let tracing = AgentTracing::builder("sqlite::memory:").baggage([field::SESSION_ID, field::USER_ID]).open()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "opentelemetry")]
+    pub fn baggage(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let keys: Vec<String> = keys.into_iter().map(Into::into).collect();
+        self.ambient = Some(Arc::new(move || crate::otel::ids_in_baggage(&keys)));
+        self
+    }
+
     /// One more place where each batch goes, after the store. Its failures are counted in [`Health`](crate::pipeline::Health) and
     /// never keep spans from the store.
     pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
@@ -162,8 +183,9 @@ impl Builder {
         let sink = StoreSink::new(store.clone(), process, environment::host_name());
         let pipeline =
             Pipeline::start(settings, Box::new(sink), self.sinks, semconv::interpret, self.on_error, process)?;
+        let is_enabled = !environment.is_disabled;
         let capture = Capture {
-            is_enabled: !environment.is_disabled,
+            ambient: self.ambient,
             limits: self.limits.unwrap_or_else(|| environment.limits()),
             scope: Arc::new(Scope {
                 name: "tracing".to_owned(),
@@ -176,7 +198,13 @@ impl Builder {
                 schema_url: String::new(),
             }),
         };
-        Ok(AgentTracing(Arc::new(Inner { pipeline, store, capture, shutdown_timeout: self.shutdown_timeout })))
+        Ok(AgentTracing(Arc::new(Inner {
+            pipeline,
+            store,
+            capture,
+            is_enabled,
+            shutdown_timeout: self.shutdown_timeout,
+        })))
     }
 }
 

@@ -6,12 +6,17 @@ use super::raw::OwnId;
 use super::slot::{Recorded, Slot};
 use crate::model::Identity;
 
+/// Ids that surround the caller and stand on no span, such as OpenTelemetry baggage: asked at the start of each span.
+pub(crate) type Ambient = Arc<dyn Fn() -> Identity + Send + Sync>;
+
 /// What a span has from its ancestors, and what it passes on.
 ///
 /// The texts and the whole set are shared: a child of a span that names nothing itself takes over its parent's set.
 #[derive(Default)]
 pub(super) struct Lineage {
     inherited: Option<Arc<Identity>>,
+    /// What surrounded the span at its start. It is in `inherited` already, behind the ancestors' ids.
+    ambient: Option<Arc<Identity>>,
     /// The trace's id version that `inherited` is of.
     version: u64,
     /// `inherited` with the span's own ids before it; made when a child asks.
@@ -24,6 +29,17 @@ impl Lineage {
     /// The ancestors' ids as of the last look; the span's own are attributes.
     pub(super) fn inherited(&self) -> Option<&Identity> {
         self.inherited.as_deref()
+    }
+
+    /// The same with what surrounds the span, for what no ancestor names.
+    pub(super) fn surrounded_by(mut self, ambient: Identity) -> Self {
+        if !ambient.is_empty() {
+            let mut identity = self.inherited.as_deref().cloned().unwrap_or_default();
+            identity.inherit(&ambient);
+            self.inherited = Some(Arc::new(identity));
+            self.ambient = Some(Arc::new(ambient));
+        }
+        self
     }
 
     /// The span's own ids changed; answers whether anyone may have the old ones.
@@ -69,10 +85,12 @@ impl Slot {
             return;
         }
         let mut identity = Identity::default();
+        let mut ambients: Vec<Arc<Identity>> = self.lock().lineage.ambient.iter().cloned().collect();
         let mut ancestor = self.parent.as_deref();
         while let Some(slot) = ancestor {
             let its_own = {
                 let recorded = slot.lock();
+                ambients.extend(recorded.lineage.ambient.clone());
                 (!recorded.buffers.ids.is_empty()).then(|| own(&recorded.buffers.ids))
             };
             if let Some(its_own) = its_own {
@@ -80,6 +98,7 @@ impl Slot {
             }
             ancestor = slot.parent.as_deref();
         }
+        ambients.iter().for_each(|ambient| identity.inherit(ambient));
         let mut recorded = self.lock();
         recorded.lineage.inherited = (!identity.is_empty()).then(|| Arc::new(identity));
         recorded.lineage.passed_on = None;

@@ -34,12 +34,14 @@ use tracing_subscriber::registry::LookupSpan;
 
 pub use self::filter::AgentFilter;
 pub use self::limits::Limits;
+pub(crate) use self::lineage::Ambient;
+pub(crate) use self::shared::Capture;
 pub use self::span_ext::SpanExt;
 
 use self::ending::{ClosingChild, ClosingChildren};
+use self::shared::Shared;
 use self::slot::Slot;
 use self::state::{LayerState, Outlet};
-use crate::model::{Resource, Scope};
 use crate::pipeline::{Inlet, LiveSpans};
 
 /// A [`Layer`] that records spans, with their fields, events and links, as agent traces.
@@ -68,16 +70,16 @@ pub struct AgentLayer<S> {
 }
 
 impl<S> AgentLayer<S> {
-    /// A layer that hands closed spans to `inlet`, which may look at open ones. All its spans carry `scope` and `resource`.
-    pub(crate) fn new(inlet: Inlet, limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
-        let layer = Self::with_outlet(Box::new(inlet.clone()), limits, scope, resource);
+    /// A layer that hands closed spans to `inlet`, which may look at open ones.
+    pub(crate) fn new(inlet: Inlet, capture: Capture) -> Self {
+        let layer = Self::with_outlet(Box::new(inlet.clone()), capture);
         inlet.register_live(Arc::clone(&layer.state) as Arc<dyn LiveSpans>);
         layer
     }
 
     /// A layer that hands closed spans to `outlet`.
-    fn with_outlet(outlet: Box<dyn Outlet>, limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
-        let state = Arc::new(LayerState::new(outlet, limits, scope, resource));
+    fn with_outlet(outlet: Box<dyn Outlet>, capture: Capture) -> Self {
+        let state = Arc::new(LayerState::new(outlet, Shared::new(capture)));
         Self { state, subscriber: PhantomData }
     }
 }

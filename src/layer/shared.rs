@@ -9,6 +9,7 @@ use tracing::callsite::Identifier;
 
 use super::buffers::Buffers;
 use super::limits::Limits;
+use super::lineage::Ambient;
 use crate::model::{Callsite, Resource, Scope};
 
 /// Buffers kept for later spans, at most; each holds at most a few tens of kilobytes.
@@ -19,17 +20,28 @@ const KEPT_CALLSITES: usize = 8192;
 
 /// Settings, spare buffers and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
 /// gone; it holds no span.
+/// What a layer puts on all its spans, and how much it keeps of them.
+#[derive(Clone, Default)]
+pub(crate) struct Capture {
+    pub(crate) limits: Limits,
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) ambient: Option<Ambient>,
+}
+
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) scope: Arc<Scope>,
     pub(super) resource: Arc<Resource>,
+    pub(super) ambient: Option<Ambient>,
     free: Mutex<Vec<Buffers>>,
     callsites: Mutex<HashMap<Identifier, Arc<Callsite>>>,
 }
 
 impl Shared {
-    pub(super) fn new(limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
-        Self { limits, scope, resource, free: Mutex::default(), callsites: Mutex::default() }
+    pub(super) fn new(capture: Capture) -> Self {
+        let Capture { limits, scope, resource, ambient } = capture;
+        Self { limits, scope, resource, ambient, free: Mutex::default(), callsites: Mutex::default() }
     }
 
     /// Empty buffers, used before where there are some.

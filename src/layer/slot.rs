@@ -62,7 +62,10 @@ impl Slot {
         mut buffers: Buffers,
     ) -> Self {
         buffers.ids_changed = false;
-        let lineage = parent.as_deref().map(Self::bequeath).unwrap_or_default();
+        let mut lineage = parent.as_deref().map(Self::bequeath).unwrap_or_default();
+        if let Some(ambient) = &trace.shared.ambient {
+            lineage = lineage.surrounded_by(ambient());
+        }
         Self {
             metadata,
             trace,

@@ -6,13 +6,12 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Span};
 
 use super::buffers::List;
-use super::limits::Limits;
 use super::shared::{Shared, with_scratch};
 use super::slot::Slot;
 use super::table::Table;
 use super::trace::Trace;
 use super::visit::{FieldVisitor, LateVisitor};
-use crate::model::{Resource, Scope, SpanRecord, SpanState};
+use crate::model::{SpanRecord, SpanState};
 use crate::pipeline::{Inlet, LiveSpans, PendingSpan};
 
 /// Where closed spans go.
@@ -38,8 +37,8 @@ pub(super) struct LayerState {
 }
 
 impl LayerState {
-    pub(super) fn new(outlet: Box<dyn Outlet>, limits: Limits, scope: Arc<Scope>, resource: Arc<Resource>) -> Self {
-        Self { shared: Arc::new(Shared::new(limits, scope, resource)), table: Table::default(), outlet }
+    pub(super) fn new(outlet: Box<dyn Outlet>, shared: Shared) -> Self {
+        Self { shared: Arc::new(shared), table: Table::default(), outlet }
     }
 
     /// Starts the span `id`, as a child of `parent` or as the root of a new trace.

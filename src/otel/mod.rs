@@ -3,10 +3,12 @@
 //! [`StoreExporter`] is the door for spans that an `SdkTracerProvider` makes; [`convert`] turns the SDK's spans into records and
 //! records into the SDK's spans. This module is the only one that names types of the SDK, whose releases break them every few months.
 
+mod baggage;
 pub mod convert;
 mod exporter;
 #[cfg(test)]
 mod tests;
 mod values;
 
+pub(crate) use baggage::ids_in_baggage;
 pub use exporter::StoreExporter;

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::r2d2::{Pool, PooledConnection};
+use scheduled_thread_pool::ScheduledThreadPool;
 
 pub(crate) use column::key_text;
 pub(crate) use connection::{AnyConnection, dispatch};
@@ -61,12 +62,14 @@ impl Store {
             migrate::migrate(&mut connection, &url)?;
         }
         drop(connection);
-        let writer = pool(&url, 1)?;
+        // One thread for both pools, instead of three each.
+        let opener = Arc::new(ScheduledThreadPool::with_name("tracing-agents-connect", 1));
+        let writer = pool(&url, 1, &opener)?;
         let readers = if is_memory {
             migrate::migrate(&mut *connection_of(&writer, &url)?, &url)?;
             writer.clone()
         } else {
-            pool(&url, READERS)?
+            pool(&url, READERS, &opener)?
         };
         Ok(Self(Arc::new(Inner { url, readers, writer })))
     }
@@ -137,10 +140,12 @@ impl From<Error> for Failure {
     }
 }
 
-fn pool(url: &DatabaseUrl, size: u32) -> Result<ConnectionPool> {
+/// A pool that connects when it is asked, and whose connections then stay. `opener` is the thread that connects.
+fn pool(url: &DatabaseUrl, size: u32, opener: &Arc<ScheduledThreadPool>) -> Result<ConnectionPool> {
     Pool::builder()
         .max_size(size)
-        .min_idle(Some(1))
+        .min_idle(Some(0))
+        .thread_pool(Arc::clone(opener))
         .idle_timeout(None)
         .max_lifetime(None)
         .test_on_check_out(false)

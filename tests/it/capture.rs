@@ -1,7 +1,7 @@
 //! From spans in a program to the repository's answers.
 
 use tracing::{Span, info_span, instrument};
-use tracing_agents::model::{Kind, StatusCode, TraceStatus, Usage};
+use tracing_agents::model::{IdentityField, Kind, StatusCode, TraceStatus, Usage};
 use tracing_agents::{SpanExt, TraceFilter, agent_span, field, model_span, team_span, tool_span};
 
 use crate::support::{Bench, only};
@@ -140,4 +140,46 @@ fn beside_opentelemetry_both_extensions_work() {
     tracing.force_flush(crate::support::PATIENCE).unwrap();
     assert_eq!(exporter.get_finished_spans().unwrap().len(), 1);
     assert_eq!(tracing.repository().traces(&TraceFilter::new()).unwrap().items[0].usage.input, Some(1));
+}
+
+#[test]
+fn ids_come_with_baggage_where_the_key_is_allowed_and_no_ancestor_names_them() {
+    use opentelemetry::baggage::BaggageExt as _;
+    use opentelemetry::{Context, KeyValue};
+    use tracing_subscriber::prelude::*;
+
+    let tracing = tracing_agents::AgentTracing::builder("sqlite::memory:")
+        .baggage([field::SESSION_ID, field::AGENT_NAME])
+        .open()
+        .unwrap();
+    let _subscriber = tracing_subscriber::registry().with(tracing.layer()).set_default();
+    let outside = [(field::SESSION_ID, "s1"), (field::USER_ID, "mallory"), (field::AGENT_NAME, "Caller")];
+    let _context = Context::current_with_baggage(outside.map(|(key, value)| KeyValue::new(key, value))).attach();
+    info_span!("request").in_scope(|| {
+        agent_span!("A").in_scope(|| drop(model_span!("m")));
+        // Known late, and still stronger than what surrounds the spans.
+        let call = model_span!("late");
+        Span::current().record_attribute(field::SESSION_ID, "s2");
+        drop(call);
+    });
+    tracing.force_flush(crate::support::PATIENCE).unwrap();
+    let repository = tracing.repository();
+    let traces = repository.traces(&TraceFilter::new()).unwrap().items;
+    let tree = repository.trace(traces[0].trace_id).unwrap();
+    let ids: Vec<_> =
+        tree.spans.iter().map(|span| (span.name.as_str(), span.identity.session(), agent_of(span))).collect();
+    assert_eq!(
+        ids,
+        [
+            ("request", Some("s2"), Some("Caller")),
+            ("invoke_agent", Some("s1"), Some("A")),
+            ("chat", Some("s1"), Some("A")),
+            ("chat", Some("s2"), Some("Caller")),
+        ]
+    );
+    assert!(tree.spans.iter().all(|span| span.identity.get(IdentityField::UserId).is_none()), "not allowed");
+}
+
+fn agent_of(span: &tracing_agents::model::Span) -> Option<&str> {
+    span.identity.get(IdentityField::AgentName)
 }

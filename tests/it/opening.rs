@@ -104,3 +104,14 @@ fn a_database_in_memory_answers_too() {
     let tracing = AgentTracing::open("sqlite::memory:").unwrap();
     assert!(tracing.repository().traces(&tracing_agents::TraceFilter::new()).unwrap().items.is_empty());
 }
+
+#[test]
+fn closing_leaves_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let tracing = AgentTracing::open(&url_in(&folder)).unwrap();
+    let repository = tracing.repository();
+    repository.processes().unwrap();
+    drop((repository, tracing));
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["traces.db"], "what a write-ahead log holds is in the database when the last connection closes");
+}

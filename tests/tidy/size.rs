@@ -4,6 +4,7 @@ use crate::source::SourceFile;
 
 const MAX_LINES: usize = 700;
 const MAX_MEDIAN: usize = 180;
+/// That each public item has a doc is the compiler's to check (`missing_docs`); this keeps the whole from thinning out.
 const MIN_DOC_PERCENT: usize = 14;
 
 /// The schema is one table after the other, as `diesel print-schema` writes it.
@@ -32,7 +33,7 @@ pub(crate) fn median_too_long(files: &[SourceFile]) -> Vec<String> {
     }
 }
 
-/// Well-loved crates of this kind have 20–40 % of doc lines. Tests are not counted, so that a new test never asks for a new
+/// Well-loved crates of this kind have 20–40 % of doc lines, with tests in the count. Here tests are not counted, so that a new test never asks for a new
 /// comment.
 pub(crate) fn too_few_docs(files: &[SourceFile]) -> Vec<String> {
     let code = files.iter().filter(|file| !is_schema(file) && !is_test(file));
@@ -78,11 +79,14 @@ mod tests {
     #[test]
     fn missing_documentation_is_caught() {
         let schema = || file("src/store/schema.rs", 500, 0);
-        assert!(too_few_docs(&[file("src/a.rs", 100, 20), schema()]).is_empty());
-        assert_eq!(too_few_docs(&[file("src/a.rs", 100, 19)]).len(), 1);
+        assert!(too_few_docs(&[file("src/a.rs", 100, MIN_DOC_PERCENT), schema()]).is_empty());
+        assert_eq!(too_few_docs(&[file("src/a.rs", 100, MIN_DOC_PERCENT - 1)]).len(), 1);
         let tested = SourceFile::new(
             "src/a.rs",
-            "/// y\n".repeat(20) + &"x\n".repeat(80) + "#[cfg(test)]\n" + &"x\n".repeat(500),
+            "/// y\n".repeat(MIN_DOC_PERCENT)
+                + &"x\n".repeat(100 - MIN_DOC_PERCENT)
+                + "#[cfg(test)]\n"
+                + &"x\n".repeat(500),
         );
         assert!(too_few_docs(&[tested, file("src/a/tests.rs", 500, 0), file("src/a/tests/b.rs", 500, 0)]).is_empty());
     }

@@ -21,7 +21,8 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::state::Outlet;
 use super::{AgentLayer, Limits};
-use crate::model::{Event, Resource, Scope, SpanRecord, Value};
+use crate::layer::Capture;
+use crate::model::{Event, Scope, SpanRecord, Value};
 use crate::pipeline::PendingSpan;
 
 /// Takes closed spans over, as the pipeline does, and makes records of them later, as its worker does.
@@ -60,7 +61,8 @@ impl Records {
 fn layer<S>(limits: Limits) -> (AgentLayer<S>, Collector) {
     let collector = Collector::default();
     let scope = Arc::new(Scope { name: "tests".to_owned(), ..Scope::default() });
-    let layer = AgentLayer::with_outlet(Box::new(collector.clone()), limits, scope, Arc::<Resource>::default());
+    let capture = Capture { limits, scope, ..Capture::default() };
+    let layer = AgentLayer::with_outlet(Box::new(collector.clone()), capture);
     (layer, collector)
 }
 

@@ -7,7 +7,7 @@ use tracing::{info_span, instrument};
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::error::Result;
-use crate::layer::{AgentLayer, Limits, SpanExt};
+use crate::layer::{AgentLayer, Capture, SpanExt};
 use crate::model::{InterpretedSpan, Kind, ProcessId, SpanState, StatusCode, Usage};
 use crate::pipeline::{Pipeline, Settings, Sink};
 use crate::{agent_span, model_span, semconv};
@@ -41,7 +41,7 @@ fn start() -> (Pipeline, Stored) {
 }
 
 fn layer<S>(pipeline: &Pipeline) -> AgentLayer<S> {
-    AgentLayer::new(pipeline.inlet(), Limits::default(), Arc::default(), Arc::default())
+    AgentLayer::new(pipeline.inlet(), Capture::default())
 }
 
 #[instrument(err)]
