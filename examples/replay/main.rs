@@ -26,22 +26,24 @@ fn main() -> ExitCode {
         let _ = writeln!(stderr, "usage: replay FILE…    (recordings: tests/recordings/**/*.json*)");
         return ExitCode::from(2);
     }
-    match replay(&files, &mut io::stdout().lock()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+    let mut out = io::stdout().lock();
+    let mut code = ExitCode::SUCCESS;
+    for file in &files {
+        if let Err(error) = replay(Path::new(file), &mut out) {
             let _ = writeln!(stderr, "replay: {error}");
-            ExitCode::FAILURE
+            code = ExitCode::FAILURE;
         }
     }
+    code
 }
 
-fn replay(files: &[OsString], out: &mut impl Write) -> Result<(), Box<dyn Error + Send + Sync>> {
-    for file in files {
-        let runs = recording::read(Path::new(file))?;
-        writeln!(out, "## {}", Path::new(file).display())?;
-        for run in runs {
-            writeln!(out, "# {}\n{}", run.name(), run.trees()?)?;
-        }
+/// Replays all runs of a file.
+fn replay(file: &Path, out: &mut impl Write) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let runs = recording::read(file)?;
+    writeln!(out, "## {}", file.display())?;
+    for run in runs {
+        let trees = run.trees().map_err(|error| format!("{}: {}: {error}", file.display(), run.name()))?;
+        writeln!(out, "# {}\n{trees}", run.name())?;
     }
     Ok(())
 }

@@ -69,7 +69,14 @@ impl Run {
         tracing.force_flush(DEADLINE)?;
 
         let repository = tracing.repository();
-        let mut traces = repository.traces(&TraceFilter::new().limit(100))?.items;
+        let mut filter = TraceFilter::new().limit(100);
+        let mut traces = Vec::new();
+        loop {
+            let page = repository.traces(&filter)?;
+            traces.extend(page.items);
+            let Some(next) = page.next else { break };
+            filter = filter.after(next);
+        }
         traces.sort_by_key(|trace| (trace.start_ns, trace.trace_id));
         let mut text = String::new();
         for trace in traces {

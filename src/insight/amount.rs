@@ -87,7 +87,8 @@ pub(super) struct Printable<'a>(pub(super) &'a str);
 impl Display for Printable<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
-            let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            let turns =
+                matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             let breaks = matches!(c, '\u{2028}' | '\u{2029}');
             if c.is_control() || turns || breaks {
                 write!(f, "{}", c.escape_default())?;
@@ -145,7 +146,7 @@ mod tests {
 
     #[test]
     fn hostile_text_cannot_reach_the_terminal() {
-        assert_eq!(Printable("a\u{1b}[31m\nb\u{202e}c").to_string(), "a\\u{1b}[31m\\nb\\u{202e}c");
+        assert_eq!(Printable("a\u{1b}[31m\nb\u{202e}c\u{61c}").to_string(), "a\\u{1b}[31m\\nb\\u{202e}c\\u{61c}");
         assert_eq!(Printable("Zoë 🦀").to_string(), "Zoë 🦀");
     }
 }

@@ -12,8 +12,10 @@ pub(super) const CLAUDE_HOSTS: &[&str] = &["anthropic", "aws.bedrock"];
 /// Vercel's `ai.model.provider` is `vendor.api` with vendor names of its own.
 const VERCEL: &str = "ai.model.provider";
 
-/// Attributes that name a provider. `OpenInference` tells the host (`llm.provider`) from the vendor (`llm.system`); who is paid is the host.
-const KEYS: &[&str] = &[field::PROVIDER, "gen_ai.system", "llm.provider", "llm.system"];
+/// Attributes that name a provider. `OpenInference` tells the host from the vendor; who is paid is the host.
+const KEYS: &[&str] = &[field::PROVIDER, "gen_ai.system", HOST, VENDOR];
+const HOST: &str = "llm.provider";
+const VENDOR: &str = "llm.system";
 
 /// Spellings, without separators and in lower case, and the conventions' values.
 const SPELLINGS: &[(&str, &str)] = &[
@@ -52,6 +54,7 @@ const SPELLINGS: &[(&str, &str)] = &[
     ("moonshotai", "moonshot_ai"),
     ("watsonx", "ibm.watsonx.ai"),
     ("ibmwatsonxai", "ibm.watsonx.ai"),
+    ("ibm", "ibm.watsonx.ai"),
     ("together", "together_ai"),
     ("togetherai", "together_ai"),
     ("huggingface", "hugging_face"),
@@ -70,9 +73,15 @@ const VERCEL_VENDORS: &[(&str, &str)] = &[
 ];
 
 /// The span's provider. The name as recorded stays in the attributes.
+///
+/// `OpenInference`'s instrumentors may write OpenTelemetry's name as well; where they do not know the host, it is the vendor's. A name
+/// that only repeats the vendor's gives way to the host, unless that is Google at large.
 pub(super) fn read(reading: &Reading<'_>) -> Option<String> {
     if let Some(name) = reading.text(KEYS) {
-        return Some(canonical(&name));
+        let name = canonical(&name);
+        let vendor = reading.text(&[VENDOR]).map(|vendor| canonical(&vendor));
+        let host = reading.text(&[HOST]).filter(|_| vendor.as_ref() == Some(&name)).map(|host| canonical(&host));
+        return host.filter(|host| host != "gcp.gen_ai").or(Some(name));
     }
     let name = reading.text(&[VERCEL])?;
     let is =
@@ -110,6 +119,7 @@ mod tests {
             ("xai", "x_ai"),
             ("Moonshot", "moonshot_ai"),
             ("Watsonx", "ibm.watsonx.ai"),
+            ("IBM", "ibm.watsonx.ai"),
             ("Hyperbolic", "hyperbolic"),
             ("模型", "模型"),
         ] {

@@ -8,6 +8,7 @@ use crate::model::{
     Usage, UsageBasis, Value,
 };
 
+mod agno;
 mod content;
 mod kinds;
 mod never_panics;
@@ -38,6 +39,12 @@ pub(super) fn callsite(name: &str, target: &str, level: &str, fields: &[&str]) -
 
 impl Case {
     pub(super) fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.0.attributes.push(key, value);
+        self
+    }
+
+    /// [`Case::with`] for a key that is put together.
+    pub(super) fn with_key(mut self, key: String, value: Value) -> Self {
         self.0.attributes.push(key, value);
         self
     }

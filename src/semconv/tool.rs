@@ -29,12 +29,14 @@ pub(super) fn read(reading: &Reading<'_>, site: &Site<'_>, kind: Kind, name: &st
     (tool, call_id)
 }
 
-/// The tool that a span's name tells: the name itself, or what follows `execute_tool ` (OpenTelemetry) or `tool.` (swiftide).
+/// The tool that a span's name tells: the name itself, or what follows `execute_tool ` or `tools/call ` (OpenTelemetry) or `tool.`
+/// (swiftide).
 fn from_span_name<'a>(name: &'a str, site: &Site<'_>) -> Option<&'a str> {
     if site.profile.is_some() && name == site.name {
         return None; // a framework's constant
     }
-    let named = name.strip_prefix("execute_tool ").or_else(|| name.strip_prefix("tool.")).unwrap_or(name).trim();
+    let after = |prefix| name.strip_prefix(prefix);
+    let named = ["execute_tool ", "tools/call ", "tool."].into_iter().find_map(after).unwrap_or(name).trim();
     let is_word = matches!(named, "" | "tool" | "tool_call" | "tools/call") || gen_ai::kind_of(named).is_some();
     (!is_word).then_some(named)
 }

@@ -4,12 +4,16 @@
 //! pass on either. Read wrongly, a cached prompt is priced several times too high or below zero. With `in`, `out`, `read`, `write` and
 //! `total` as reported, the first of these decides, and the usage says which did ([`UsageBasis`]):
 //!
-//! 1. `in + out = total`: inclusive; `in + read + write + out = total`: exclusive;
-//! 2. `read + write > in`: exclusive, the only possible reading;
-//! 3. the producer is known;
-//! 4. else inclusive, as OpenTelemetry asks producers to report: assumed.
+//! 1. `in + read + write + out = total`: exclusive;
+//! 2. `read + write > in`: exclusive, the only possible reading, whatever the total says;
+//! 3. `in + out = total`: inclusive, unless the producer is known to leave cached tokens out of its totals as well;
+//! 4. the producer is known;
+//! 5. else inclusive, as OpenTelemetry asks producers to report: assumed.
 //!
-//! A count that was not reported stays absent. The total is kept as reported and never made up.
+//! Reasoning beside the output (Gemini's API) is told in the same way: by the producer, or where more reasoning than output is reported.
+//!
+//! A count that was not reported stays absent. A total is never made up; one that leaves out what the input left out is brought to the
+//! same meaning, so that no part is greater than its whole.
 
 use super::profiles::{Counting, Evidence};
 use super::reading::{Reading, Site};
@@ -105,12 +109,19 @@ fn producer(evidence: &Evidence<'_>, site: &Site<'_>) -> Option<Counting> {
     if let Some(counting) = site.profile.and_then(|profile| (profile.counting)(evidence)) {
         return Some(counting);
     }
-    // OpenInference's instrumentor of Agno passes on the API's counts.
-    if site.scope == "openinference.instrumentation.agno" && evidence.counts_cache_apart() {
-        return Some(Counting::of(UsageBasis::Exclusive));
+    // OpenInference's instrumentor of Agno passes on the API's counts, and Agno's total is the sum of the two.
+    if site.scope == "openinference.instrumentation.agno" && is_claude(evidence) {
+        return Some(Counting { is_blind_total: true, ..Counting::of(UsageBasis::Exclusive) });
     }
     let is_vercel = site.scope == "ai" || evidence.reading.has_prefix("ai.usage.");
     (is_vercel || site.scope == "pydantic-ai").then(|| Counting::of(UsageBasis::Inclusive))
+}
+
+/// Whether Agno asks Claude by its own API, which Vertex AI has beside Gemini's; a gateway counts as `OpenAI` does.
+fn is_claude(evidence: &Evidence<'_>) -> bool {
+    let model = || evidence.reading.text(&[field::REQUEST_MODEL, "llm.model_name"]);
+    evidence.counts_cache_apart()
+        || evidence.provider == Some("gcp.vertex_ai") && model().is_some_and(|model| model.contains("claude"))
 }
 
 impl Counts {
@@ -140,34 +151,31 @@ impl Counts {
             || self.reasoning.is_some()
     }
 
-    /// Brings the counts to OpenTelemetry's meaning. Whether the input includes cached tokens is decided by the reported total, else
-    /// by what is possible at all, else by what is known of the producer, else assumed.
+    /// Brings the counts to OpenTelemetry's meaning, by the rules above.
     fn normalised(self, producer: Option<Counting>) -> Usage {
-        let apart =
-            |count: Option<u64>, addition: Option<u64>| count.map(|count| count.saturating_add(addition.unwrap_or(0)));
-        let (reasoning_apart, input_apart) =
-            producer.as_ref().map_or((false, None), |counting| (counting.reasoning_apart, counting.input_apart));
-        let output = apart(self.output, self.reasoning.filter(|_| reasoning_apart));
-        let input = apart(self.input, input_apart);
+        let producer = producer.unwrap_or(Counting::of(UsageBasis::Assumed));
+        let plus = |count: Option<u64>, more: u64| count.map(|count| count.saturating_add(more));
+        let sum = |input: Option<u64>, output: Option<u64>| Some(input?.saturating_add(output?));
+        let reasoning = self.reasoning.unwrap_or(0);
         let cached = self.cache_read.unwrap_or(0).saturating_add(self.cache_write.unwrap_or(0));
-        let (basis, is_exclusive) = match (input, output, self.total) {
-            (Some(input), Some(output), Some(total)) if cached > 0 && input.saturating_add(output) == total => {
-                (UsageBasis::InferredTotal, false)
-            }
-            (Some(input), Some(output), Some(total))
-                if cached > 0 && input.saturating_add(output).saturating_add(cached) == total =>
-            {
-                (UsageBasis::InferredTotal, true)
-            }
-            (Some(input), _, _) if cached > input => (UsageBasis::InferredImpossible, true),
-            _ => producer.map_or((UsageBasis::Assumed, false), |counting| {
-                (counting.basis, counting.basis == UsageBasis::Exclusive)
-            }),
+
+        let is_reasoning_apart = producer.reasoning_apart || self.output.is_some_and(|output| reasoning > output);
+        let output = plus(self.output, if is_reasoning_apart { reasoning } else { 0 });
+        let input = plus(self.input, producer.input_apart.unwrap_or(0));
+        let adds_up = |input| self.total.is_some() && sum(input, output) == self.total;
+        let (basis, is_exclusive) = match input {
+            Some(_) if cached > 0 && adds_up(plus(input, cached)) => (UsageBasis::InferredTotal, true),
+            Some(count) if cached > count => (UsageBasis::InferredImpossible, true),
+            Some(_) if cached > 0 && adds_up(input) && !producer.is_blind_total => (UsageBasis::InferredTotal, false),
+            _ => (producer.basis, producer.basis == UsageBasis::Exclusive),
         };
+        let input = plus(input, if is_exclusive { cached } else { 0 });
+        // The sum of what was reported is the sum of what it means.
+        let is_sum = self.total.is_some() && sum(self.input, self.output) == self.total;
         Usage {
-            input: if is_exclusive { apart(input, Some(cached)) } else { input },
+            input,
             output,
-            total: self.total,
+            total: if is_sum { sum(input, output) } else { self.total },
             cache_read: self.cache_read,
             cache_write: self.cache_write,
             reasoning: self.reasoning,

@@ -145,11 +145,40 @@ fn a_contradiction_is_an_error_that_names_the_span() {
     for (right, wrong, message) in [
         ("\"end_order\": [", "\"end_order\": [\"Ghost.run\", ", r#"a span "Ghost.run" ended that is not recorded"#),
         ("SpanKind.INTERNAL", "SpanKind.NONE", r#": "SpanKind.NONE" is no span kind"#),
-        ("\"trace_state\": \"[]\"", "\"trace_state\": \"[a]\"", r#": the trace state "[a]" is not empty"#),
+        ("\"trace_state\": \"[]\"", "\"trace_state\": \"[a]\"", r#": "[a]" is no trace state"#),
         ("\"status_code\": \"OK\"", "\"status_code\": \"FINE\"", r#": "FINE" is no status code"#),
     ] {
         assert!(text.contains(right), "{right}");
         let error = agno::spans(&agno::read(&text.replace(right, wrong)).unwrap()).unwrap_err().to_string();
         assert!(error.ends_with(message), "{error}");
     }
+}
+
+#[test]
+fn only_the_essential_keys_have_to_be_there() {
+    let text = json!({"case": "short", "made_by": "hand", "otel_spans": [
+        {"name": "late", "context": {"trace_id": "0x1f", "span_id": "0x2", "more": 1}, "parent_id": "0x1",
+            "start_time_ns": 2, "end_time_ns": 9},
+        {"name": "root", "context": {"trace_id": "0x1f", "span_id": "0x1", "trace_state": "['{key=a, value=1}', '{key=b, value=x y}']"},
+            "parent_id": null, "start_time_ns": 1, "end_time_ns": 5, "status": {"status_code": "ERROR", "description": null},
+            "scope": {"name": "fastapi", "version": null}, "resource": {"attributes": {}, "schema_url": null}, "attributes": {
+            "mixed": [1, "a", null], "floats": [1, 2.5], "map": {"k": [true]}, "none": null, "flags": [true, false], "empty": []}},
+        {"name": "abandoned", "context": {"trace_id": "0x1f", "span_id": "0x3"}, "start_time_ns": 2, "end_time_ns": null},
+    ]});
+    let spans = agno::spans(&agno::read(&text.to_string()).unwrap()).unwrap();
+    let names: Vec<&str> = spans.iter().map(|span| span.name.as_ref()).collect();
+    assert_eq!(names, ["root", "late"], "by their ends, and only what ended");
+    assert_eq!(spans[0].span_context.trace_state().header(), "a=1,b=x y");
+    assert_eq!(spans[0].status, Status::error(""));
+    assert_eq!(spans[1].status, Status::Unset);
+    let attributes: Vec<(&str, String)> =
+        spans[0].attributes.iter().map(|item| (item.key.as_str(), item.value.to_string())).collect();
+    let expected = [
+        ("empty", "[]"),
+        ("flags", "[true,false]"),
+        ("floats", "[1,2.5]"),
+        ("map", r#"{"k":[true]}"#),
+        ("mixed", r#"[1,"a",null]"#),
+    ];
+    assert_eq!(attributes, expected.map(|(key, value)| (key, value.to_owned())));
 }

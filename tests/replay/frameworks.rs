@@ -312,11 +312,26 @@ fn what_is_no_recording_is_refused_with_its_line() {
     let error = frameworks::read(&wrong_value).unwrap_err().to_string();
     assert!(error.starts_with(r#"the value of field "b" is no i64 at line 1 column "#), "{error}");
     let wrong_level = right.replace("\"ERROR\"", "\"LOUD\"");
-    let scenario = frameworks::read(&wrong_level).unwrap().remove(0);
-    let error = tracing::subscriber::with_default(Registry::default(), || frameworks::replay(&scenario)).unwrap_err();
-    assert_eq!(error.to_string(), r#""LOUD" is no level"#);
+    let error = frameworks::read(&format!("{right}\n{wrong_level}")).unwrap_err().to_string();
+    assert!(error.starts_with(r#""LOUD" is no level at line 2 column "#), "{error}");
     let early = made(&json!({"n": 1, "parent": 2, "parent_kind": "explicit", "open_seq": 1, "close_seq": 2}));
     let scenario = frameworks::read(&early).unwrap().remove(0);
     let error = frameworks::replay(&scenario).unwrap_err();
     assert_eq!(error.to_string(), "span 2 is used before it opens");
+}
+
+#[test]
+fn only_the_essential_keys_have_to_be_there() {
+    let span = json!({
+        "kind": "span", "scenario": "short", "n": 1, "parent_kind": "root", "name": "a", "target": "t", "level": "info",
+        "open_seq": 1, "attrs": [["x", "u64", 1]], "records": [["y", "str", "late"], ["x", "u64", 2]], "unknown": {},
+    });
+    let event = json!({
+        "kind": "event", "scenario": "short", "name": "e", "target": "t", "level": "WARN", "seq": 4,
+    });
+    let scenario = frameworks::read(&format!("{span}\r\n\n{event}\n")).unwrap().remove(0);
+    let [span, event] = record_again(&scenario, LevelFilter::TRACE).try_into().unwrap();
+    assert_eq!(span["declared"], json!(["x", "y"]));
+    assert_eq!(span["records"], json!([["y", "str", "late"], ["x", "u64", 2]]));
+    assert_eq!((&span["close_seq"], &event["name"]), (&json!(5), &json!("e")), "what is open closes at the end");
 }

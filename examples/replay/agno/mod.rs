@@ -23,7 +23,7 @@ type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Resu
 /// When a span cannot be said in OpenTelemetry's terms.
 pub(crate) fn replay(case: &Case, exporter: impl SpanExporter + 'static) -> Result<()> {
     let mut processor = SimpleSpanProcessor::new(exporter);
-    processor.set_resource(&resource(case)?);
+    processor.set_resource(&resource(case));
     for span in spans(case)? {
         processor.on_end(span);
     }
@@ -32,10 +32,11 @@ pub(crate) fn replay(case: &Case, exporter: impl SpanExporter + 'static) -> Resu
 }
 
 /// The resource that all spans of the run share.
-fn resource(case: &Case) -> Result<Resource> {
-    let Some(span) = case.otel_spans.first() else { return Ok(Resource::builder_empty().build()) };
-    let attributes = attributes(&span.resource.attributes)?;
-    Ok(Resource::builder_empty().with_schema_url(attributes, span.resource.schema_url.clone()).build())
+fn resource(case: &Case) -> Resource {
+    let Some(span) = case.otel_spans.first() else { return Resource::builder_empty().build() };
+    let attributes = attributes(&span.resource.attributes);
+    let schema_url = span.resource.schema_url.clone().unwrap_or_default();
+    Resource::builder_empty().with_schema_url(attributes, schema_url).build()
 }
 
 /// The run's spans in the order in which they ended.
@@ -43,32 +44,39 @@ fn resource(case: &Case) -> Result<Resource> {
 /// # Errors
 /// See [`replay`].
 pub(crate) fn spans(case: &Case) -> Result<Vec<SpanData>> {
+    let data = |span: &Span, end| -> Result<SpanData> {
+        Ok(span_data(span, end).map_err(|error| format!("span {:?}: {error}", span.name))?)
+    };
     // A span stamps its end before the processor sees it, so that spans of two threads can arrive against their times. The
     // recorded order has names only: of equal names, the earlier end comes first.
-    let mut waiting: Vec<&Span> = case.otel_spans.iter().collect();
-    waiting.sort_by_key(|span| span.end_time_ns);
+    let mut waiting: Vec<(u64, &Span)> =
+        case.otel_spans.iter().filter_map(|span| Some((span.end_time_ns?, span))).collect();
+    waiting.sort_by_key(|(end, _)| *end);
+    let Some(end_order) = &case.end_order else {
+        return waiting.into_iter().map(|(end, span)| data(span, end)).collect();
+    };
     let mut spans = Vec::with_capacity(waiting.len());
-    for name in &case.end_order {
-        let at = waiting.iter().position(|span| span.name == *name);
+    for name in end_order {
+        let at = waiting.iter().position(|(_, span)| span.name == *name);
         let at = at.ok_or_else(|| format!("a span {name:?} ended that is not recorded"))?;
-        let span = waiting.remove(at);
-        spans.push(span_data(span).map_err(|error| format!("span {:?}: {error}", span.name))?);
+        let (end, span) = waiting.remove(at);
+        spans.push(data(span, end)?);
     }
     match waiting.first() {
-        Some(span) => Err(format!("the span {:?} is not in `end_order`", span.name).into()),
+        Some((_, span)) => Err(format!("the span {:?} is not in `end_order`", span.name).into()),
         None => Ok(spans),
     }
 }
 
-fn span_data(span: &Span) -> Result<SpanData> {
+fn span_data(span: &Span, end_time_ns: u64) -> Result<SpanData> {
     let mut events = SpanEvents::default();
     for event in &span.events {
         let time = parse_time(&event.timestamp).ok_or_else(|| format!("{:?} is no time", event.timestamp))?;
-        events.events.push(Event::new(event.name.clone(), time, attributes(&event.attributes)?, 0));
+        events.events.push(Event::new(event.name.clone(), time, attributes(&event.attributes), 0));
     }
     let mut links = SpanLinks::default();
     for link in &span.links {
-        links.links.push(Link::new(span_context(&link.context)?, attributes(&link.attributes)?, 0));
+        links.links.push(Link::new(span_context(&link.context)?, attributes(&link.attributes), 0));
     }
     Ok(SpanData {
         span_context: span_context(&span.context)?,
@@ -77,7 +85,7 @@ fn span_data(span: &Span) -> Result<SpanData> {
             None => SpanId::INVALID,
         },
         parent_span_is_remote: false,
-        span_kind: match span.kind.as_str() {
+        span_kind: match span.kind.as_deref().unwrap_or("SpanKind.INTERNAL") {
             "SpanKind.INTERNAL" => SpanKind::Internal,
             "SpanKind.CLIENT" => SpanKind::Client,
             "SpanKind.SERVER" => SpanKind::Server,
@@ -87,65 +95,81 @@ fn span_data(span: &Span) -> Result<SpanData> {
         },
         name: span.name.clone().into(),
         start_time: time(span.start_time_ns),
-        end_time: time(span.end_time_ns),
-        attributes: attributes(&span.attributes)?,
+        end_time: time(end_time_ns),
+        attributes: attributes(&span.attributes),
         dropped_attributes_count: 0,
         events,
         links,
-        status: match span.status.status_code.as_str() {
+        status: match span.status.status_code.as_deref().unwrap_or("UNSET") {
             "UNSET" => Status::Unset,
             "OK" => Status::Ok,
-            "ERROR" => Status::error(span.status.description.clone()),
+            "ERROR" => Status::error(span.status.description.clone().unwrap_or_default()),
             code => return Err(format!("{code:?} is no status code").into()),
         },
-        instrumentation_scope: InstrumentationScope::builder(span.scope.name.clone())
-            .with_version(span.scope.version.clone())
-            .build(),
+        instrumentation_scope: {
+            let scope = InstrumentationScope::builder(span.scope.name.clone());
+            match &span.scope.version {
+                Some(version) => scope.with_version(version.clone()).build(),
+                None => scope.build(),
+            }
+        },
     })
 }
 
 fn span_context(context: &Context) -> Result<SpanContext> {
-    if context.trace_state != "[]" {
-        return Err(format!("the trace state {:?} is not empty", context.trace_state).into());
-    }
+    let recorded = context.trace_state.as_deref().unwrap_or("[]");
+    let state = trace_state(recorded).ok_or_else(|| format!("{recorded:?} is no trace state"))?;
     let trace_id = TraceId::from_hex(hex(&context.trace_id)?)?;
     let span_id = SpanId::from_hex(hex(&context.span_id)?)?;
-    Ok(SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, TraceState::NONE))
+    Ok(SpanContext::new(trace_id, span_id, TraceFlags::SAMPLED, false, state))
+}
+
+/// `['{key=vendor, value=1}']`, which is how Python writes a trace state.
+fn trace_state(text: &str) -> Option<TraceState> {
+    let list = text.strip_prefix('[')?.strip_suffix(']')?;
+    if list.is_empty() {
+        return Some(TraceState::NONE);
+    }
+    let pair = |item: &str| {
+        let (key, value) = item.strip_prefix("key=")?.split_once(", value=")?;
+        Some((key.to_owned(), value.to_owned()))
+    };
+    let items: Vec<_> =
+        list.strip_prefix("'{")?.strip_suffix("}'")?.split("}', '{").map(pair).collect::<Option<_>>()?;
+    TraceState::from_key_value(items).ok()
 }
 
 fn hex(id: &str) -> Result<&str> {
     id.strip_prefix("0x").ok_or_else(|| format!("the id {id:?} does not begin with 0x").into())
 }
 
-fn attributes(pairs: &Pairs) -> Result<Vec<KeyValue>> {
-    let attribute = |(key, json): &(String, serde_json::Value)| {
-        let value = value(json).ok_or_else(|| format!("attribute {key:?} has no type of OpenTelemetry: {json}"))?;
-        Ok(KeyValue::new(key.clone(), value))
-    };
-    pairs.0.iter().map(attribute).collect()
+fn attributes(pairs: &Pairs) -> Vec<KeyValue> {
+    pairs.0.iter().filter_map(|(key, json)| Some(KeyValue::new(key.clone(), value(json)?))).collect()
 }
 
+/// The value in OpenTelemetry's terms. What an attribute of the SDK cannot be (a list of several types, an object) is told as its
+/// JSON, which is how such values travel otherwise; null is none.
 fn value(json: &serde_json::Value) -> Option<Value> {
     use serde_json::Value as Json;
     Some(match json {
+        Json::Null => return None,
         Json::Bool(value) => Value::Bool(*value),
         Json::Number(number) => number.as_i64().map(Value::I64).or_else(|| number.as_f64().map(Value::F64))?,
         Json::String(text) => Value::String(text.clone().into()),
-        Json::Array(items) => Value::Array(match items.first() {
-            Some(Json::Bool(_)) => Array::Bool(items.iter().map(Json::as_bool).collect::<Option<_>>()?),
-            Some(Json::Number(number)) if number.is_i64() => {
-                Array::I64(items.iter().map(Json::as_i64).collect::<Option<_>>()?)
-            }
-            Some(Json::Number(_)) => Array::F64(items.iter().map(Json::as_f64).collect::<Option<_>>()?),
-            _ => Array::String(
-                items
-                    .iter()
-                    .map(|item| item.as_str().map(|text| StringValue::from(text.to_owned())))
-                    .collect::<Option<_>>()?,
-            ),
-        }),
-        Json::Null | Json::Object(_) => return None,
+        Json::Array(items) => array(items).map_or_else(|| Value::String(json.to_string().into()), Value::Array),
+        Json::Object(_) => Value::String(json.to_string().into()),
     })
+}
+
+/// A list of one type.
+fn array(items: &[serde_json::Value]) -> Option<Array> {
+    use serde_json::Value as Json;
+    let text = |item: &Json| item.as_str().map(|text| StringValue::from(text.to_owned()));
+    let texts = || items.iter().map(text).collect::<Option<_>>().map(Array::String);
+    let numbers = || items.iter().map(Json::as_i64).collect::<Option<_>>().map(Array::I64);
+    let floats = || items.iter().map(Json::as_f64).collect::<Option<_>>().map(Array::F64);
+    let flags = || items.iter().map(Json::as_bool).collect::<Option<_>>().map(Array::Bool);
+    texts().or_else(numbers).or_else(floats).or_else(flags)
 }
 
 fn time(ns: u64) -> SystemTime {

@@ -12,8 +12,8 @@ use super::Result;
 pub(crate) struct Case {
     /// The run's name.
     pub(crate) case: String,
-    /// The names of the spans in the order in which they ended.
-    pub(super) end_order: Vec<String>,
+    /// The names of the spans in the order in which they ended; without it, the spans' ends tell.
+    pub(super) end_order: Option<Vec<String>>,
     pub(super) otel_spans: Vec<Span>,
 }
 
@@ -21,15 +21,22 @@ pub(crate) struct Case {
 pub(super) struct Span {
     pub(super) name: String,
     pub(super) context: Context,
-    pub(super) kind: String,
+    pub(super) kind: Option<String>,
     pub(super) parent_id: Option<String>,
     pub(super) start_time_ns: u64,
-    pub(super) end_time_ns: u64,
+    /// `None` for a span that never ended: no exporter ever saw it.
+    pub(super) end_time_ns: Option<u64>,
+    #[serde(default)]
     pub(super) status: RecordedStatus,
+    #[serde(default)]
     pub(super) attributes: Pairs,
+    #[serde(default)]
     pub(super) events: Vec<RecordedEvent>,
+    #[serde(default)]
     pub(super) links: Vec<RecordedLink>,
+    #[serde(default)]
     pub(super) resource: RecordedResource,
+    #[serde(default)]
     pub(super) scope: Scope,
 }
 
@@ -37,15 +44,14 @@ pub(super) struct Span {
 pub(super) struct Context {
     pub(super) trace_id: String,
     pub(super) span_id: String,
-    /// Python's text form of a list of pairs.
-    pub(super) trace_state: String,
+    /// Python's text form of a list of pairs: `['{key=vendor, value=1}']`.
+    pub(super) trace_state: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct RecordedStatus {
-    pub(super) status_code: String,
-    #[serde(default)]
-    pub(super) description: String,
+    pub(super) status_code: Option<String>,
+    pub(super) description: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,29 +59,33 @@ pub(super) struct RecordedEvent {
     pub(super) name: String,
     /// RFC 3339, UTC, with microseconds.
     pub(super) timestamp: String,
+    #[serde(default)]
     pub(super) attributes: Pairs,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct RecordedLink {
     pub(super) context: Context,
+    #[serde(default)]
     pub(super) attributes: Pairs,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct RecordedResource {
+    #[serde(default)]
     pub(super) attributes: Pairs,
-    pub(super) schema_url: String,
+    pub(super) schema_url: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 pub(super) struct Scope {
+    #[serde(default)]
     pub(super) name: String,
-    pub(super) version: String,
+    pub(super) version: Option<String>,
 }
 
 /// A JSON object in the order of the file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Pairs(pub(super) Vec<(String, serde_json::Value)>);
 
 impl<'de> Deserialize<'de> for Pairs {

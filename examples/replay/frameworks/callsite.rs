@@ -14,7 +14,6 @@ use tracing::metadata::Kind;
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, dispatcher};
 
-use super::Result;
 use super::recording::{EventLine, SpanLine};
 
 /// All that tells one callsite from another.
@@ -23,7 +22,7 @@ struct Description {
     is_span: bool,
     name: String,
     target: String,
-    level: String,
+    level: Level,
     file: Option<String>,
     line: Option<u32>,
     fields: Vec<String>,
@@ -42,45 +41,38 @@ const ALWAYS: u8 = 2;
 static SITES: LazyLock<Mutex<HashMap<Description, &'static Site>>> = LazyLock::new(Mutex::default);
 
 /// The callsite of a recorded span.
-///
-/// # Errors
-/// When the recorded level is none.
-pub(crate) fn of_span(span: &SpanLine) -> Result<&'static Site> {
+pub(crate) fn of_span(span: &SpanLine) -> &'static Site {
     site(Description {
         is_span: true,
         name: span.name.clone(),
         target: span.target.clone(),
-        level: span.level.clone(),
+        level: span.level,
         file: span.file.clone(),
         line: span.line,
-        fields: span.declared.clone(),
+        fields: span.fields(),
     })
 }
 
 /// The callsite of a recorded event.
-///
-/// # Errors
-/// When the recorded level is none.
-pub(crate) fn of_event(event: &EventLine) -> Result<&'static Site> {
+pub(crate) fn of_event(event: &EventLine) -> &'static Site {
     site(Description {
         is_span: false,
         name: event.name.clone(),
         target: event.target.clone(),
-        level: event.level.clone(),
+        level: event.level,
         file: event.file.clone(),
         line: event.line,
         fields: event.fields.iter().map(|field| field.name.clone()).collect(),
     })
 }
 
-fn site(description: Description) -> Result<&'static Site> {
+fn site(description: Description) -> &'static Site {
     let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(site) = sites.get(&description) {
-        return Ok(site);
+        return site;
     }
-    let level: Level = description.level.parse().map_err(|_| format!("{:?} is no level", description.level))?;
     let site: &'static Site = Box::leak(Box::new(Site { metadata: OnceLock::new(), interest: AtomicU8::new(NEVER) }));
-    let Description { is_span, name, target, file, line, fields, .. } = description.clone();
+    let Description { is_span, name, target, level, file, line, fields } = description.clone();
     let fields: Vec<&'static str> = fields.into_iter().map(|name| &*name.leak()).collect();
     site.metadata.get_or_init(|| {
         Metadata::new(
@@ -96,7 +88,7 @@ fn site(description: Description) -> Result<&'static Site> {
     });
     tracing::callsite::register(site);
     sites.insert(description, site);
-    Ok(site)
+    site
 }
 
 impl Site {

@@ -3,6 +3,8 @@
 use std::error::Error;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use tracing::Level;
 use tracing::field::{self, DebugValue};
 
 use super::Result;
@@ -37,32 +39,62 @@ pub(crate) struct SpanLine {
     pub(crate) parent_kind: ParentKind,
     pub(crate) name: String,
     pub(crate) target: String,
-    pub(crate) level: String,
+    #[serde(deserialize_with = "level")]
+    pub(crate) level: Level,
     pub(crate) file: Option<String>,
     pub(crate) line: Option<u32>,
-    pub(crate) declared: Vec<String>,
+    /// Without it, the fields are those that have a value.
+    declared: Option<Vec<String>>,
+    #[serde(default)]
     pub(crate) attrs: Vec<Field>,
+    #[serde(default)]
     pub(crate) records: Vec<Field>,
+    #[serde(default)]
     pub(crate) events: Vec<EventLine>,
     #[serde(default)]
     pub(crate) follows_from: Vec<Followed>,
     /// Opening and closing stand in one count with records, events and edges.
     pub(crate) open_seq: u64,
-    pub(crate) close_seq: u64,
+    /// `None` when the span was still open as the recording ended.
+    pub(crate) close_seq: Option<u64>,
     /// How often the span was entered, and by how many threads.
+    #[serde(default)]
     pub(crate) enters: u64,
+    #[serde(default)]
     pub(crate) threads: u64,
+}
+
+impl SpanLine {
+    /// The names of all fields of the callsite.
+    pub(crate) fn fields(&self) -> Vec<String> {
+        self.declared.clone().unwrap_or_else(|| {
+            let mut names: Vec<String> = Vec::new();
+            for field in self.attrs.iter().chain(&self.records) {
+                if !names.contains(&field.name) {
+                    names.push(field.name.clone());
+                }
+            }
+            names
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct EventLine {
     pub(crate) name: String,
     pub(crate) target: String,
-    pub(crate) level: String,
+    #[serde(deserialize_with = "level")]
+    pub(crate) level: Level,
     pub(crate) file: Option<String>,
     pub(crate) line: Option<u32>,
+    #[serde(default)]
     pub(crate) fields: Vec<Field>,
     pub(crate) seq: u64,
+}
+
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Level, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    word.parse().map_err(|_| D::Error::custom(format_args!("{word:?} is no level")))
 }
 
 /// How a span got its parent.

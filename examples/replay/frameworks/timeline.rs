@@ -1,5 +1,6 @@
 //! The order in which a run's steps happened.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 
 use super::recording::{EventLine, Field, Followed, Scenario, SpanLine};
@@ -25,7 +26,8 @@ struct Pending<'r> {
 ///
 /// A recording numbers every step, but of records and edges it keeps only the span and their order in it. So the numbers that no
 /// opening, closing or event has belong to them; each goes to the open span that has something to say and closes first, which meets
-/// every deadline that can be met. What still waits when its span closes is said just before.
+/// every deadline that can be met. What still waits when its span closes is said just before. Spans that were still open as the
+/// recording ended close then, the innermost first.
 pub(crate) fn timeline(scenario: &Scenario) -> Vec<Step<'_>> {
     let known = known_steps(scenario);
     let mut open: Vec<Pending<'_>> = Vec::new();
@@ -48,10 +50,15 @@ pub(crate) fn timeline(scenario: &Scenario) -> Vec<Step<'_>> {
             Some(step) => steps.push(*step),
             None => {
                 let waiting = open.iter_mut().filter(|pending| !pending.steps.is_empty());
-                let next = waiting.min_by_key(|pending| pending.span.close_seq);
+                let next = waiting.min_by_key(|pending| pending.span.close_seq.unwrap_or(u64::MAX));
                 steps.extend(next.and_then(|pending| pending.steps.pop_front()));
             }
         }
+    }
+    open.sort_by_key(|pending| Reverse(pending.span.open_seq));
+    for Pending { span, steps: waiting } in open {
+        steps.extend(waiting);
+        steps.push(Step::Close(span));
     }
     steps
 }
@@ -60,7 +67,8 @@ pub(crate) fn timeline(scenario: &Scenario) -> Vec<Step<'_>> {
 fn known_steps(scenario: &Scenario) -> BTreeMap<u64, Step<'_>> {
     let spans = scenario.spans.iter().flat_map(|span| {
         let events = span.events.iter().map(move |event| (event.seq, Step::Event(Some(span), event)));
-        events.chain([(span.open_seq, Step::Open(span)), (span.close_seq, Step::Close(span))])
+        let close = span.close_seq.map(|seq| (seq, Step::Close(span)));
+        events.chain([(span.open_seq, Step::Open(span))]).chain(close)
     });
     let outside = scenario.events.iter().map(|event| (event.seq, Step::Event(None, event)));
     spans.chain(outside).collect()

@@ -20,6 +20,10 @@ const NOT_ARGUMENTS: &[&str] = &[
     "provider",
     "tool",
     "tool_name",
+    "call_id",
+    "tool_call_id",
+    "metadata",
+    "status_message",
 ];
 
 /// A JSON object of the fields that are named like arguments: one word, no convention's. `None` when there is none.

@@ -24,7 +24,7 @@ pub(super) fn read(attributes: &Attributes, prefix: &str, default: Role) -> Opti
 }
 
 /// `3.message.role` as 3 and `message.role`.
-fn indexed(path: &str) -> Option<(usize, &str)> {
+pub(super) fn indexed(path: &str) -> Option<(usize, &str)> {
     let (index, rest) = path.split_once('.')?;
     let index = index.parse().ok().filter(|index| *index < MAX)?;
     Some((index, rest))

@@ -1,11 +1,13 @@
 //! What went in and what came out: prompts, answers, arguments, results, messages. Read when one span is opened, and for previews.
 //!
 //! Messages come in every form that the conventions had: one attribute with JSON (current), one attribute a leaf (`flattened`), one event
-//! a message or one event with all (`events`), each asked in that order; `messages` reads the JSON of all of them.
+//! a message or one event with all (`events`), each asked in that order; `messages` reads the JSON of all of them. Documents and embedded
+//! texts may be spread over attributes as well (`lists`), and a function's arguments are attributes of their own (`arguments`).
 
 mod arguments;
 mod events;
 mod flattened;
+mod lists;
 mod messages;
 
 use super::coerce::{content_text, json};
@@ -28,9 +30,9 @@ pub struct Content {
 }
 
 /// Attributes that hold a tool call's arguments, before those of any span's input.
-const TOOL_INPUT: &[&str] = &[field::TOOL_ARGUMENTS, "ai.toolCall.args", "tool_arguments"];
+const TOOL_INPUT: &[&str] = &[field::TOOL_ARGUMENTS, "ai.toolCall.args", "tool_arguments", "gen_ai.tool.arguments"];
 /// Attributes that hold a tool call's result.
-const TOOL_OUTPUT: &[&str] = &[field::TOOL_RESULT, "ai.toolCall.result", "tool_response"];
+const TOOL_OUTPUT: &[&str] = &[field::TOOL_RESULT, "ai.toolCall.result", "tool_response", "gen_ai.tool.result"];
 
 /// Attributes that hold a span's input, of any kind.
 const INPUT: &[&str] = &[
@@ -68,6 +70,7 @@ const OUTPUT: &[&str] = &[
     "output_json",
     "trace_output",
     "gen_ai.completion",
+    "gen_ai.completion.content",
     "ai.response.text",
     "ai.response.object",
     "final_result",
@@ -85,7 +88,8 @@ const ALL_MESSAGES: &[&str] = &["pydantic_ai.all_messages", "all_messages_events
 /// Structured messages and plain input are told apart: where both are recorded, the messages are a chat's view and the plain text is
 /// the preview. Where only messages are, the last user's message stands for the input, the last answer for the output. A function's
 /// return value (`#[instrument(ret)]`) is the output of a span without another one. A tool's span without input has the arguments that
-/// `#[instrument]` captured, as a JSON object: its fields that belong to no convention.
+/// `#[instrument]` captured, as a JSON object: its fields that belong to no convention. Documents that were found are output and texts
+/// that were embedded are input, also where each is an attribute of its own.
 #[must_use]
 pub fn read_content(attributes: &Attributes, events: &[Event], kind: Kind) -> Content {
     let reading = Reading::new(attributes);
@@ -94,7 +98,8 @@ pub fn read_content(attributes: &Attributes, events: &[Event], kind: Kind) -> Co
     let plain = |keys: &[&str]| {
         keys.iter().find_map(|key| content_text(reading.get(key)?).filter(|text| !matches!(&**text, "{}" | "[]")))
     };
-    // An empty object is what a tool without parameters is called with; elsewhere it stands for nothing.
+    // An empty object is what a tool without parameters is called with, an empty list may be its result; elsewhere they stand for
+    // nothing.
     let of_tool = |keys: &[&str]| {
         let is_tool = matches!(kind, Kind::Tool | Kind::Mcp);
         is_tool.then(|| keys.iter().find_map(|key| content_text(reading.get(key)?))).flatten()
@@ -102,12 +107,16 @@ pub fn read_content(attributes: &Attributes, events: &[Event], kind: Kind) -> Co
     let input = of_tool(TOOL_INPUT)
         .or_else(|| plain(INPUT))
         .map(std::borrow::Cow::into_owned)
+        .or_else(|| lists::embedded(attributes))
         .or_else(|| said_last(&input_messages, Role::User))
+        .or_else(|| of_tool(&[field::INPUT, "tool.parameters"]).map(std::borrow::Cow::into_owned))
         .or_else(|| if kind == Kind::Tool { arguments::captured(attributes) } else { None });
     let output = of_tool(TOOL_OUTPUT)
         .or_else(|| plain(OUTPUT))
         .map(std::borrow::Cow::into_owned)
+        .or_else(|| lists::documents(attributes))
         .or_else(|| said_last(&output_messages, Role::Assistant))
+        .or_else(|| of_tool(&[field::OUTPUT]).map(std::borrow::Cow::into_owned))
         .or_else(|| events::returned(events));
     Content { input, output, input_messages, output_messages }
 }
@@ -122,8 +131,8 @@ fn input_messages(
     let json_of = |key: &str| reading.get(key).and_then(json).map(|json| from_json(json, Role::User));
     let found = json_of(field::INPUT_MESSAGES)
         .filter(|messages| !messages.is_empty())
-        .or_else(|| events::details(events, field::INPUT_MESSAGES, Role::User))
-        .or_else(|| flattened::read(attributes, "llm.input_messages.", Role::User))
+        .or_else(|| events::details(events, field::INPUT_MESSAGES, Role::User));
+    let found = fuller(found, flattened::read(attributes, "llm.input_messages.", Role::User))
         .or_else(|| flattened::read(attributes, "gen_ai.prompt.", Role::User))
         .or_else(|| events::input_messages(events))
         .or_else(|| INPUT_MESSAGES.iter().find_map(|key| json_of(key)).filter(|messages| !messages.is_empty()))
@@ -147,10 +156,10 @@ fn input_messages(
 /// The messages that were answered.
 fn output_messages(reading: &Reading<'_>, attributes: &Attributes, events: &[Event]) -> Vec<Message> {
     let json_of = |key: &str| reading.get(key).and_then(json).map(|json| from_json(json, Role::Assistant));
-    json_of(field::OUTPUT_MESSAGES)
+    let found = json_of(field::OUTPUT_MESSAGES)
         .filter(|messages| !messages.is_empty())
-        .or_else(|| events::details(events, field::OUTPUT_MESSAGES, Role::Assistant))
-        .or_else(|| flattened::read(attributes, "llm.output_messages.", Role::Assistant))
+        .or_else(|| events::details(events, field::OUTPUT_MESSAGES, Role::Assistant));
+    fuller(found, flattened::read(attributes, "llm.output_messages.", Role::Assistant))
         .or_else(|| flattened::read(attributes, "gen_ai.completion.", Role::Assistant))
         .or_else(|| events::choices(events))
         .or_else(|| json_of("gen_ai.completion").filter(|messages| !messages.is_empty()))
@@ -161,6 +170,15 @@ fn output_messages(reading: &Reading<'_>, attributes: &Attributes, events: &[Eve
         })
         .or_else(|| flattened::read(attributes, "llm.choices.", Role::Assistant))
         .unwrap_or_default()
+}
+
+/// The messages in OpenTelemetry's form, unless `OpenInference`'s say more: where an instrumentor writes both, the one is derived from
+/// the other and leaves out what it has no word for, such as reasoning.
+fn fuller(otel: Option<Vec<Message>>, openinference: Option<Vec<Message>>) -> Option<Vec<Message>> {
+    let parts = |messages: &Option<Vec<Message>>| -> usize {
+        messages.iter().flatten().map(|message| message.parts.len()).sum()
+    };
+    if otel.is_none() || parts(&openinference) > parts(&otel) { openinference } else { otel }
 }
 
 /// Vercel's answer before it adopted messages: text, reasoning and tool calls in attributes of their own.

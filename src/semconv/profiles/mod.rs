@@ -54,12 +54,14 @@ pub(super) struct Counting {
     pub(super) reasoning_apart: bool,
     /// A count that belongs to the input and was left out of it.
     pub(super) input_apart: Option<u64>,
+    /// Whether its total is input + output even where the input leaves cached tokens out, and so decides nothing.
+    pub(super) is_blind_total: bool,
 }
 
 impl Counting {
     /// A way to count that differs in nothing but cached tokens.
     pub(super) const fn of(basis: UsageBasis) -> Self {
-        Self { basis, reasoning_apart: false, input_apart: None }
+        Self { basis, reasoning_apart: false, input_apart: None, is_blind_total: false }
     }
 }
 

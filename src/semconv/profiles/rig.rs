@@ -44,8 +44,8 @@ fn counting(evidence: &Evidence<'_>) -> Option<Counting> {
     }
     let is_gemini = matches!(provider, "gcp.gemini" | "gcp.vertex_ai");
     Some(Counting {
-        basis: UsageBasis::Inclusive,
         reasoning_apart: is_gemini,
         input_apart: evidence.reading.count(&["gen_ai.usage.tool_use_prompt_tokens"]).filter(|_| is_gemini),
+        ..Counting::of(UsageBasis::Inclusive)
     })
 }

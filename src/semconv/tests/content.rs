@@ -216,3 +216,198 @@ fn older_and_other_forms_are_read() {
     let structured = case("f").with("gen_ai.input.messages", structured).content(Kind::Model);
     assert_eq!(structured.input_messages, [text(Role::User, "hi")]);
 }
+
+/// What an instrumentor of `OpenInference` records of a tool without parameters, inside a context that gives metadata.
+#[test]
+fn a_tool_without_parameters_was_called_with_none() {
+    let tool = case("now")
+        .pairs(&[("openinference.span.kind", "TOOL"), ("tool.name", "now"), ("tool.parameters", "{}")])
+        .pairs(&[("input.value", "{}"), ("metadata", r#"{"env":"test"}"#), ("output.value", "12:00")])
+        .content(Kind::Tool);
+    assert_eq!((tool.input.as_deref(), tool.output.as_deref()), (Some("{}"), Some("12:00")));
+    let untold =
+        case("now").pairs(&[("tool.name", "now"), ("metadata", "{}"), ("call_id", "c1"), ("tool_call_id", "c1")]);
+    assert_eq!(untold.content(Kind::Tool).input, None);
+    let agent = case("f").with("input.value", "{}").with("output.value", "[]").content(Kind::Agent);
+    assert_eq!((agent.input, agent.output), (None, None));
+    let empty = case("find").with("output.value", "[]").content(Kind::Tool);
+    assert_eq!(empty.output.as_deref(), Some("[]"));
+    let text = case("f").pairs(&[("tool.parameters", "{}"), ("input.value", "Paris")]).content(Kind::Tool);
+    assert_eq!(text.input.as_deref(), Some("Paris"));
+}
+
+#[test]
+fn documents_are_a_retrievers_output() {
+    let documents = serde_json::json!([
+        {"id": "d1", "score": 0.91, "content": "Rust is fast.", "metadata": {"page": 3}},
+        {"content": "So is C."},
+    ]);
+    let flattened = |prefix: &'static str| {
+        let attributes = [
+            (format!("{prefix}.1.document.content"), Value::from("So is C.")),
+            (format!("{prefix}.0.document.id"), "d1".into()),
+            (format!("{prefix}.0.document.score"), 0.91.into()),
+            (format!("{prefix}.0.document.content"), "Rust is fast.".into()),
+            (format!("{prefix}.0.document.metadata"), r#"{"page":3}"#.into()),
+            (format!("{prefix}.99999999999.document.content"), "hostile".into()),
+            (format!("{prefix}.x.document.content"), "broken".into()),
+        ];
+        attributes.into_iter().fold(case("f"), |case, (key, value)| case.with_key(key, value))
+    };
+    let read = |text: Option<String>| serde_json::from_str::<serde_json::Value>(&text.unwrap()).unwrap();
+    let retriever = flattened("retrieval.documents").with("input.value", "fast?").content(Kind::Retriever);
+    assert_eq!(retriever.input.as_deref(), Some("fast?"));
+    assert_eq!(read(retriever.output), documents);
+    let reranker = flattened("reranker.output_documents").with("reranker.query", "fast?").content(Kind::Reranker);
+    assert_eq!(reranker.input.as_deref(), Some("fast?"));
+    assert_eq!(read(reranker.output), documents);
+    let told = flattened("retrieval.documents").with("output.value", "two").content(Kind::Retriever);
+    assert_eq!(told.output.as_deref(), Some("two"));
+    let gen_ai = case("retrieval docs")
+        .with("gen_ai.retrieval.query.text", "fast?")
+        .with("gen_ai.retrieval.documents", r#"[{"id":"d1","score":0.91}]"#)
+        .content(Kind::Retriever);
+    assert_eq!(
+        (gen_ai.input.as_deref(), gen_ai.output.as_deref()),
+        (Some("fast?"), Some(r#"[{"id":"d1","score":0.91}]"#))
+    );
+}
+
+#[test]
+fn the_texts_are_an_embeddings_input() {
+    let vector = Value::Array(vec![0.1.into(), 0.2.into()]);
+    let one = case("CreateEmbeddings")
+        .with("embedding.embeddings.0.embedding.text", "hello")
+        .with("embedding.embeddings.0.embedding.vector", vector)
+        .content(Kind::Embedding);
+    assert_eq!((one.input.as_deref(), one.output), (Some("hello"), None));
+    let many = case("CreateEmbeddings")
+        .with("embedding.embeddings.1.embedding.text", "world")
+        .with("embedding.embeddings.0.embedding.text", "hello")
+        .content(Kind::Embedding);
+    assert_eq!(many.input.as_deref(), Some(r#"["hello","world"]"#));
+    let told = case("CreateEmbeddings")
+        .with("embedding.embeddings.0.embedding.text", "hello")
+        .with("input.value", r#"{"input":"hello"}"#)
+        .content(Kind::Embedding);
+    assert_eq!(told.input.as_deref(), Some(r#"{"input":"hello"}"#));
+}
+
+#[test]
+fn names_seen_in_rust_code_are_read() {
+    let model = case("chat").with("gen_ai.completion.content", "Hi").content(Kind::Model);
+    assert_eq!(model.output.as_deref(), Some("Hi"));
+    let tool =
+        case("add").with("gen_ai.tool.arguments", r#"{"a":1}"#).with("gen_ai.tool.result", "1").content(Kind::Tool);
+    assert_eq!((tool.input.as_deref(), tool.output.as_deref()), (Some(r#"{"a":1}"#), Some("1")));
+}
+
+/// Every kind in both conventions, with what a list shows of its input and output.
+#[test]
+fn every_kind_has_its_input_and_output() {
+    type Pairs = &'static [(&'static str, &'static str)];
+    const ASKED: (&str, &str) = (
+        "gen_ai.input.messages",
+        r#"[{"role":"system","parts":[]},{"role":"user","parts":[{"type":"text","content":"in"}]}]"#,
+    );
+    const ANSWERED: (&str, &str) = (
+        "gen_ai.output.messages",
+        r#"[{"role":"assistant","parts":[{"type":"text","content":"out"}],"finish_reason":"stop"}]"#,
+    );
+    const IN: (&str, &str) = ("input.value", "in");
+    const OUT: (&str, &str) = ("output.value", "out");
+    const JSON: (&str, &str) = ("output.mime_type", "application/json");
+    let cases: &[(Kind, Pairs)] = &[
+        (Kind::Agent, &[("openinference.span.kind", "AGENT"), IN, OUT, JSON]),
+        (Kind::Agent, &[("gen_ai.operation.name", "invoke_agent"), ASKED, ANSWERED]),
+        (
+            Kind::Agent,
+            &[("gen_ai.operation.name", "invoke_agent"), ("gen_ai.prompt", "in"), ("gen_ai.completion", "out")],
+        ),
+        (Kind::Team, &[("openinference.span.kind", "AGENT"), ("agno.team.id", "t"), IN, OUT]),
+        (Kind::Team, &[("gen_ai.operation.name", "invoke_agent"), ("agent_traces.team.name", "T"), ASKED, ANSWERED]),
+        (Kind::Workflow, &[("openinference.span.kind", "CHAIN"), IN, OUT]),
+        (Kind::Workflow, &[("gen_ai.operation.name", "invoke_workflow"), ASKED, ANSWERED]),
+        (Kind::Step, &[("openinference.span.kind", "CHAIN"), ("agno.step.type", "team"), IN, OUT]),
+        (Kind::Step, &[("agent_traces.kind", "step"), IN, OUT]),
+        (Kind::Model, &[("openinference.span.kind", "LLM"), IN, OUT, JSON]),
+        (Kind::Model, &[("gen_ai.operation.name", "chat"), ASKED, ANSWERED]),
+        (
+            Kind::Model,
+            &[
+                ("openinference.span.kind", "LLM"),
+                ("llm.input_messages.0.message.role", "user"),
+                ("llm.input_messages.0.message.content", "in"),
+                ("llm.output_messages.0.message.role", "assistant"),
+                ("llm.output_messages.0.message.content", "out"),
+            ],
+        ),
+        (
+            Kind::Model,
+            &[
+                ("openinference.span.kind", "LLM"),
+                ("llm.prompts.0.prompt.text", "in"),
+                ("llm.choices.0.completion.text", "out"),
+            ],
+        ),
+        (Kind::Tool, &[("openinference.span.kind", "TOOL"), IN, ("tool.parameters", "other"), OUT]),
+        (
+            Kind::Tool,
+            &[
+                ("gen_ai.operation.name", "execute_tool"),
+                ("gen_ai.tool.call.arguments", "in"),
+                ("gen_ai.tool.call.result", "out"),
+            ],
+        ),
+        (Kind::Retriever, &[("openinference.span.kind", "RETRIEVER"), IN, OUT]),
+        (
+            Kind::Retriever,
+            &[
+                ("gen_ai.operation.name", "retrieval"),
+                ("gen_ai.retrieval.query.text", "in"),
+                ("gen_ai.retrieval.documents", "out"),
+            ],
+        ),
+        (Kind::Embedding, &[("openinference.span.kind", "EMBEDDING"), IN, OUT]),
+        (Kind::Guardrail, &[("openinference.span.kind", "GUARDRAIL"), IN, OUT]),
+    ];
+    for (kind, pairs) in cases {
+        assert_eq!(case("f").pairs(pairs).span().kind, *kind, "{pairs:?}");
+        let content = case("f").pairs(pairs).content(*kind);
+        assert_eq!((content.input.as_deref(), content.output.as_deref()), (Some("in"), Some("out")), "{pairs:?}");
+    }
+}
+
+/// `OPENINFERENCE_ENABLE_GENAI_SEMCONV`: an instrumentor writes both conventions' messages, OpenTelemetry's without the reasoning.
+#[test]
+fn of_both_conventions_messages_the_fuller_are_read() {
+    let both = || {
+        case("OpenAIChat.invoke").pairs(&[("openinference.span.kind", "LLM"), ("gen_ai.operation.name", "chat")]).pairs(
+            &[
+                ("llm.input_messages.0.message.role", "user"),
+                ("llm.input_messages.0.message.content", "6*7?"),
+                (
+                    "gen_ai.input.messages",
+                    r#"[{"role":"user","parts":[{"type":"text","content":"6*7?"}],"name":"otel"}]"#,
+                ),
+                ("llm.output_messages.0.message.role", "assistant"),
+                ("llm.output_messages.0.message.contents.0.message_content.type", "reasoning"),
+                ("llm.output_messages.0.message.contents.0.message_content.text", "hm"),
+                ("llm.output_messages.0.message.contents.1.message_content.type", "text"),
+                ("llm.output_messages.0.message.contents.1.message_content.text", "42"),
+                ("llm.output_messages.0.message.content", "42"),
+            ],
+        )
+    };
+    let answered = r#"[{"role":"assistant","parts":[{"type":"text","content":"42"}],"finish_reason":"stop"}]"#;
+    let content = both().with("gen_ai.output.messages", answered).content(Kind::Model);
+    assert_eq!(content.input_messages, [text(Role::User, "6*7?")]);
+    let [answer] = content.output_messages.as_slice() else { panic!("{:?}", content.output_messages) };
+    assert_eq!(answer.parts, [Part::Reasoning { content: "hm".to_owned() }, Part::Text { content: "42".to_owned() }]);
+    // As full as the other, OpenTelemetry's is read: it says why the model stopped.
+    let reasoned = r#"[{"role":"assistant","parts":[{"type":"reasoning","content":"hm"},{"type":"text","content":"42"}],"finish_reason":"stop"}]"#;
+    let content = both().with("gen_ai.output.messages", reasoned).content(Kind::Model);
+    assert_eq!(content.output_messages[0].finish_reason.as_deref(), Some("stop"));
+    let stopped = case("f").with("llm.output_messages.0.message.finish_reason", "stop").content(Kind::Model);
+    assert_eq!(stopped.output_messages[0].finish_reason.as_deref(), Some("stop"));
+}

@@ -404,6 +404,8 @@ fn tools_are_named_on_tool_spans_only() {
     assert_eq!(swiftide.span().tool_name, None);
     let swiftide = case("tool").target("swiftide_agents::agent", &[]).with("otel.name", "tool.add").span();
     assert_eq!(swiftide.tool_name.as_deref(), Some("add"));
+    let mcp = case("tools/call add").with("mcp.method.name", "tools/call").span();
+    assert_eq!((mcp.kind, mcp.tool_name.as_deref()), (Kind::Tool, Some("add")));
     let langchain = case("tool.call").target("langchain_rust::agent::executor", &[]);
     assert_eq!(langchain.span().tool_name, None);
     let langchain = case("tool.call").target("langchain_rust::agent::executor", &[]).with("tool", debug("add")).span();

@@ -52,6 +52,8 @@ const KEYS: &[&str] = &[
     "llm.input_messages.7.message.tool_calls.2.tool_call.function.arguments",
     "llm.output_messages.0.message.contents.3.message_content.type",
     "gen_ai.completion.0.finish_reason",
+    "retrieval.documents.3.document.metadata",
+    "embedding.embeddings.1.embedding.text",
 ];
 
 /// Names of events that rules read.

@@ -1,5 +1,7 @@
 //! Tokens, cost and providers.
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// Input, output and cache-read tokens, and how they were understood.
@@ -54,7 +56,8 @@ fn counts_are_brought_to_the_inclusive_meaning() {
         (with(100, 10, Some(110), 40, 0), 100, UsageBasis::InferredTotal),
         (with(10, 5, Some(1215), 1000, 200), 1210, UsageBasis::InferredTotal),
         (with(10, 5, None, 1000, 200), 1210, UsageBasis::InferredImpossible),
-        (with(10, 5, Some(15), 1000, 200), 10, UsageBasis::InferredTotal),
+        // more cached than input: a total that leaves them out as well proves nothing
+        (with(10, 5, Some(15), 1000, 200), 1210, UsageBasis::InferredImpossible),
         (with(100, 10, None, 40, 0), 100, UsageBasis::Assumed),
         (with(100, 10, Some(110), 0, 0), 100, UsageBasis::Assumed),
         (with(100, 10, Some(999), 40, 0), 100, UsageBasis::Assumed),
@@ -98,6 +101,121 @@ fn known_producers_decide() {
     assert_eq!(agno("OpenAI"), (Some(100), None, Some(40), Some(UsageBasis::Assumed)));
     let vercel = case("f").with("ai.usage.inputTokens", 100_i64).with("ai.usage.cachedInputTokens", 40_i64).span();
     assert_eq!(vercel.usage.unwrap().basis, Some(UsageBasis::Inclusive));
+}
+
+/// Agno's instrumentor with Claude: the input leaves cached tokens out, and where a total is told (asynchronous runs) so does it.
+#[test]
+fn agnos_claude_counts_cached_tokens_apart() {
+    let usage = |provider: &'static str, model: &'static str, pairs: &[(&'static str, u64)]| {
+        let mut span = case("Claude.ainvoke").scope("openinference.instrumentation.agno");
+        span = span.pairs(&[("openinference.span.kind", "LLM"), ("llm.provider", provider), ("llm.model_name", model)]);
+        for (key, count) in pairs {
+            span = span.with(key, *count);
+        }
+        let usage = span.span().usage.unwrap();
+        (usage.input, usage.total(), usage.basis)
+    };
+    let counts = |input| {
+        [
+            ("llm.token_count.prompt", input),
+            ("llm.token_count.completion", 50),
+            ("llm.token_count.prompt_details.cache_read", 1000),
+            ("llm.token_count.total", input + 50),
+        ]
+    };
+    let exclusive = (Some(3000), Some(3050), Some(UsageBasis::Exclusive));
+    assert_eq!(usage("Anthropic", "claude-sonnet-4", &counts(2000)), exclusive);
+    assert_eq!(usage("AwsBedrock", "anthropic.claude-sonnet-4", &counts(2000)), exclusive);
+    assert_eq!(usage("VertexAI", "claude-sonnet-4@20250514", &counts(2000)), exclusive);
+    let impossible = (Some(1010), Some(1060), Some(UsageBasis::InferredImpossible));
+    assert_eq!(usage("Anthropic", "claude-sonnet-4", &counts(10)), impossible);
+    let inclusive = (Some(2000), Some(2050), Some(UsageBasis::InferredTotal));
+    assert_eq!(usage("OpenAI", "gpt-4o", &counts(2000)), inclusive);
+    assert_eq!(usage("OpenRouter", "anthropic/claude-sonnet-4", &counts(2000)), inclusive);
+    assert_eq!(usage("VertexAI", "gemini-2.5-pro", &counts(2000)), inclusive);
+    let derived = case("OpenRouter.invoke")
+        .scope("openinference.instrumentation.agno")
+        .pairs(&[("llm.provider", "OpenRouter"), ("llm.system", "anthropic"), ("gen_ai.provider.name", "anthropic")])
+        .with("gen_ai.usage.input_tokens", 2000_i64)
+        .with("gen_ai.usage.cache_read.input_tokens", 1000_i64)
+        .span();
+    assert_eq!(derived.usage.unwrap().input, Some(2000));
+}
+
+#[test]
+fn reasoning_beyond_the_output_was_left_out_of_it() {
+    let span = case("f").with("llm.token_count.prompt", 100_i64).with("llm.token_count.completion", 20_i64);
+    let span =
+        span.with("llm.token_count.completion_details.reasoning", 300_i64).with("llm.token_count.total", 420_i64);
+    let usage = span.span().usage.unwrap();
+    assert_eq!((usage.input, usage.output, usage.total, usage.reasoning), (Some(100), Some(320), Some(420), Some(300)));
+}
+
+/// A count as producers report it: absent, or of any size.
+fn reported() -> impl Strategy<Value = Option<u64>> {
+    prop::option::of(prop_oneof![4 => 0..50_u64, 4 => 0..5_000_u64, 1 => any::<u64>()])
+}
+
+proptest! {
+    #[test]
+    fn no_part_is_greater_than_its_whole(
+        (input, output, read, write, reasoning) in (reported(), reported(), reported(), reported(), reported()),
+        totals in 0..3_usize,
+        producer in 0..6_usize,
+    ) {
+        let sum = |counts: &[Option<u64>]| counts.iter().fold(0_u64, |sum, count| sum.saturating_add(count.unwrap_or(0)));
+        // A total, where one is told, is the sum of what is told beside it, or of all that was billed.
+        let apart = reasoning.filter(|reasoning| producer == 2 || output.is_some_and(|output| *reasoning > output));
+        let total = match totals {
+            0 => input.zip(output).map(|_| sum(&[input, output])),
+            1 => input.zip(output).map(|_| sum(&[input, output, read, write, apart])),
+            _ => None,
+        };
+        let mut span = match producer {
+            0 => case("f").scope("openinference.instrumentation.agno").with("llm.provider", "Anthropic"),
+            1 => case("chat").target("rig::completions", &[]).with("gen_ai.provider.name", "anthropic"),
+            2 => case("chat").target("rig::completions", &[]).with("gen_ai.provider.name", "gcp.gemini"),
+            3 => case("f").scope("pydantic-ai"),
+            _ => case("f"),
+        };
+        for (key, count) in [
+            ("gen_ai.usage.input_tokens", input),
+            ("gen_ai.usage.output_tokens", output),
+            ("gen_ai.usage.total_tokens", total),
+            ("gen_ai.usage.cache_read.input_tokens", read),
+            ("gen_ai.usage.cache_write.input_tokens", write),
+            ("gen_ai.usage.reasoning.output_tokens", reasoning),
+        ] {
+            span = match count {
+                Some(count) => span.with(key, count),
+                None => span,
+            };
+        }
+        let Some(usage) = span.span().usage else {
+            prop_assert_eq!(sum(&[input, output, total, read, write, reasoning]), 0);
+            return Ok(());
+        };
+        for (count, before) in [
+            (usage.input, input),
+            (usage.output, output),
+            (usage.total, total),
+            (usage.cache_read, read),
+            (usage.cache_write, write),
+            (usage.reasoning, reasoning),
+        ] {
+            prop_assert_eq!(count.is_some(), before.is_some(), "what is not reported stays absent: {:?}", usage);
+            prop_assert!(count >= before, "nothing reported is taken away: {:?}", usage);
+        }
+        if let Some(input) = usage.input {
+            prop_assert!(sum(&[read, write]) <= input, "{:?}", usage);
+        }
+        if let Some(output) = usage.output {
+            prop_assert!(reasoning.unwrap_or(0) <= output, "{:?}", usage);
+        }
+        if let (Some(input), Some(output), Some(total)) = (usage.input, usage.output, usage.total) {
+            prop_assert!(input.saturating_add(output) <= total, "{:?}", usage);
+        }
+    }
 }
 
 #[test]
@@ -152,4 +270,13 @@ fn providers_have_one_spelling() {
     assert_eq!(provider(&[("gen_ai.system", "x"), ("gen_ai.provider.name", "xai")]).as_deref(), Some("x_ai"));
     assert_eq!(provider(&[("llm.provider", "OpenAI"), ("llm.system", "openai")]).as_deref(), Some("openai"));
     assert_eq!(provider(&[("provider", "OpenAI")]), None);
+    // Both conventions' names, the one derived from the other.
+    let both = |derived, host, vendor| {
+        provider(&[("gen_ai.provider.name", derived), ("llm.provider", host), ("llm.system", vendor)]).unwrap()
+    };
+    assert_eq!(both("anthropic", "OpenRouter", "anthropic"), "openrouter");
+    assert_eq!(both("anthropic", "AwsBedrock", "anthropic"), "aws.bedrock");
+    assert_eq!(both("openai", "OpenAI", "openai"), "openai");
+    assert_eq!(both("azure.ai.openai", "Azure", "openai"), "azure.ai.openai");
+    assert_eq!(both("gcp.vertex_ai", "Google", "vertexai"), "gcp.vertex_ai");
 }
