@@ -169,8 +169,8 @@ impl Slot {
         if self.panicked.load(Ordering::Acquire) {
             return Status { code: StatusCode::Error, message: "panicked".to_owned() };
         }
-        match buffers.failure {
-            Some(message) => Status { code: StatusCode::Error, message: message.read(&buffers.arena) },
+        match &buffers.failure {
+            Some(message) => Status { code: StatusCode::Error, message: message.clone() },
             None => Status::default(),
         }
     }

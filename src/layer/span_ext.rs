@@ -228,7 +228,7 @@ fn record_exception(span: &Span, message: impl FnOnce(&mut Buffers, &Limits) -> 
         with_scratch(|scratch| {
             let message = message(scratch, limits);
             let name = scratch.text(limits, "exception");
-            scratch.failure = Some(message);
+            scratch.failure = Some(message.read(&scratch.arena));
             scratch.push(List::Event, limits, "exception.message".into(), Raw::Str(message));
             scratch.push_event(None, Some(name), slot.trace.now());
             slot.write(|buffers| buffers.append(limits, scratch));
