@@ -187,7 +187,7 @@ where
         // address. Both are only shared from there on, and both are `Sync`. Every other id gets no pointer.
         if id == TypeId::of::<Self>() {
             Some(std::ptr::from_ref(self).cast())
-        } else if id == TypeId::of::<LayerState>() {
+        } else if id == TypeId::of::<LayerState>() && LayerState::is_sought() {
             Some(Arc::as_ptr(&self.state).cast())
         } else {
             None
