@@ -53,8 +53,9 @@ use worker::{Other, Worker};
 /// How long dropping a pipeline waits for its spans to be stored.
 const DROP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A running pipeline. Dropping it is a [`shutdown`](Self::shutdown) with a deadline of 5 s, whose failure goes to the error
-/// callback.
+/// A running pipeline. Dropping it is a [`shutdown`](Self::shutdown) with a deadline of 5 s, or the
+/// [given one](Self::with_drop_deadline), whose failure goes to the error callback. Dropped on its own worker thread, by a sink or a
+/// callback, it waits for nothing: the shutdown goes on after that returns.
 pub struct Pipeline {
     flow: Arc<Flow>,
     on_error: Option<OnError>,
@@ -102,6 +103,13 @@ impl Pipeline {
         Ok(Self { flow, on_error, drop_deadline: DROP_DEADLINE })
     }
 
+    /// The same, whose drop waits for as long at most.
+    #[must_use]
+    pub fn with_drop_deadline(mut self, deadline: Duration) -> Self {
+        self.drop_deadline = deadline;
+        self
+    }
+
     /// The door for spans: layers and exporters hold clones of it.
     #[must_use]
     pub fn inlet(&self) -> Inlet {
@@ -142,7 +150,9 @@ impl Pipeline {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        if let Err(error) = self.shutdown(self.drop_deadline) {
+        let outcome = self.shutdown(self.drop_deadline);
+        // A callback that drops the pipeline must not be called from within itself.
+        if let (Err(error), false) = (outcome, self.flow.is_worker()) {
             Reporter::new(self.on_error.take()).report(&error);
         }
     }
