@@ -186,6 +186,11 @@ impl Delivery {
         intake.flow.pause(self.backoff.next())
     }
 
+    /// Whether the store does not even answer.
+    pub(super) fn is_out(&mut self) -> bool {
+        self.probe().is_err()
+    }
+
     fn probe(&mut self) -> Result<()> {
         caught(|| self.sink.probe())
     }
