@@ -90,12 +90,17 @@ impl Pipeline {
             others.iter().map(|other| SinkHealth { name: other.name.clone(), ..SinkHealth::default() }).collect();
         let flow = Arc::new(Flow::new(Queue::new(&settings, healths)));
         let worker = Worker {
-            intake: Intake { flow: Arc::clone(&flow), interpret, process, reporter: Reporter::new(on_error.clone()) },
+            intake: Intake {
+                flow: Arc::clone(&flow),
+                interpret,
+                process,
+                reporter: Reporter::new(on_error.clone()),
+                refusals_reported: 0,
+            },
             store: Delivery::new(store, &settings),
             settings,
             others,
             written: WrittenVersions::default(),
-            refusals_reported: 0,
         };
         std::thread::Builder::new().name("tracing-agents".to_owned()).spawn(move || worker.run()).map_err(|error| {
             Error::with_source(ErrorKind::Thread, "the pipeline's thread could not be started", error)

@@ -26,8 +26,6 @@ pub(super) struct Worker {
     pub(super) store: Delivery,
     pub(super) others: Vec<Other>,
     pub(super) written: WrittenVersions,
-    /// Refused spans that were reported.
-    pub(super) refusals_reported: u64,
 }
 
 /// A sink beside the store.
@@ -103,22 +101,11 @@ impl Worker {
     }
 
     fn tick(&mut self) {
-        self.report_refusals();
+        self.intake.report_refusals();
         if self.settings.live {
             let open = self.intake.snapshot_live();
             let news = self.written.news(open, now_ns(), self.settings.live_after);
             self.write_live(news);
-        }
-    }
-
-    /// Refusals happen on the callers' threads, which must not wait for a callback; so they are reported here, some at a time.
-    fn report_refusals(&mut self) {
-        let mut refused = 0;
-        self.intake.flow.account(|queue| refused = queue.rejected.queue_full);
-        let news = refused - self.refusals_reported;
-        if news > 0 {
-            self.refusals_reported = refused;
-            self.intake.fail(&Error::write(format!("{news} spans were refused because the queue was full")));
         }
     }
 
@@ -182,7 +169,7 @@ impl Worker {
     /// The last things before the end: open spans, and a flush.
     fn say_farewell(&mut self) -> Outcome {
         self.intake.flow.go_on().map_err(|GivenUp| "the pipeline was given up".to_owned())?;
-        self.report_refusals();
+        self.intake.report_refusals();
         let open = self.intake.snapshot_live();
         self.write_live(open);
         self.flush()
