@@ -23,7 +23,12 @@ use crate::store::Store;
 /// Agent tracing into one database: the handle that an application keeps.
 ///
 /// Cheap to clone. When the last clone is dropped, what is still waiting is written, for at most
-/// [`shutdown_timeout`](Builder::shutdown_timeout); layers that outlive it record nothing more. Keep it until the end of `main`.
+/// [`shutdown_timeout`](Builder::shutdown_timeout), and what could not be is told to [`on_error`](Builder::on_error); layers that
+/// outlive it record nothing more. Keep it until the end of `main`. A sink or callback that holds a clone keeps it from ever being
+/// the last: give those an [`inlet`](Self::inlet), or drop their clone.
+///
+/// With `OTEL_SDK_DISABLED=true` in the environment its layers record nothing; the database is opened all the same, and its
+/// [`inlet`](Self::inlet) takes what is handed to it.
 ///
 /// ```
 /// use tracing_agents::{AgentTracing, TraceFilter, agent_span};
@@ -43,6 +48,7 @@ use crate::store::Store;
 /// # }
 /// ```
 #[derive(Clone)]
+#[must_use = "dropping the last handle ends the tracing"]
 pub struct AgentTracing(Arc<Inner>);
 
 struct Inner {
@@ -51,7 +57,6 @@ struct Inner {
     capture: Capture,
     /// `OTEL_SDK_DISABLED` is not set.
     is_enabled: bool,
-    shutdown_timeout: Duration,
 }
 
 impl AgentTracing {
@@ -107,7 +112,8 @@ impl AgentTracing {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        AgentLayer::new(self.inlet(), self.0.capture.clone())
+        let layer = AgentLayer::new(self.inlet(), self.0.capture.clone());
+        if self.0.is_enabled { layer } else { layer.off() }
     }
 
     /// The door for spans that are made without `tracing`.
@@ -158,12 +164,5 @@ impl From<&AgentTracing> for Inlet {
 impl fmt::Debug for AgentTracing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AgentTracing").field("store", &self.0.store).field("health", &self.health()).finish()
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // What goes wrong here is in the counters and has been reported to `on_error`; there is nobody left to return it to.
-        let _ = self.pipeline.shutdown(self.shutdown_timeout);
     }
 }

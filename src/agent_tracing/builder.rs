@@ -142,7 +142,8 @@ impl Builder {
         self
     }
 
-    /// Called on the worker thread with what goes wrong after the start: a database that is down, a span that cannot be stored.
+    /// Called with what goes wrong after the start: a database that is down, a span that cannot be stored. It runs on the worker
+    /// thread; for what a drop of the last handle could not write, on the dropping one.
     pub fn on_error(mut self, callback: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.on_error = Some(Arc::new(callback));
         self
@@ -182,7 +183,8 @@ impl Builder {
         };
         let sink = StoreSink::new(store.clone(), process, environment::host_name());
         let pipeline =
-            Pipeline::start(settings, Box::new(sink), self.sinks, semconv::interpret, self.on_error, process)?;
+            Pipeline::start(settings, Box::new(sink), self.sinks, semconv::interpret, self.on_error, process)?
+                .with_drop_deadline(self.shutdown_timeout);
         let is_enabled = !environment.is_disabled;
         let capture = Capture {
             ambient: self.ambient,
@@ -198,13 +200,7 @@ impl Builder {
                 schema_url: String::new(),
             }),
         };
-        Ok(AgentTracing(Arc::new(Inner {
-            pipeline,
-            store,
-            capture,
-            is_enabled,
-            shutdown_timeout: self.shutdown_timeout,
-        })))
+        Ok(AgentTracing(Arc::new(Inner { pipeline, store, capture, is_enabled })))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tracing::Metadata;
+use tracing::{Level, Metadata};
 
 use super::limits::Limits;
 use super::raw::{Entry, OwnId, Raw, RawEvent, read};
@@ -39,8 +39,8 @@ pub(super) struct Buffers {
     pub(super) ids: Vec<OwnId>,
     /// Whether `ids` changed since someone last looked.
     pub(super) ids_changed: bool,
-    /// The message of an error status.
-    pub(super) failure: Option<Text>,
+    /// The message of an error status. Beside the arena, since a later one takes its place.
+    pub(super) failure: Option<String>,
     pub(super) dropped_attributes: u32,
     pub(super) dropped_events: u32,
     pub(super) dropped_links: u32,
@@ -51,21 +51,40 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// Appends an attribute; one too many is counted instead.
+    /// Appends an attribute; one too many is counted instead. A span's attribute that has a text must have the arena's last.
     pub(super) fn push(&mut self, list: List, limits: &Limits, key: Key, value: Raw) {
         match list {
             List::Span => {
                 self.note_identity(&key, &value);
                 if self.attributes.len() < limits.attributes {
+                    if let Raw::Whole(value) = &value {
+                        self.whole_bytes += value.size();
+                    }
                     self.attributes.push(Entry { key, value });
                 } else {
-                    self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+                    self.drop_attribute(&key, value);
                 }
             }
             List::Event if self.event_attributes.len() < limits.event_attributes => {
                 self.event_attributes.push(Entry { key, value });
             }
             List::Event => self.dropped_event_attributes = self.dropped_event_attributes.saturating_add(1),
+        }
+    }
+
+    /// Counts an attribute that is one too many, and gives the room of its text back: what is dropped takes no memory, however often.
+    ///
+    /// A number takes the place of the key's last one instead, so that a count of tokens which is recorded with every chunk of a
+    /// stream ends as the last of them.
+    fn drop_attribute(&mut self, key: &str, value: Raw) {
+        self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+        if let Some(text) = value.text() {
+            text.take_back(&mut self.arena);
+        } else if value.is_number()
+            && let Some(last) = self.attributes.iter_mut().rfind(|entry| entry.key == key)
+            && last.value.is_number()
+        {
+            last.value = value;
         }
     }
 
@@ -90,7 +109,6 @@ impl Buffers {
             Value::Bytes(bytes) => Raw::Bytes(self.bytes(limits, &bytes)),
             mut nested => {
                 self.truncated_bytes += super::text::cut_nested(&mut nested, limits.value_bytes);
-                self.whole_bytes += nested.size();
                 Raw::Whole(Box::new(nested))
             }
         };
@@ -153,19 +171,11 @@ impl Buffers {
                 self.dropped_attributes = self.dropped_attributes.saturating_add(1);
             }
         }
-        for event in from.events.drain(..) {
-            if self.events.len() >= limits.events {
-                self.dropped_events = self.dropped_events.saturating_add(1);
-                continue;
-            }
-            let first_attribute = self.event_attributes.len();
-            let arena = &mut self.arena;
-            self.event_attributes.extend(from.event_attributes.drain(..).map(|entry| entry.moved(&from.arena, arena)));
-            let name = event.name.map(|name| name.moved(&from.arena, &mut self.arena));
-            self.events.push(RawEvent { first_attribute, name, ..event });
+        if let Some(event) = from.events.pop() {
+            self.append_event(limits, event, from);
         }
         if let Some(failure) = from.failure.take() {
-            self.failure = Some(failure.moved(&from.arena, &mut self.arena));
+            self.failure = Some(failure);
         }
         for id in from.ids.drain(..) {
             self.set_id(id);
@@ -175,7 +185,31 @@ impl Buffers {
         self.truncated_bytes += from.truncated_bytes;
     }
 
-    /// The only reading of values on the caller's thread: ids must reach spans that start while this one runs.
+    /// Moves the only event of `from`; one too many is counted instead.
+    fn append_event(&mut self, limits: &Limits, event: RawEvent, from: &mut Self) {
+        if self.events.len() >= limits.events {
+            self.dropped_events = self.dropped_events.saturating_add(1);
+            if self.failure.is_none() {
+                self.failure = from.failure_of(&event);
+            }
+            return;
+        }
+        let first_attribute = self.event_attributes.len();
+        let arena = &mut self.arena;
+        self.event_attributes.extend(from.event_attributes.drain(..).map(|entry| entry.moved(&from.arena, arena)));
+        let name = event.name.map(|name| name.moved(&from.arena, &mut self.arena));
+        self.events.push(RawEvent { first_attribute, name, ..event });
+    }
+
+    /// What an ERROR event says of its span: the status is told by events, and must not get lost with one that is too many.
+    fn failure_of(&self, event: &RawEvent) -> Option<String> {
+        event.metadata.filter(|metadata| *metadata.level() == Level::ERROR)?;
+        let error = self.event_attributes.iter().find(|entry| matches!(&*entry.key, "error" | "err"));
+        let error = error.and_then(|entry| Some(semconv::clean_text(&entry.value.read(&self.arena))?.into_owned()));
+        Some(error.or_else(|| Some(event.name?.read(&self.arena))).unwrap_or_default())
+    }
+
+    /// Beside it, the only reading of values on the caller's thread: ids must reach spans that start while this one runs.
     fn note_identity(&mut self, key: &str, value: &Raw) {
         let Some((field, rank)) = semconv::identity_of(key) else { return };
         if let Some(text) = semconv::clean_text(&value.read(&self.arena)) {
@@ -216,6 +250,7 @@ impl Buffers {
         let entries = self.attributes.len() + self.event_attributes.len();
         self.arena.len()
             + self.whole_bytes
+            + self.failure.as_ref().map_or(0, String::len)
             + entries * size_of::<Entry>()
             + self.events.len() * size_of::<RawEvent>()
             + self.links.len() * size_of::<(TraceId, SpanId)>()

@@ -4,7 +4,7 @@
 //! closes must not look as long as the child: it ends where it was last exited. The registry closes such a parent from within the
 //! child's removal, *before* it clears the child's extensions (`tracing-subscriber`, `registry/sharded.rs`, `DataInner::clear`). So a
 //! closing child leaves a [`ClosingChild`] in its extensions, and for exactly as long as that lives, on exactly this thread, a close
-//! of the parent is the child's doing.
+//! of the parent is the child's doing. So is a panic that unwinds the thread meanwhile.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -41,9 +41,9 @@ pub(super) struct ClosingChild {
 }
 
 impl ClosingChild {
-    /// `None` where the parent's end is no question: it is entered now, or never was.
+    /// `None` where the parent's end is no question: it is entered now.
     pub(super) fn of(parent: &Arc<Slot>) -> Option<Self> {
-        if !parent.is_left() {
+        if parent.is_entered() {
             return None;
         }
         let thread = ThreadToken::current();

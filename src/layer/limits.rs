@@ -10,10 +10,12 @@
 #[non_exhaustive]
 pub struct Limits {
     /// Attributes of a span, repeated keys included; later ones are dropped and counted in
-    /// [`SpanRecord::dropped_attributes`](crate::model::SpanRecord::dropped_attributes). Default 4,096.
+    /// [`SpanRecord::dropped_attributes`](crate::model::SpanRecord::dropped_attributes). A number that is recorded again takes the
+    /// place of the key's last one, which is counted. Default 4,096.
     pub attributes: usize,
     /// Events of a span; later ones are dropped and counted in
-    /// [`SpanRecord::dropped_events`](crate::model::SpanRecord::dropped_events). Default 4,096.
+    /// [`SpanRecord::dropped_events`](crate::model::SpanRecord::dropped_events). An ERROR event that is dropped still makes the
+    /// span's status an error. Default 4,096.
     pub events: usize,
     /// Links of a span; later ones are dropped and counted in
     /// [`SpanRecord::dropped_links`](crate::model::SpanRecord::dropped_links). Default 1,024.

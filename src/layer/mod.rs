@@ -66,6 +66,7 @@ use crate::pipeline::{Inlet, LiveSpans};
 /// them on.
 pub struct AgentLayer<S> {
     state: Arc<LayerState>,
+    is_on: bool,
     subscriber: PhantomData<fn(S)>,
 }
 
@@ -80,7 +81,13 @@ impl<S> AgentLayer<S> {
     /// A layer that hands closed spans to `outlet`.
     fn with_outlet(outlet: Box<dyn Outlet>, capture: Capture) -> Self {
         let state = Arc::new(LayerState::new(outlet, Shared::new(capture)));
-        Self { state, subscriber: PhantomData }
+        Self { state, is_on: true, subscriber: PhantomData }
+    }
+
+    /// The same layer, recording nothing.
+    pub(crate) fn off(mut self) -> Self {
+        self.is_on = false;
+        self
     }
 }
 
@@ -129,6 +136,10 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
+        if !self.is_on {
+            // All else that happens to a span that is not in the table happens to nobody.
+            return;
+        }
         let parent = self.parent_of(id, attributes, &context);
         self.state.open(id, attributes, parent);
     }
@@ -187,7 +198,7 @@ where
         // address. Both are only shared from there on, and both are `Sync`. Every other id gets no pointer.
         if id == TypeId::of::<Self>() {
             Some(std::ptr::from_ref(self).cast())
-        } else if id == TypeId::of::<LayerState>() {
+        } else if id == TypeId::of::<LayerState>() && LayerState::is_sought() {
             Some(Arc::as_ptr(&self.state).cast())
         } else {
             None

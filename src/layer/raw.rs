@@ -73,6 +73,19 @@ impl Entry {
 }
 
 impl Raw {
+    /// Its place in the arena, where it has one.
+    pub(super) const fn text(&self) -> Option<Text> {
+        match self {
+            Self::Str(text) | Self::Debug(text) | Self::Error(text) | Self::Bytes(text) => Some(*text),
+            _ => None,
+        }
+    }
+
+    /// Whether it takes no room beside its entry.
+    pub(super) const fn is_number(&self) -> bool {
+        matches!(self, Self::Bool(_) | Self::I64(_) | Self::U64(_) | Self::I128(_) | Self::U128(_) | Self::F64(_))
+    }
+
     pub(super) fn read(&self, arena: &[u8]) -> Value {
         match self {
             Self::Bool(value) => Value::Bool(*value),

@@ -135,9 +135,9 @@ impl Slot {
         }
     }
 
-    /// Whether the span was entered and is not now: all that may still keep it open are handles and children.
-    pub(super) fn is_left(&self) -> bool {
-        self.entered.load(Ordering::Acquire) == 0 && self.last_exit.load(Ordering::Acquire) != NEVER
+    /// Whether the span is entered now, on any thread.
+    pub(super) fn is_entered(&self) -> bool {
+        self.entered.load(Ordering::Acquire) > 0
     }
 
     /// The subscriber gave the span one more id.
@@ -153,9 +153,10 @@ impl Slot {
     /// Ends the span: now, or at its last exit when only a child had kept it open.
     pub(super) fn close(&self) {
         let last_exit = self.last_exit.load(Ordering::Acquire);
-        let kept_by_child = last_exit != NEVER && self.lock().closing_children.contains(&ThreadToken::current());
-        let end = if kept_by_child { last_exit } else { self.trace.now() };
-        let unwinding = std::thread::panicking() && !self.started_in_panic;
+        let kept_by_child = self.lock().closing_children.contains(&ThreadToken::current());
+        let end = if kept_by_child && last_exit != NEVER { last_exit } else { self.trace.now() };
+        // A panic that ends the child on this thread went through the child alone.
+        let unwinding = std::thread::panicking() && !self.started_in_panic && !kept_by_child;
         if unwinding || self.panicked.load(Ordering::Acquire) {
             self.panicked.store(true, Ordering::Release);
             self.write(|buffers| buffers.push_always(crate::semconv::field::ERROR_TYPE, "panic"));
@@ -169,8 +170,8 @@ impl Slot {
         if self.panicked.load(Ordering::Acquire) {
             return Status { code: StatusCode::Error, message: "panicked".to_owned() };
         }
-        match buffers.failure {
-            Some(message) => Status { code: StatusCode::Error, message: message.read(&buffers.arena) },
+        match &buffers.failure {
+            Some(message) => Status { code: StatusCode::Error, message: message.clone() },
             None => Status::default(),
         }
     }

@@ -22,7 +22,8 @@ mod sealed {
 ///
 /// `Span::record` silently drops a field that the span does not declare; these methods need no declaration. Their values go to the
 /// agent trace alone: other layers do not see them. Where a span is disabled, or no [`AgentLayer`](super::AgentLayer) records it,
-/// they do nothing.
+/// they do nothing. Where several do (two databases under one subscriber), each gets what is recorded; the ids are those of the layer
+/// among them that was added last. Through a `tracing_subscriber::reload` layer no agent layer is found.
 ///
 /// No method is called like one of `tracing_opentelemetry::OpenTelemetrySpanExt`, so both traits can be imported.
 ///
@@ -126,7 +127,7 @@ impl SpanExt for Span {
     fn record_attribute(&self, key: impl Into<Key>, value: impl Into<Value>) -> &Self {
         // The conversions are the caller's code and so stay outside of the span's lock.
         let (key, value) = (key.into(), value.into());
-        LayerState::of(self, |state, slot| {
+        LayerState::each(self, (key, value), |state, slot, (key, value)| {
             slot.write(|buffers| buffers.push_value(List::Span, &state.shared.limits, key, value));
         });
         self
@@ -141,7 +142,7 @@ impl SpanExt for Span {
             (field::CACHE_WRITE_TOKENS, usage.cache_write),
             (field::REASONING_TOKENS, usage.reasoning),
         ];
-        LayerState::of(self, |state, slot| {
+        LayerState::each(self, (), |state, slot, ()| {
             slot.write(|buffers| {
                 for (key, count) in counts {
                     if let Some(count) = count {
@@ -162,14 +163,15 @@ impl SpanExt for Span {
     }
 
     fn record_messages(&self, input: &[Message], output: &[Message]) -> &Self {
-        LayerState::of(self, |_, _| {
-            for (key, messages) in [(field::INPUT_MESSAGES, input), (field::OUTPUT_MESSAGES, output)] {
-                // Serialising these types to memory has no way to fail.
-                if let (false, Ok(json)) = (messages.is_empty(), serde_json::to_string(messages)) {
-                    self.record_attribute(key, json);
-                }
+        if LayerState::slot_of(self).is_none() {
+            return self;
+        }
+        for (key, messages) in [(field::INPUT_MESSAGES, input), (field::OUTPUT_MESSAGES, output)] {
+            // Serialising these types to memory has no way to fail.
+            if let (false, Ok(json)) = (messages.is_empty(), serde_json::to_string(messages)) {
+                self.record_attribute(key, json);
             }
-        });
+        }
         self
     }
 
@@ -208,27 +210,27 @@ impl SpanExt for Span {
     }
 
     fn trace_id(&self) -> Option<TraceId> {
-        LayerState::of(self, |_, slot| slot.trace_id())
+        LayerState::slot_of(self).map(|slot| slot.trace_id())
     }
 
     fn span_id(&self) -> Option<SpanId> {
-        LayerState::of(self, |_, slot| slot.span_id())
+        LayerState::slot_of(self).map(|slot| slot.span_id())
     }
 
     fn traceparent(&self) -> Option<String> {
         // Version 0, and the flag "sampled": what this layer sees, it records.
-        LayerState::of(self, |_, slot| format!("00-{}-{}-01", slot.trace_id(), slot.span_id()))
+        LayerState::slot_of(self).map(|slot| format!("00-{}-{}-01", slot.trace_id(), slot.span_id()))
     }
 }
 
 /// Records an error status and the event that OpenTelemetry's convention for exceptions asks for.
-fn record_exception(span: &Span, message: impl FnOnce(&mut Buffers, &Limits) -> Text) {
-    LayerState::of(span, |state, slot| {
+fn record_exception(span: &Span, message: impl Fn(&mut Buffers, &Limits) -> Text) {
+    LayerState::each(span, (), |state, slot, ()| {
         let limits = &state.shared.limits;
         with_scratch(|scratch| {
             let message = message(scratch, limits);
             let name = scratch.text(limits, "exception");
-            scratch.failure = Some(message);
+            scratch.failure = Some(message.read(&scratch.arena));
             scratch.push(List::Event, limits, "exception.message".into(), Raw::Str(message));
             scratch.push_event(None, Some(name), slot.trace.now());
             slot.write(|buffers| buffers.append(limits, scratch));

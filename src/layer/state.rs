@@ -1,9 +1,10 @@
 //! The layer without its type parameter: what all callbacks, `SpanExt` and the worker share.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Span};
+use tracing::{Dispatch, Event, Metadata, Span};
 
 use super::buffers::List;
 use super::shared::{Shared, with_scratch};
@@ -100,14 +101,53 @@ impl LayerState {
         Some(slot)
     }
 
-    /// Runs `use_it` with this layer's side of `span`, when the span is enabled and a layer of ours records it.
-    pub(super) fn of<T>(span: &Span, use_it: impl FnOnce(&Self, &Slot) -> T) -> Option<T> {
-        span.with_subscriber(|(id, dispatch)| {
-            let state = dispatch.downcast_ref::<Self>()?;
-            let slot = state.table.get(id)?;
-            Some(use_it(state, &slot))
-        })?
+    /// The span's slot in the first layer, from the outermost inwards, that records it.
+    pub(super) fn slot_of(span: &Span) -> Option<Arc<Slot>> {
+        span.with_subscriber(|(id, dispatch)| Self::all(dispatch).find_map(|state| state.table.get(id)))?
     }
+
+    /// Hands `what` to each layer that records `span`.
+    pub(super) fn each<T: Clone>(span: &Span, what: T, mut use_it: impl FnMut(&Self, &Slot, T)) {
+        span.with_subscriber(|(id, dispatch)| {
+            let mut layers = Self::all(dispatch).filter_map(|state| Some((state, state.table.get(id)?))).peekable();
+            let mut what = Some(what);
+            while let Some((state, slot)) = layers.next() {
+                // Usually there is one layer, and no copy.
+                if let Some(what) = if layers.peek().is_some() { what.clone() } else { what.take() } {
+                    use_it(state, &slot, what);
+                }
+            }
+        });
+    }
+
+    /// Whether a look-up on this thread is for this layer, and not for one further inside.
+    pub(super) fn is_sought() -> bool {
+        match PASSED_OVER.get().checked_sub(1) {
+            Some(rest) => {
+                PASSED_OVER.set(rest);
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// The layers of a subscriber, from the outermost inwards. `Dispatch` only ever finds the first of a type.
+    fn all(dispatch: &Dispatch) -> impl Iterator<Item = &Self> {
+        (0..MAX_LAYERS).map_while(|place| {
+            PASSED_OVER.set(place);
+            let found = dispatch.downcast_ref::<Self>();
+            PASSED_OVER.set(0);
+            found
+        })
+    }
+}
+
+/// As many layers of one subscriber are looked for.
+const MAX_LAYERS: usize = 16;
+
+thread_local! {
+    /// How many layers the look-up that is under way passes over.
+    static PASSED_OVER: Cell<usize> = const { Cell::new(0) };
 }
 
 impl LiveSpans for LayerState {

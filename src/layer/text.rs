@@ -27,6 +27,12 @@ impl Text {
         Self { start, len: bytes.len() }
     }
 
+    /// Gives the place back, which is the last in `arena`.
+    pub(super) fn take_back(self, arena: &mut Vec<u8>) {
+        debug_assert_eq!(self.start + self.len, arena.len(), "something stands behind it");
+        arena.truncate(self.start);
+    }
+
     /// The bytes, as they stand in the arena that the text was made in.
     pub(super) fn slice(self, arena: &[u8]) -> &[u8] {
         arena.get(self.start..self.start + self.len).unwrap_or_default()

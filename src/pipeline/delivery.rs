@@ -182,8 +182,15 @@ impl Delivery {
 
     fn wait(&mut self, error: &Error, intake: &mut Intake) -> Result<(), GivenUp> {
         intake.flow.account(|queue| queue.degraded = true);
+        // First what the outage costs, so that the last error is its cause.
+        intake.report_refusals();
         intake.fail(error);
         intake.flow.pause(self.backoff.next())
+    }
+
+    /// Whether the store does not even answer.
+    pub(super) fn is_out(&mut self) -> bool {
+        self.probe().is_err()
     }
 
     fn probe(&mut self) -> Result<()> {

@@ -174,7 +174,8 @@ impl Flow {
         drop(left);
     }
 
-    fn is_worker(&self) -> bool {
+    /// Whether the calling thread is the worker.
+    pub(super) fn is_worker(&self) -> bool {
         self.worker.get() == Some(&std::thread::current().id())
     }
 }

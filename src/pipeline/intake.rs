@@ -28,6 +28,8 @@ pub(super) struct Intake {
     pub(super) interpret: Interpret,
     pub(super) process: ProcessId,
     pub(super) reporter: Reporter,
+    /// Refused spans that were reported.
+    pub(super) refusals_reported: u64,
 }
 
 impl Intake {
@@ -86,6 +88,17 @@ impl Intake {
     pub(super) fn snapshot_live(&mut self) -> Vec<SpanRecord> {
         let flow = Arc::clone(&self.flow);
         flow.live.snapshot(|error| self.fail(&error))
+    }
+
+    /// Refusals happen on the callers' threads, which must not wait for a callback; so they are reported here, some at a time.
+    pub(super) fn report_refusals(&mut self) {
+        let mut refused = 0;
+        self.flow.account(|queue| refused = queue.rejected.queue_full);
+        let news = refused - self.refusals_reported;
+        if news > 0 {
+            self.refusals_reported = refused;
+            self.fail(&Error::write(format!("{news} spans were refused because the queue was full")));
+        }
     }
 
     /// Something went wrong: health shows it, the host is told.

@@ -53,8 +53,9 @@ use worker::{Other, Worker};
 /// How long dropping a pipeline waits for its spans to be stored.
 const DROP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A running pipeline. Dropping it is a [`shutdown`](Self::shutdown) with a deadline of 5 s, whose failure goes to the error
-/// callback.
+/// A running pipeline. Dropping it is a [`shutdown`](Self::shutdown) with a deadline of 5 s, or the
+/// [given one](Self::with_drop_deadline), whose failure goes to the error callback. Dropped on its own worker thread, by a sink or a
+/// callback, it waits for nothing: the shutdown goes on after that returns.
 pub struct Pipeline {
     flow: Arc<Flow>,
     on_error: Option<OnError>,
@@ -89,17 +90,29 @@ impl Pipeline {
             others.iter().map(|other| SinkHealth { name: other.name.clone(), ..SinkHealth::default() }).collect();
         let flow = Arc::new(Flow::new(Queue::new(&settings, healths)));
         let worker = Worker {
-            intake: Intake { flow: Arc::clone(&flow), interpret, process, reporter: Reporter::new(on_error.clone()) },
+            intake: Intake {
+                flow: Arc::clone(&flow),
+                interpret,
+                process,
+                reporter: Reporter::new(on_error.clone()),
+                refusals_reported: 0,
+            },
             store: Delivery::new(store, &settings),
             settings,
             others,
             written: WrittenVersions::default(),
-            refusals_reported: 0,
         };
         std::thread::Builder::new().name("tracing-agents".to_owned()).spawn(move || worker.run()).map_err(|error| {
             Error::with_source(ErrorKind::Thread, "the pipeline's thread could not be started", error)
         })?;
         Ok(Self { flow, on_error, drop_deadline: DROP_DEADLINE })
+    }
+
+    /// The same, whose drop waits for as long at most.
+    #[must_use]
+    pub fn with_drop_deadline(mut self, deadline: Duration) -> Self {
+        self.drop_deadline = deadline;
+        self
     }
 
     /// The door for spans: layers and exporters hold clones of it.
@@ -142,7 +155,9 @@ impl Pipeline {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
-        if let Err(error) = self.shutdown(self.drop_deadline) {
+        let outcome = self.shutdown(self.drop_deadline);
+        // A callback that drops the pipeline must not be called from within itself.
+        if let (Err(error), false) = (outcome, self.flow.is_worker()) {
             Reporter::new(self.on_error.take()).report(&error);
         }
     }

@@ -1,9 +1,11 @@
 //! The worker thread: takes batches, interprets them, hands them to the sinks.
 
 use std::collections::VecDeque;
+use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::vec::IntoIter;
 
 use super::delivery::{self, Delivery};
 use super::flow::{GivenUp, Work};
@@ -24,8 +26,6 @@ pub(super) struct Worker {
     pub(super) store: Delivery,
     pub(super) others: Vec<Other>,
     pub(super) written: WrittenVersions,
-    /// Refused spans that were reported.
-    pub(super) refusals_reported: u64,
 }
 
 /// A sink beside the store.
@@ -101,7 +101,7 @@ impl Worker {
     }
 
     fn tick(&mut self) {
-        self.report_refusals();
+        self.intake.report_refusals();
         if self.settings.live {
             let open = self.intake.snapshot_live();
             let news = self.written.news(open, now_ns(), self.settings.live_after);
@@ -109,35 +109,43 @@ impl Worker {
         }
     }
 
-    /// Refusals happen on the callers' threads, which must not wait for a callback; so they are reported here, some at a time.
-    fn report_refusals(&mut self) {
-        let mut refused = 0;
-        self.intake.flow.account(|queue| refused = queue.rejected.queue_full);
-        let news = refused - self.refusals_reported;
-        if news > 0 {
-            self.refusals_reported = refused;
-            self.intake.fail(&Error::write(format!("{news} spans were refused because the queue was full")));
+    /// Writes open spans as they are now. Versions, not spans: they are tried once, and counted apart.
+    fn write_live(&mut self, open: Vec<SpanRecord>) {
+        let mut open = open.into_iter().peekable();
+        while open.peek().is_some() && self.intake.flow.go_on().is_ok() {
+            let batch = self.read_live(&mut open);
+            if batch.is_empty() {
+                continue;
+            }
+            let written = delivery::write(self.store.sink(), &batch);
+            for index in 0..self.others.len() {
+                self.write_other(index, &batch);
+            }
+            let Err(error) = written else {
+                self.intake.flow.account(|queue| queue.live_written(batch.len()));
+                batch.iter().for_each(|span| self.written.add(&span.record));
+                continue;
+            };
+            self.intake.fail(&Error::write(format!("open spans could not be written: {error}")));
+            if self.store.is_out() {
+                // Each try may take as long as the store's timeout, and spans that ended wait behind it.
+                return;
+            }
         }
     }
 
-    /// Writes open spans as they are now. Versions, not spans: they are tried once, and counted apart.
-    fn write_live(&mut self, open: Vec<SpanRecord>) {
-        let spans: Vec<_> = open.into_iter().filter_map(|record| self.intake.read_open(record)).collect();
-        for batch in spans.chunks(self.settings.max_export_batch_size) {
-            if self.intake.flow.go_on().is_err() {
-                return;
-            }
-            match delivery::write(self.store.sink(), batch) {
-                Ok(()) => {
-                    self.intake.flow.account(|queue| queue.live_written(batch.len()));
-                    batch.iter().for_each(|span| self.written.add(&span.record));
-                }
-                Err(error) => self.intake.fail(&Error::write(format!("open spans could not be written: {error}"))),
-            }
-            for index in 0..self.others.len() {
-                self.write_other(index, batch);
-            }
+    /// Reads the next open spans, as many as go into one batch.
+    fn read_live(&mut self, open: &mut Peekable<IntoIter<SpanRecord>>) -> Vec<InterpretedSpan> {
+        let (mut taken, mut bytes) = (0, 0_usize);
+        let mut batch = Vec::new();
+        while let Some(record) = open.next_if(|record| {
+            bytes = bytes.saturating_add(record.size());
+            taken == 0 || (taken < self.settings.max_export_batch_size && bytes <= self.settings.max_batch_bytes)
+        }) {
+            taken += 1;
+            batch.extend(self.intake.read_open(record));
         }
+        batch
     }
 
     fn flush(&mut self) -> Outcome {
@@ -161,7 +169,7 @@ impl Worker {
     /// The last things before the end: open spans, and a flush.
     fn say_farewell(&mut self) -> Outcome {
         self.intake.flow.go_on().map_err(|GivenUp| "the pipeline was given up".to_owned())?;
-        self.report_refusals();
+        self.intake.report_refusals();
         let open = self.intake.snapshot_live();
         self.write_live(open);
         self.flush()

@@ -1,8 +1,14 @@
 //! From spans in a program to the repository's answers.
 
 use tracing::{Span, info_span, instrument};
-use tracing_agents::model::{IdentityField, Kind, StatusCode, TraceStatus, Usage};
-use tracing_agents::{SpanExt, TraceFilter, agent_span, field, model_span, team_span, tool_span};
+use tracing_agents::model::{IdentityField, Kind, Link, Message, Role, StatusCode, TraceStatus, Usage};
+use tracing_agents::{
+    AgentTracing, SpanExt, TraceFilter, agent_span, embedding_span, field, model_span, retriever_span, step_span,
+    team_span, tool_span, workflow_span,
+};
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::prelude::*;
+use tracing_subscriber::{Layer, Registry};
 
 use crate::support::{Bench, only};
 
@@ -122,9 +128,8 @@ fn plain_spans_are_kept_as_they_are() {
 fn beside_opentelemetry_both_extensions_work() {
     use opentelemetry::trace::TracerProvider as _;
     use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-    use tracing_subscriber::prelude::*;
 
-    let tracing = tracing_agents::AgentTracing::open("sqlite::memory:").unwrap();
+    let tracing = AgentTracing::open("sqlite::memory:").unwrap();
     let exporter = opentelemetry_sdk::trace::InMemorySpanExporter::default();
     let provider =
         opentelemetry_sdk::trace::SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
@@ -146,12 +151,9 @@ fn beside_opentelemetry_both_extensions_work() {
 fn ids_come_with_baggage_where_the_key_is_allowed_and_no_ancestor_names_them() {
     use opentelemetry::baggage::BaggageExt as _;
     use opentelemetry::{Context, KeyValue};
-    use tracing_subscriber::prelude::*;
 
-    let tracing = tracing_agents::AgentTracing::builder("sqlite::memory:")
-        .baggage([field::SESSION_ID, field::AGENT_NAME])
-        .open()
-        .unwrap();
+    let tracing =
+        AgentTracing::builder("sqlite::memory:").baggage([field::SESSION_ID, field::AGENT_NAME]).open().unwrap();
     let _subscriber = tracing_subscriber::registry().with(tracing.layer()).set_default();
     let outside = [(field::SESSION_ID, "s1"), (field::USER_ID, "mallory"), (field::AGENT_NAME, "Caller")];
     let _context = Context::current_with_baggage(outside.map(|(key, value)| KeyValue::new(key, value))).attach();
@@ -182,4 +184,102 @@ fn ids_come_with_baggage_where_the_key_is_allowed_and_no_ancestor_names_them() {
 
 fn agent_of(span: &tracing_agents::model::Span) -> Option<&str> {
     span.identity.get(IdentityField::AgentName)
+}
+
+#[test]
+fn links_and_parents_come_back() {
+    let bench = Bench::new();
+    let first = info_span!("first");
+    let second = info_span!(parent: &first, "second");
+    second.follows_from(&first);
+    first.in_scope(|| drop(info_span!(parent: None, "alone")));
+    drop((second, first));
+    let traces = bench.traces();
+    assert_eq!(traces.len(), 2);
+    let tree = bench.flush().trace(traces.iter().find(|trace| trace.name == "first").unwrap().trace_id).unwrap();
+    let named = |name: &str| tree.spans.iter().find(|span| span.name == name).unwrap();
+    let (first, second) = (named("first"), named("second"));
+    assert_eq!(second.parent_span_id, Some(first.span_id));
+    let content = bench.flush().span(second.trace_id, second.span_id).unwrap().content;
+    assert_eq!(content.links, [Link::new(first.trace_id, first.span_id)]);
+}
+
+#[test]
+fn each_macro_makes_its_kind_in_any_form_of_the_layer() {
+    let tracing = AgentTracing::open("sqlite::memory:").unwrap();
+    let boxed: Box<dyn Layer<Registry> + Send + Sync> = tracing.layer().boxed();
+    let by_level = tracing.unfiltered_layer().with_filter(LevelFilter::INFO);
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(boxed), || {
+        workflow_span!("w").in_scope(|| step_span!("s").in_scope(|| drop(team_span!("t"))));
+    });
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(Some(tracing.layer())), || {
+        agent_span!("a").in_scope(|| drop((retriever_span!("r"), embedding_span!("e"))));
+    });
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(by_level), || {
+        drop((model_span!("m"), tool_span!("x"), tracing::debug_span!("not this one")));
+    });
+    tracing.force_flush(crate::support::PATIENCE).unwrap();
+    let repository = tracing.repository();
+    let mut kinds: Vec<_> = repository
+        .traces(&TraceFilter::new())
+        .unwrap()
+        .into_iter()
+        .flat_map(|trace| repository.trace(trace.trace_id).unwrap().spans)
+        .map(|span| span.kind)
+        .collect();
+    let mut expected = vec![
+        Kind::Workflow,
+        Kind::Step,
+        Kind::Team,
+        Kind::Agent,
+        Kind::Retriever,
+        Kind::Embedding,
+        Kind::Model,
+        Kind::Tool,
+    ];
+    kinds.sort_by_key(Kind::to_string);
+    expected.sort_by_key(Kind::to_string);
+    assert_eq!(kinds, expected);
+}
+
+#[test]
+fn what_is_said_of_a_span_comes_back() {
+    let bench = Bench::new();
+    let model = model_span!("m");
+    model.record_messages(&[Message::text(Role::User, "why?")], &[Message::text(Role::Assistant, "so")]);
+    let tool = info_span!(parent: &model, "tool");
+    tool.record_tool_call("search", Some("call-1"), r#"{"q":1}"#).record_tool_result("3 documents");
+    tool.record_error(&std::io::Error::other("too slow")).record_user("ana").record_run("r1");
+    let traceparent = tool.traceparent().unwrap();
+    drop((tool, model));
+    let tree = bench.tree();
+    let tool = only(&tree, Kind::Tool);
+    assert_eq!(traceparent, format!("00-{}-{}-01", tool.trace_id, tool.span_id));
+    assert_eq!((tool.tool_name.as_deref(), tool.tool_call_id.as_deref()), (Some("search"), Some("call-1")));
+    assert_eq!((tool.status.code, tool.status.message.as_str()), (StatusCode::Error, "too slow"));
+    let content = |kind| {
+        let span = only(&tree, kind);
+        bench.flush().span(span.trace_id, span.span_id).unwrap().content
+    };
+    let called = content(Kind::Tool);
+    assert_eq!((called.input.as_deref(), called.output.as_deref()), (Some(r#"{"q":1}"#), Some("3 documents")));
+    let answered = content(Kind::Model);
+    assert_eq!(answered.input_messages, [Message::text(Role::User, "why?")]);
+    assert_eq!(answered.output_messages, [Message::text(Role::Assistant, "so")]);
+    for filter in ["user:ana", "run:r1", "tool:search"] {
+        assert_eq!(bench.flush().traces(&filter.parse().unwrap()).unwrap().items.len(), 1, "{filter}");
+    }
+}
+
+#[test]
+fn immediate_mode_needs_no_flush() {
+    let builder = AgentTracing::builder("sqlite::memory:").scheduled_delay(crate::support::PATIENCE * 2);
+    let tracing = builder.immediate().open().unwrap();
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(tracing.layer()));
+    let started = std::time::Instant::now();
+    tracing::dispatcher::with_default(&dispatch, || drop(info_span!("span")));
+    while tracing.repository().traces(&TraceFilter::new()).unwrap().items.is_empty() {
+        assert!(started.elapsed() < crate::support::PATIENCE, "never visible");
+        std::thread::yield_now();
+    }
 }

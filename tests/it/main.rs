@@ -11,6 +11,7 @@
 mod bad_input;
 mod capture;
 mod content;
+mod handle;
 mod load;
 mod opening;
 mod seams;

@@ -206,3 +206,24 @@ fn spans_made_or_entered_during_an_unwinding_are_unharmed() {
     assert_unharmed(records.named("cleanup"));
     assert_unharmed(records.named("bystander"));
 }
+
+#[test]
+fn a_detached_child_that_panics_harms_no_parent_that_has_ended() {
+    let records = capture(|| {
+        let entered = info_span!("entered");
+        let child = entered.in_scope(|| info_span!("child"));
+        let never_entered = info_span!("never entered");
+        let other = info_span!(parent: &never_entered, "other child");
+        drop((entered, never_entered));
+        let _ = catch_unwind(AssertUnwindSafe(|| {
+            let (_child, _other) = (child.entered(), other.entered());
+            panic!("on purpose")
+        }));
+    });
+    for name in ["child", "other child"] {
+        assert_panicked(records.named(name));
+    }
+    for name in ["entered", "never entered"] {
+        assert_unharmed(records.named(name));
+    }
+}

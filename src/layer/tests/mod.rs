@@ -5,6 +5,7 @@ mod composition;
 mod ending;
 mod filtering;
 mod inheritance;
+mod limits;
 mod links;
 mod live;
 mod parents;

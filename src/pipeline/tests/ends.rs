@@ -176,9 +176,9 @@ fn dropping_a_pipeline_that_cannot_write_is_reported() {
         wait();
         Ok(())
     });
-    let mut pipeline = start_with(settings(), store, Vec::new(), Some(heard.callback()));
+    let pipeline = start_with(settings(), store, Vec::new(), Some(heard.callback()));
     assert_eq!(pipeline.drop_deadline, Duration::from_secs(5));
-    pipeline.drop_deadline = SHORT;
+    let pipeline = pipeline.with_drop_deadline(SHORT);
     accept(&pipeline.inlet(), 2);
     drop(pipeline);
     let errors = heard.all();

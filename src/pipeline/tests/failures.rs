@@ -298,3 +298,16 @@ fn other_sinks_get_each_span_once_and_their_failures_stay_theirs() {
     );
     assert!(errors.iter().any(|error| error.contains("an exporter's bug")), "{errors:?}");
 }
+
+#[test]
+fn refusals_are_reported_while_the_store_is_out() {
+    let (log, heard) = (SharedLog::default(), Heard::default());
+    let store = FakeSink::new(&log).on_write(|_| Err(Error::write("no"))).on_probe(|| Err(Error::write("out")));
+    let small = Settings { max_queue_size: 2, max_export_batch_size: 1, ..settings() };
+    let pipeline = start_with(small, store, Vec::new(), Some(heard.callback()));
+    let inlet = pipeline.inlet();
+    eventually("the queue is full", || inlet.accept(record("span")).is_err());
+    eventually("that is told", || heard.all().iter().any(|error| error.contains("1 spans were refused")));
+    assert!(pipeline.health().degraded);
+    let _ = pipeline.shutdown(Duration::ZERO);
+}

@@ -92,3 +92,28 @@ fn a_source_is_not_kept_alive() {
     pipeline.shutdown(LONG).unwrap();
     assert!(log.names().is_empty());
 }
+
+#[test]
+fn open_spans_go_in_batches_of_bounded_size() {
+    let log = SharedLog::default();
+    let mut spans: Vec<_> = (0..5).map(|number| open(&number.to_string())).collect();
+    spans[3].attributes.push("large", "x".repeat(10_000));
+    let sizes = Settings { max_export_batch_size: 2, max_batch_bytes: 5_000, ..settings() };
+    let pipeline = start(sizes, FakeSink::new(&log));
+    let spans = source(spans);
+    pipeline.register_live(Arc::clone(&spans) as Arc<dyn LiveSpans>);
+    pipeline.shutdown(LONG).unwrap();
+    assert_eq!(log.writes(), [2, 1, 1, 1], "two; one before the large one; that alone; the last");
+}
+
+#[test]
+fn a_store_that_is_out_is_not_asked_for_each_open_span() {
+    let log = SharedLog::default();
+    let store = FakeSink::new(&log).on_write(|_| Err(Error::write("no"))).on_probe(|| Err(Error::write("out")));
+    let pipeline = start(Settings { max_export_batch_size: 1, ..settings() }, store);
+    let spans = source((0..10).map(|number| open(&number.to_string())).collect());
+    pipeline.register_live(Arc::clone(&spans) as Arc<dyn LiveSpans>);
+    pipeline.shutdown(LONG).unwrap();
+    assert_eq!(log.writes(), [1]);
+    assert_eq!(pipeline.health().live_written, 0);
+}
