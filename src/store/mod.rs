@@ -54,7 +54,7 @@ impl Store {
     /// [`ErrorKind::InvalidUrl`], [`ErrorKind::Connect`], [`ErrorKind::NewerSchema`] or [`ErrorKind::Migration`], each naming the URL
     /// (without password) and the way out.
     pub fn open(url: &str) -> Result<Self> {
-        let url = DatabaseUrl::parse(url)?;
+        let url = DatabaseUrl::parse(url)?.absolute();
         let is_memory = url.is_memory();
         // Opened apart from the pool, whose own errors would hide what is wrong with the database.
         let mut connection = AnyConnection::open(&url)?;

@@ -51,6 +51,20 @@ impl DatabaseUrl {
         }
     }
 
+    /// The same database when the process has another working folder: connections are opened later too.
+    pub(crate) fn absolute(self) -> Self {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(SqliteTarget::File(path)) => {
+                // Where the working folder is gone or not Unicode, the path as it is has the better chance.
+                let absolute = std::path::absolute(&path).ok().filter(|absolute| absolute.to_str().is_some());
+                Self::Sqlite(SqliteTarget::File(absolute.unwrap_or(path)))
+            }
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(SqliteTarget::Memory) => self,
+        }
+    }
+
     /// Whether the database lives in memory, and so belongs to the one connection that opened it.
     pub(crate) fn is_memory(&self) -> bool {
         match self {
@@ -79,11 +93,9 @@ impl fmt::Debug for DatabaseUrl {
 
 /// A URL as messages show it: without the password, and at most 200 characters.
 pub(crate) fn shown(url: &str) -> String {
-    let hidden = match url.split_once("://").map(|(scheme, rest)| (scheme, rest.rsplit_once('@'))) {
-        Some((scheme, Some((credentials, host)))) => match credentials.split_once(':') {
-            Some((user, _)) => format!("{scheme}://{user}:***@{host}"),
-            None => url.to_owned(),
-        },
+    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |colon| colon + "://".len()));
+    let hidden = match rest.rsplit_once('@').map(|(credentials, host)| (credentials.split_once(':'), host)) {
+        Some((Some((user, _)), host)) => format!("{scheme}{user}:***@{host}"),
         _ => url.to_owned(),
     };
     hidden.chars().take(200).collect()
@@ -108,10 +120,27 @@ mod tests {
     }
 
     #[test]
+    fn a_relative_path_does_not_follow_the_working_folder() {
+        let here = std::env::current_dir().unwrap().join("traces.db");
+        for url in ["sqlite://traces.db", "sqlite:traces.db", "sqlite:./traces.db"] {
+            let expected = DatabaseUrl::Sqlite(SqliteTarget::File(here.clone()));
+            assert_eq!(DatabaseUrl::parse(url).unwrap().absolute(), expected, "{url}");
+        }
+    }
+
+    #[test]
     fn bad_urls_are_named_without_their_password() {
-        for url in
-            ["", "traces.db", "sqlite:", "sqlite://", "sqlite://a?mode=ro", "oracle://scott:tiger@db/x", "sqlite:a\0b"]
-        {
+        for url in [
+            "",
+            "traces.db",
+            "sqlite:",
+            "sqlite://",
+            "sqlite://a?mode=ro",
+            "oracle://scott:tiger@db/x",
+            "scott:tiger@db",
+            "oracle:scott:tiger@db",
+            "sqlite:a\0b",
+        ] {
             let error = DatabaseUrl::parse(url).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidUrl);
             let text = error.to_string();

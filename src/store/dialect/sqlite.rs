@@ -1,8 +1,8 @@
 //! SQLite.
 
 use std::fs::OpenOptions;
-use std::io::Read as _;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use diesel::connection::{AnsiTransactionManager, SimpleConnection as _};
 use diesel::prelude::*;
@@ -29,9 +29,6 @@ const FILE_SETTINGS: &str = "
     PRAGMA journal_mode = WAL;
 ";
 
-/// The first bytes of every SQLite file.
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-
 /// How often setting up a file is tried while another process holds it; SQLite does not wait for a change of the journal mode.
 const SETUP_TRIES: u32 = 50;
 
@@ -43,16 +40,25 @@ pub(crate) fn open(target: &SqliteTarget) -> Result<SqliteConnection> {
     let path = match target {
         SqliteTarget::Memory => ":memory:",
         SqliteTarget::File(path) => {
-            prepare_file(path)?;
+            make_file(path)?;
             path.to_str().ok_or_else(|| {
                 Error::new(ErrorKind::InvalidUrl, format!("the path {} is not Unicode", path.display()))
             })?
         }
     };
     let mut connection = SqliteConnection::establish(&file_url(path)).map_err(|error| {
-        Error::with_source(ErrorKind::Connect, format!("cannot open the SQLite database sqlite://{path}"), error)
+        Error::with_source(
+            ErrorKind::Connect,
+            format!("cannot open the SQLite database sqlite://{path}; give this user the right to read and write it"),
+            error,
+        )
     })?;
-    let failed = |error| {
+    let failed = |error: diesel::result::Error| {
+        // All that a wrong first page says; Diesel has no kind for it.
+        if error.to_string().contains("not a database") {
+            let what = format!("sqlite://{path} is no SQLite database; name another file, or move this one away");
+            return Error::with_source(ErrorKind::Connect, what, error);
+        }
         Error::with_source(
             ErrorKind::Connect,
             format!(
@@ -91,7 +97,6 @@ pub(crate) fn expect_traces(target: &SqliteTarget) -> Result<()> {
     if !path.is_file() {
         return refuse(&shown, "does not exist");
     }
-    prepare_file(path)?;
     let Some(path) = path.to_str() else { return Ok(()) };
     let tables = SqliteConnection::establish(&file_url(path)).map(|mut connection| {
         diesel::sql_query(
@@ -112,39 +117,35 @@ fn file_url(path: &str) -> String {
     if is_plain { path.to_owned() } else { format!("./{path}") }
 }
 
-/// Makes the file if there is none, readable by its owner alone, and refuses one that is no database: SQLite would only notice at
-/// the first statement, and not say which file it means.
-fn prepare_file(path: &Path) -> Result<()> {
+/// Makes the file if there is none, readable by its owner alone.
+///
+/// A file that exists is not opened here, not even to be read: closing any handle on it takes from the process the locks of all its
+/// SQLite connections to that file, and another process could then take the write-ahead log away from under them.
+fn make_file(path: &Path) -> Result<()> {
+    /// Holds the others back until a new file's handle is closed.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let shown = path.display();
-    let refuse = |what: String, error: std::io::Error| Error::with_source(ErrorKind::Connect, what, error);
     if path.is_dir() {
         return Err(Error::new(ErrorKind::Connect, format!("sqlite://{shown} is a folder; name a file in it")));
     }
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(|error| {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-        let way_out = if folder.is_dir() {
-            format!("give this user the right to write in {}", folder.display())
-        } else {
-            format!("the folder {} does not exist: make it first", folder.display())
-        };
-        refuse(format!("cannot open or create sqlite://{shown}; {way_out}"), error)
-    })?;
-    let mut head = Vec::with_capacity(MAGIC.len());
-    file.by_ref()
-        .take(MAGIC.len() as u64)
-        .read_to_end(&mut head)
-        .map_err(|error| refuse(format!("cannot read sqlite://{shown}"), error))?;
-    if head.is_empty() || head == MAGIC {
-        return Ok(());
+    match options.open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            let folder =
+                path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+            let way_out = if folder.is_dir() {
+                format!("give this user the right to write in {}", folder.display())
+            } else {
+                format!("the folder {} does not exist: make it first", folder.display())
+            };
+            Err(Error::with_source(ErrorKind::Connect, format!("cannot create sqlite://{shown}; {way_out}"), error))
+        }
+        _ => Ok(()),
     }
-    Err(Error::new(
-        ErrorKind::Connect,
-        format!("sqlite://{shown} is no SQLite database; name another file, or move this one away"),
-    ))
 }
 
 /// `INSERT OR REPLACE` with a cached statement.
