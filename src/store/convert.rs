@@ -34,22 +34,27 @@ impl SpanRow {
         let identity = |field| key(span.identity.get(field));
         let usage = span.usage.unwrap_or_default();
         let tokens = |number: Option<u64>| number.map(count);
-        let parts: [&[u8]; 6] = [
+        let parent = span.parent_span_id.filter(|parent| *parent != span.span_id).map(|id| id.as_bytes().to_vec());
+        // All that two versions of a span can differ in: of two that end alike the same one must win, whichever comes first.
+        let parts: [&[u8]; 12] = [
             &content.attributes,
             &content.events,
             &content.links,
             &content.extra,
             span.status.message.as_bytes(),
             span.kind_source.as_bytes(),
+            &span.start_ns.to_le_bytes(),
+            parent.as_deref().unwrap_or_default(),
+            scope_id,
+            resource_id,
+            span.process_id.as_ref().map_or(&[], |process| process.as_bytes()),
+            &span.sequence.unwrap_or_default().to_le_bytes(),
         ];
         Self {
             trace_id: span.trace_id.as_bytes().to_vec(),
             span_id: span.span_id.as_bytes().to_vec(),
             start_day: span.start_day(),
-            parent_span_id: span
-                .parent_span_id
-                .filter(|parent| *parent != span.span_id)
-                .map(|parent| parent.as_bytes().to_vec()),
+            parent_span_id: parent.clone(),
             parent_is_remote: span.parent_is_remote,
             name: key_text(&span.name),
             display_name: key_text(&span.display_name),

@@ -102,6 +102,8 @@ impl Graph {
             }
         };
         row.usage_counted = counts(&row);
+        // A circle that the new version opens counted nothing of its own members so far.
+        self.is_cyclic |= old_parent != row.parent_span_id && self.is_own_ancestor(&row.span_id);
         let (span, parent, after) = (row.span_id.clone(), row.parent_span_id.clone(), above(&row));
         self.unlink(&span, old_parent.as_deref());
         self.link(&row);

@@ -38,6 +38,9 @@ pub(super) fn update(connection: &mut AnyConnection, changes: &[(Option<TraceRow
     for (session, changes) in grown {
         let mut row = stored.get(session).cloned().unwrap_or_else(|| empty(session));
         for (before, after) in changes {
+            if before.is_some() && is_full(&row) {
+                recompute.insert(session.to_owned());
+            }
             add(&mut row, before, after);
         }
         dialect::put_session(connection, &row)?;
@@ -92,6 +95,20 @@ fn has_shrunk(before: &TraceRow, after: &TraceRow) -> bool {
         || before.user_id.is_some() && (before.user_id != after.user_id || after.user_first_ns > before.user_first_ns)
 }
 
+/// Whether a sum is at its limit, and no longer tells what it was made of.
+fn is_full(session: &SessionRow) -> bool {
+    [
+        session.input_tokens,
+        session.output_tokens,
+        session.total_tokens,
+        session.cache_read_tokens,
+        session.cache_write_tokens,
+        session.reasoning_tokens,
+        session.cost_nano_usd,
+    ]
+    .contains(&Some(i64::MAX))
+}
+
 fn last(trace: &TraceRow) -> i64 {
     trace.end_ns.unwrap_or(trace.start_ns).max(trace.start_ns)
 }
@@ -140,7 +157,7 @@ fn add(session: &mut SessionRow, before: Option<&TraceRow>, after: &TraceRow) {
     .zip(tokens(after))
     {
         if let Some(after) = after {
-            *sum = Some(sum.unwrap_or(0).saturating_add(after).saturating_sub(before.unwrap_or(0)));
+            *sum = Some(sum.unwrap_or(0).saturating_sub(before.unwrap_or(0)).saturating_add(after));
         }
     }
 }

@@ -66,6 +66,8 @@ impl Change {
         let (before, after) = (stored.map(counted_tokens).unwrap_or_default(), counted_tokens(row));
         let mut sums = tokens_of_trace(&self.trace);
         for (((sum, before), after), removed) in sums.iter_mut().zip(before).zip(after).zip(was_removed) {
+            // A sum at its limit no longer tells what it was made of.
+            self.needs_recompute |= before.is_some() && *sum == Some(i64::MAX);
             *sum = match (before, after) {
                 (None, None) => *sum,
                 _ => Some(sum.unwrap_or(0).saturating_sub(before.unwrap_or(0)).saturating_add(after.unwrap_or(0))),

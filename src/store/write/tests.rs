@@ -24,6 +24,8 @@ struct Sketch {
     tokens: Option<u64>,
     cost: Option<i64>,
     error: bool,
+    input: Option<&'static str>,
+    state: SpanState,
     session: Option<&'static str>,
     conversation: Option<&'static str>,
     user: Option<&'static str>,
@@ -43,18 +45,22 @@ impl Sketch {
         ] {
             identity.set(field, value.unwrap_or_default());
         }
-        let state = if self.end.is_some() { SpanState::Closed } else { SpanState::Open };
         let mut record = SpanRecord::new(trace_id, span_id, format!("span {}", self.span), self.start);
         record.end_ns = self.end;
-        record.state = state;
-        // Facts follow from what was recorded; here the sketch stands for all of it.
-        record.attributes.push("sketch", format!("{self:?}"));
+        record.state = self.state;
+        record.parent_span_id = self.parent.map(|parent| SpanId::from_bytes([parent + 1; 8]));
+        // Facts follow from what was recorded; here the sketch stands for it, but for what stands in the record itself.
+        let told = Self { start: 0, parent: None, ..self.clone() };
+        record.attributes.push("sketch", format!("{told:?}"));
+        if let Some(input) = self.input {
+            record.attributes.push("input.value", input);
+        }
         let status =
             Status { code: if self.error { StatusCode::Error } else { StatusCode::Unset }, message: String::new() };
         let span = Span {
             trace_id,
             span_id,
-            parent_span_id: self.parent.map(|parent| SpanId::from_bytes([parent + 1; 8])),
+            parent_span_id: record.parent_span_id,
             parent_is_remote: false,
             name: record.name.clone(),
             display_name: format!("{} {}", self.kind, self.span),
@@ -62,7 +68,7 @@ impl Sketch {
             kind_source: "test".to_owned(),
             operation: None,
             otel_kind: OtelKind::Internal,
-            state,
+            state: self.state,
             status,
             error_type: None,
             start_ns: self.start,
@@ -96,31 +102,39 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         Just(Kind::Span),
     ];
     let place = (0u8..2, 0u8..8, proptest::option::of(0u8..8));
-    let times = (0i64..40, proptest::option::weighted(0.7, 0i64..40));
-    let usage = (proptest::option::of(0u64..4), proptest::option::of(0i64..4), proptest::bool::weighted(0.2));
+    // Few times, so that versions differ by little; the smallest are on another day.
+    let start = prop_oneof![-2i64..8, Just(-2 * 86_400_000_000_000)];
+    let state =
+        prop_oneof![1 => Just(SpanState::Open), 1 => Just(SpanState::Interrupted), 3 => Just(SpanState::Closed)];
+    let times = (start, 0i64..8, state);
+    let tokens = prop_oneof![8 => 0u64..4, 1 => Just(u64::MAX)];
+    let usage = (proptest::option::of(tokens), proptest::option::of(0i64..4), proptest::bool::weighted(0.2));
     let ids = (
         proptest::option::weighted(0.3, prop_oneof![Just("s1"), Just("s2")]),
         proptest::option::weighted(0.3, prop_oneof![Just("c1"), Just("s2")]),
         proptest::option::of(prop_oneof![Just("u1"), Just("u2")]),
         proptest::option::of(prop_oneof![Just("A"), Just("B")]),
+        proptest::option::of(prop_oneof![Just("why?"), Just("{}")]),
     );
     (place, kind, times, usage, ids).prop_map(
         |(
             (trace, span, parent),
             kind,
-            (start, length),
+            (start, length, state),
             (tokens, cost, error),
-            (session, conversation, user, agent),
+            (session, conversation, user, agent, input),
         )| Sketch {
             trace,
             span,
             parent,
             kind,
             start,
-            end: length.map(|length| start + length),
+            end: (state != SpanState::Open).then_some(start + length),
             tokens,
             cost,
             error,
+            input,
+            state,
             session,
             conversation,
             user,
@@ -185,6 +199,8 @@ fn model(span: u8, parent: Option<u8>, tokens: Option<u64>) -> Sketch {
         tokens,
         cost: None,
         error: false,
+        input: None,
+        state: SpanState::Closed,
         session: None,
         conversation: None,
         user: None,
@@ -222,6 +238,23 @@ proptest! {
 
         recompute_all(&shuffled);
         prop_assert_eq!(&dump(&shuffled), &expected);
+    }
+
+    /// After each batch, a recompute changes nothing; also when traces are deleted in between.
+    #[test]
+    fn each_step_agrees_with_a_recompute(
+        batches in proptest::collection::vec((proptest::collection::vec(sketch(), 1..5), any::<u8>()), 1..10),
+    ) {
+        let store = Store::open("sqlite::memory:").unwrap();
+        for (batch, deleted) in batches {
+            write(&store, &batch);
+            let stepwise = dump(&store);
+            recompute_all(&store);
+            prop_assert_eq!(&dump(&store), &stepwise);
+            if deleted < 20 {
+                store.delete_traces(&[TraceId::from_bytes([deleted % 2 + 1; 16])]).unwrap();
+            }
+        }
     }
 }
 
@@ -283,7 +316,7 @@ fn absent_tokens_stay_absent() {
 #[test]
 fn a_closed_version_replaces_an_open_one_and_never_the_other_way() {
     let store = Store::open("sqlite::memory:").unwrap();
-    let open = Sketch { end: None, ..model(0, None, None) };
+    let open = Sketch { end: None, state: SpanState::Open, ..model(0, None, None) };
     let closed = model(0, None, Some(3));
     write(&store, std::slice::from_ref(&open));
     assert_eq!(dump(&store).traces[0].status, "running");
@@ -333,4 +366,17 @@ fn ids_flow_down_to_spans_that_came_first() {
     let c1 = Some("c1".to_owned());
     let of = |agent: &str, conversation: &Option<String>| (agent.to_owned(), "s1".to_owned(), conversation.clone());
     assert_eq!(ids, [of("A", &None), of("B", &c1), of("B", &c1)]);
+}
+
+#[test]
+fn a_circle_of_parents_that_a_new_version_opens_counts_as_a_tree() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let open =
+        Sketch { kind: Kind::Agent, state: SpanState::Open, end: None, session: Some("s1"), ..model(0, Some(1), None) };
+    write(&store, &[open.clone(), model(1, Some(0), Some(7))]);
+    write(&store, &[Sketch { state: SpanState::Closed, end: Some(9), parent: None, ..open }]);
+    let after = dump(&store);
+    assert_eq!((after.spans[0].usage_below, after.spans[1].session_id.as_deref()), (1, Some("s1")));
+    recompute_all(&store);
+    assert_eq!(dump(&store), after);
 }
