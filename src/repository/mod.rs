@@ -213,8 +213,8 @@ impl TraceRepository {
 
     /// Deletes the traces whose last activity lies before `older_than`, and gives the space back to the file system.
     ///
-    /// Works in small transactions, so that writers need not wait long. A trace is deleted whole; one that still runs counts by its
-    /// latest ended span, or by its start when none has ended. A trace of more than 2,000 spans goes in several transactions, its summary last:
+    /// Works in small transactions, so that writers need not wait long. A trace is deleted whole; one that still runs counts by the
+    /// latest start or end of its spans. A trace of more than 2,000 spans goes in several transactions, its summary last:
     /// should that be interrupted, the next call finishes it. What traces share, resources and scopes, stays.
     ///
     /// ```

@@ -40,6 +40,7 @@ struct Candidate {
     trace_id: Vec<u8>,
     end_ns: Option<i64>,
     span_count: i64,
+    open_count: i64,
 }
 
 impl Candidate {
@@ -47,8 +48,12 @@ impl Candidate {
         usize::try_from(self.span_count).unwrap_or(0)
     }
 
-    fn is_older_than(&self, time_ns: i64) -> bool {
-        self.start_ns.max(self.end_ns.unwrap_or(self.start_ns)) < time_ns
+    /// Whether all that happened in the trace, the start of a span that still runs too, lies before a time.
+    fn is_older_than(&self, time_ns: i64, connection: &mut AnyConnection) -> QueryResult<bool> {
+        if self.start_ns.max(self.end_ns.unwrap_or(self.start_ns)) >= time_ns {
+            return Ok(false);
+        }
+        Ok(self.open_count == 0 || !has_started_since(connection, &self.trace_id, time_ns)?)
     }
 }
 
@@ -124,7 +129,7 @@ impl Store {
 fn by_id(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<Candidate>> {
     dispatch!(connection, concrete => {
         traces::table
-            .select((traces::start_ns, traces::trace_id, traces::end_ns, traces::span_count))
+            .select((traces::start_ns, traces::trace_id, traces::end_ns, traces::span_count, traces::open_count))
             .filter(traces::trace_id.eq_any(ids))
             .load(concrete)
     })
@@ -137,7 +142,7 @@ fn prune_step(connection: &mut AnyConnection, before_ns: i64, after: Option<&(i6
     let mut piece = Vec::new();
     let mut size = 0;
     for candidate in candidates {
-        let is_old = candidate.is_older_than(before_ns);
+        let is_old = candidate.is_older_than(before_ns, connection)?;
         let is_large = candidate.size() > MAX_SPANS;
         if is_old && !is_large && size + candidate.size() > MAX_SPANS {
             break;
@@ -164,7 +169,7 @@ fn next_by_start(
     let (start_ns, trace_id) = after.cloned().unwrap_or((i64::MIN, Vec::new()));
     dispatch!(connection, concrete => {
         traces::table
-            .select((traces::start_ns, traces::trace_id, traces::end_ns, traces::span_count))
+            .select((traces::start_ns, traces::trace_id, traces::end_ns, traces::span_count, traces::open_count))
             .filter(traces::start_ns.lt(before_ns))
             .filter(traces::start_ns.ge(start_ns))
             .filter(traces::start_ns.gt(start_ns).or(traces::trace_id.gt(trace_id)))
@@ -172,6 +177,12 @@ fn next_by_start(
             .limit(i64::try_from(MAX_TRACES).unwrap_or(i64::MAX))
             .load(concrete)
     })
+}
+
+/// Whether a span of the trace started at or after a time.
+fn has_started_since(connection: &mut AnyConnection, trace_id: &[u8], time_ns: i64) -> QueryResult<bool> {
+    let later = spans::table.filter(spans::trace_id.eq(trace_id)).filter(spans::start_ns.ge(time_ns));
+    dispatch!(connection, concrete => diesel::select(diesel::dsl::exists(later)).get_result(concrete))
 }
 
 /// Deletes whole traces, and takes them out of their sessions. What they share with others, resources and scopes, stays.

@@ -113,3 +113,12 @@ fn only_existing_databases_are_opened_to_be_read() {
     drop(Store::open(&url("traces.db")).unwrap());
     assert_eq!(left(&TraceRepository::open(&url("traces.db")).unwrap()), (0, 0));
 }
+
+#[test]
+fn a_trace_in_which_a_span_has_begun_lately_is_not_old() {
+    let spans = [span(0, 0).running(), span(0, 1).starting(900 * SECOND).running(), span(1, 0).running()];
+    let repository = World::with(spans).repository;
+    assert_eq!(repository.prune(UNIX_EPOCH + Duration::from_secs(500)).unwrap().traces, 1);
+    assert_eq!(left(&repository), (1, 2));
+    assert_eq!(repository.prune(UNIX_EPOCH + Duration::from_secs(901)).unwrap().traces, 1);
+}

@@ -26,9 +26,6 @@ pub(super) fn update(connection: &mut AnyConnection, changes: &[(Option<TraceRow
         }
         if let Some(session) = &after.session_id {
             let before = before.as_ref().filter(|_| session_before == Some(session));
-            if before.is_some_and(|before| has_shrunk(before, after)) {
-                recompute.insert(session.clone());
-            }
             grown.entry(session).or_default().push((before, after));
         }
     }
@@ -38,7 +35,7 @@ pub(super) fn update(connection: &mut AnyConnection, changes: &[(Option<TraceRow
     for (session, changes) in grown {
         let mut row = stored.get(session).cloned().unwrap_or_else(|| empty(session));
         for (before, after) in changes {
-            if before.is_some() && is_full(&row) {
+            if before.is_some_and(|before| is_lost(&row, before, after)) {
                 recompute.insert(session.to_owned());
             }
             add(&mut row, before, after);
@@ -85,14 +82,17 @@ fn load(connection: &mut AnyConnection, keys: &[&str]) -> QueryResult<BTreeMap<S
     Ok(rows.into_iter().map(|row| (row.session_id.clone(), row)).collect())
 }
 
-/// Whether something that a sum, a first or a last may stand on is gone.
-fn has_shrunk(before: &TraceRow, after: &TraceRow) -> bool {
+/// Whether something is gone that the session's summary stands on, so that it cannot be told from the change alone.
+fn is_lost(session: &SessionRow, before: &TraceRow, after: &TraceRow) -> bool {
     let lost_tokens =
-        tokens(before).into_iter().zip(tokens(after)).any(|(before, after)| before.is_some() && after < before);
-    lost_tokens
-        || after.start_ns > before.start_ns
-        || last(after) < last(before)
-        || before.user_id.is_some() && (before.user_id != after.user_id || after.user_first_ns > before.user_first_ns)
+        tokens(before).into_iter().zip(tokens(after)).any(|(before, after)| before.is_some() && after.is_none());
+    let was_first = before.start_ns == session.start_ns && after.start_ns > before.start_ns;
+    let was_last = last(before) == session.last_ns && last(after) < last(before);
+    let (user_before, user) = ((before.user_first_ns, &before.user_id), (after.user_first_ns, &after.user_id));
+    let had_first_user = before.user_id.is_some()
+        && user_before == (session.user_first_ns, &session.user_id)
+        && (after.user_id.is_none() || user > user_before);
+    lost_tokens || was_first || was_last || had_first_user || is_full(session)
 }
 
 /// Whether a sum is at its limit, and no longer tells what it was made of.

@@ -79,8 +79,12 @@ impl Change {
 
     /// Start and end, and the first run, session and user.
     fn spread(&mut self, stored: Option<&SpanRow>, row: &SpanRow) {
-        self.needs_recompute |=
-            stored.is_some_and(|stored| stored.start_ns != row.start_ns || stored.end_ns > row.end_ns);
+        // Only what the summary stands on can be missed: recomputing at each change would make long traces quadratic.
+        self.needs_recompute |= stored.is_some_and(|stored| {
+            let was_first = stored.start_ns == self.trace.start_ns && row.start_ns > stored.start_ns;
+            let was_last = stored.end_ns == self.trace.end_ns && row.end_ns < stored.end_ns;
+            was_first || was_last
+        });
         self.trace.start_ns = self.trace.start_ns.min(row.start_ns);
         self.trace.end_ns = self.trace.end_ns.max(row.end_ns);
         let trace = &mut self.trace;
@@ -89,7 +93,10 @@ impl Change {
             (&row.session_id, stored.map(|row| &row.session_id), &mut trace.session_id, &mut trace.session_first_ns),
             (&row.user_id, stored.map(|row| &row.user_id), &mut trace.user_id, &mut trace.user_first_ns),
         ] {
-            self.needs_recompute |= before.is_some_and(|before| before.is_some() && before != own);
+            let old_start = stored.map(|stored| stored.start_ns);
+            let was_first = value.is_some() && before == Some(&*value) && old_start == *first_ns;
+            let comes_later = own.is_none() || (Some(row.start_ns), Some(own)) > (old_start, before);
+            self.needs_recompute |= was_first && comes_later;
             let Some(own) = own else { continue };
             let is_first = match (&*first_ns, &*value) {
                 (Some(first), Some(value)) => (row.start_ns, own) < (*first, value),

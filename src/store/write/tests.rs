@@ -380,3 +380,25 @@ fn a_circle_of_parents_that_a_new_version_opens_counts_as_a_tree() {
     recompute_all(&store);
     assert_eq!(dump(&store), after);
 }
+
+/// A change of a session that makes the summary anew each time would make a trace of many runs quadratic.
+#[test]
+fn only_what_the_summary_stands_on_makes_it_anew() {
+    let first = Sketch { session: Some("s1"), ..model(0, None, None) };
+    let call = Sketch { conversation: Some("c1"), ..model(1, Some(2), None) };
+    let run = Sketch { kind: Kind::Agent, session: Some("s1"), start: 2, ..model(2, None, None) };
+    for (stored, is_made_anew) in [(vec![first, call.clone()], false), (vec![call], true)] {
+        let items: Vec<InterpretedSpan> = stored.iter().map(Sketch::item).collect();
+        let mut rows: Vec<SpanRow> = prepare(&items, 0).unwrap().into_iter().map(|prepared| prepared.row).collect();
+        lineage::resolve_all(&mut rows);
+        let (before, _) = summary::summarize(&rows).unwrap();
+        let mut graph = graph::Graph::default();
+        rows.into_iter().for_each(|row| graph.add_stored(row));
+        let run = [run.item()];
+        let row = prepare(&run, 0).unwrap().remove(0).row;
+        let changed = BTreeSet::from([row.span_id.clone()]);
+        assert!(graph.apply(row));
+        graph.resolve_ids(&changed);
+        assert_eq!(summary::Change::of(Some(&before), &graph).unwrap().needs_recompute, is_made_anew);
+    }
+}
