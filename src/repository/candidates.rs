@@ -26,6 +26,8 @@ pub(super) struct Search<'a> {
     streams: Vec<Stream>,
     /// Fields that the streams do not hold by themselves.
     others: Vec<(Facet, Vec<String>)>,
+    /// Fields with values that must not occur.
+    excluded: Vec<(Facet, Vec<String>)>,
     time: TimeRange,
 }
 
@@ -66,13 +68,16 @@ impl<'a> Search<'a> {
         } else {
             vec![Stream::new(Source::Start, after)]
         };
-        Ok(Self { conditions, streams, others: fields.into(), time })
+        let excluded =
+            conditions.excluded_keys().filter_map(|(field, values)| Some((field.facet()?, values))).collect();
+        Ok(Self { conditions, streams, others: fields.into(), excluded, time })
     }
 
     /// Whether each candidate holds by itself, so that no more need be read than are wanted.
     fn is_direct(&self) -> bool {
         let conditions = self.conditions;
         self.others.is_empty()
+            && self.excluded.is_empty()
             && conditions.duration.is_open()
             && conditions.tokens.is_open()
             && conditions.text.is_empty()
@@ -132,13 +137,14 @@ impl<'a> Search<'a> {
         keys: &[TraceKey],
     ) -> Result<HashMap<Vec<u8>, TraceRow>, Failure> {
         let mut ids: Vec<Vec<u8>> = keys.iter().map(|(_, id)| id.clone()).collect();
-        for (facet, values) in &self.others {
+        let asked = self.others.iter().map(|field| (field, true));
+        for ((facet, values), must_occur) in asked.chain(self.excluded.iter().map(|field| (field, false))) {
             let statement_ids = ids.clone();
             let with: Vec<Vec<u8>> = ask!(connection, c, statements => {
                 statements::traces::with_facet(statement_ids, *facet, values.clone()).load(c)
             })?;
             let with: HashSet<Vec<u8>> = with.into_iter().collect();
-            ids.retain(|id| with.contains(id));
+            ids.retain(|id| with.contains(id) == must_occur);
         }
         if ids.is_empty() {
             return Ok(HashMap::new());

@@ -81,7 +81,9 @@ impl<'a> Walk<'a> {
 
     /// Whether each session on the way holds by itself, so that no more need be read than are wanted.
     fn is_direct(&self) -> bool {
-        self.time.until_ns == i64::MAX && self.conditions.values.keys().all(|field| *field == Field::Session)
+        self.time.until_ns == i64::MAX
+            && self.conditions.excluded.is_empty()
+            && self.conditions.values.keys().all(|field| *field == Field::Session)
     }
 
     /// The next keys, about `wanted` of them or a larger piece where they have to be checked; none at the end.
@@ -105,13 +107,21 @@ impl<'a> Walk<'a> {
         keys: &[SessionKey],
     ) -> Result<HashMap<String, SessionRow>, Failure> {
         let mut ids: Vec<String> = keys.iter().map(|(_, id)| id.clone()).collect();
-        for field in self.conditions.values.keys().filter(|field| **field != Field::Session) {
+        let conditions = self.conditions;
+        let named = conditions.values.keys().filter(|field| **field != Field::Session);
+        let asked = named.map(|field| (*field, conditions.keys(*field), true));
+        let excluded = conditions.excluded_keys().map(|(field, values)| (field, values, false));
+        for (field, values, must_occur) in asked.chain(excluded) {
+            if field == Field::Session {
+                ids.retain(|id| !values.contains(id));
+                continue;
+            }
             let Some(facet) = field.facet() else { continue };
-            let (values, among) = (self.conditions.keys(*field), ids.clone());
+            let among = ids.clone();
             let with: Vec<String> =
                 ask!(connection, c, statements => statements::sessions::with_facet(among, facet, values).load(c))?;
             let with: HashSet<String> = with.into_iter().collect();
-            ids.retain(|id| with.contains(id));
+            ids.retain(|id| with.contains(id) == must_occur);
         }
         let rows: Vec<SessionRow> =
             ask!(connection, c, statements => statements::sessions::rows(ids, self.time).load(c))?;

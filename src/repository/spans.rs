@@ -112,7 +112,10 @@ fn in_time(
     mut after: Option<SpanKey>,
 ) -> Result<Page<Span>, Failure> {
     let limit = conditions.limit();
-    let is_direct = conditions.values.is_empty() && conditions.duration.is_open() && conditions.tokens.is_open();
+    let is_direct = conditions.values.is_empty()
+        && conditions.excluded.is_empty()
+        && conditions.duration.is_open()
+        && conditions.tokens.is_open();
     let width = if is_direct { limit + 1 } else { WINDOW };
     let mut rows: Vec<SpanRow> = Vec::with_capacity(limit);
     let mut examined = 0;

@@ -20,6 +20,8 @@ pub(crate) const MAX_VALUES: usize = 1_000;
 pub(crate) struct Conditions {
     /// The values of each field, as they were given; each once.
     pub(crate) values: BTreeMap<Field, Vec<String>>,
+    /// Values of each field that must not occur, as they were given; each once.
+    pub(crate) excluded: BTreeMap<Field, Vec<String>>,
     /// The earliest time.
     pub(crate) since_ns: Option<i64>,
     /// The time before which.
@@ -42,6 +44,7 @@ impl Default for Conditions {
     fn default() -> Self {
         Self {
             values: BTreeMap::new(),
+            excluded: BTreeMap::new(),
             since_ns: None,
             until_ns: None,
             last: None,
@@ -116,10 +119,12 @@ impl TimeRange {
 impl Conditions {
     /// Adds a value of a field, unless it is there.
     pub(crate) fn add(&mut self, field: Field, value: String) {
-        let values = self.values.entry(field).or_default();
-        if !values.contains(&value) {
-            values.push(value);
-        }
+        add(&mut self.values, field, value);
+    }
+
+    /// Adds a value that a field must not have, unless it is there.
+    pub(crate) fn exclude(&mut self, field: Field, value: String) {
+        add(&mut self.excluded, field, value);
     }
 
     /// An empty text is found everywhere and says nothing.
@@ -131,7 +136,12 @@ impl Conditions {
 
     /// The field's values as columns hold them; empty when the filter does not ask for the field.
     pub(crate) fn keys(&self, field: Field) -> Vec<String> {
-        self.values.get(&field).into_iter().flatten().map(|value| key_text(value)).collect()
+        self.values.get(&field).map(|values| keys(values)).unwrap_or_default()
+    }
+
+    /// The fields with values that must not occur, as columns hold them.
+    pub(crate) fn excluded_keys(&self) -> impl Iterator<Item = (Field, Vec<String>)> {
+        self.excluded.iter().map(|(field, values)| (*field, keys(values)))
     }
 
     /// The field's values as ids. Values that are no id cannot be found, and are left out.
@@ -155,7 +165,7 @@ impl Conditions {
     /// # Errors
     /// [`ErrorKind::InvalidInput`].
     pub(crate) fn check(&self) -> Result<()> {
-        match self.values.iter().find(|(_, values)| values.len() > MAX_VALUES) {
+        match self.values.iter().chain(&self.excluded).find(|(_, values)| values.len() > MAX_VALUES) {
             Some((field, values)) => Err(Error::new(
                 ErrorKind::InvalidInput,
                 format!(
@@ -167,6 +177,17 @@ impl Conditions {
             None => Ok(()),
         }
     }
+}
+
+fn add(all: &mut BTreeMap<Field, Vec<String>>, field: Field, value: String) {
+    let values = all.entry(field).or_default();
+    if !values.contains(&value) {
+        values.push(value);
+    }
+}
+
+fn keys(values: &[String]) -> Vec<String> {
+    values.iter().map(|value| key_text(value)).collect()
 }
 
 /// A duration in nanoseconds; beyond 292 years it stays there.

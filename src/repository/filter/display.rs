@@ -9,13 +9,15 @@ use super::quantity::{show_count, show_duration, show_time};
 impl Display for Conditions {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let mut words = Words { f, is_first: true };
-        for (field, values) in &self.values {
-            for (place, value) in values.iter().enumerate() {
-                match place {
-                    0 => words.start(format_args!("{}:", field.as_str()))?,
-                    _ => words.f.write_char(',')?,
+        for (sign, fields) in [("", &self.values), ("-", &self.excluded)] {
+            for (field, values) in fields {
+                for (place, value) in values.iter().enumerate() {
+                    match place {
+                        0 => words.start(format_args!("{sign}{}:", field.as_str()))?,
+                        _ => words.f.write_char(',')?,
+                    }
+                    write_value(words.f, value)?;
                 }
-                write_value(words.f, value)?;
             }
         }
         for (word, time) in [(SINCE, self.since_ns), (UNTIL, self.until_ns)] {

@@ -7,10 +7,19 @@ use super::misread::Misread;
 /// One word: a value or a list of values, and the field before it.
 #[derive(Debug, PartialEq)]
 pub(super) struct Word {
+    /// Whether a minus stands before the field.
+    pub(super) is_negated: bool,
     /// The name before the operator, with its place; `None` for text that stands alone.
     pub(super) field: Option<(String, Range<usize>)>,
     pub(super) operator: Operator,
     pub(super) values: Vec<Value>,
+}
+
+impl Word {
+    /// Text that stands alone.
+    fn text(value: Value) -> Self {
+        Self { is_negated: false, field: None, operator: Operator::Is, values: vec![value] }
+    }
 }
 
 /// A value, bare or quoted.
@@ -68,22 +77,25 @@ impl<'a> Lexer<'a> {
         if first == '"' {
             let value = self.quoted()?;
             self.expect_end_of_word(&value)?;
-            return Ok(Some(Word { field: None, operator: Operator::Is, values: vec![value] }));
+            return Ok(Some(Word::text(value)));
         }
         let start = self.at;
-        let name = start..start + self.span_of(|c| c.is_ascii_alphabetic() || c == '_');
+        let is_negated = first == '-';
+        self.at += usize::from(is_negated);
+        let name = self.at..self.at + self.span_of(|c| c.is_ascii_alphabetic() || c == '_');
         if let Some((operator, length)) = operator(self.text.get(name.end..).unwrap_or_default())
             && !name.is_empty()
         {
             self.at = name.end + length;
             let field = self.text.get(name.clone()).unwrap_or_default().to_owned();
             let values = self.values(start)?;
-            return Ok(Some(Word { field: Some((field, name)), operator, values }));
+            return Ok(Some(Word { is_negated, field: Some((field, name)), operator, values }));
         }
+        self.at = start;
         let end = start + self.span_of(|c| !c.is_whitespace());
         self.at = end;
         let text = self.text.get(start..end).unwrap_or_default().to_owned();
-        Ok(Some(Word { field: None, operator: Operator::Is, values: vec![Value { text, place: start..end }] }))
+        Ok(Some(Word::text(Value { text, place: start..end })))
     }
 
     /// `a,b,"c d"` after a field, whose word began at `start`.

@@ -5,90 +5,31 @@ macro_rules! filter_method {
     ($($name:ident),+ $(,)?) => { $(filter_method!(@ $name);)+ };
 
     (@ values) => {
-        filter_method!(run, session, conversation, user, agent, team, workflow, tool, model, provider, name, service, kind);
+        filter_method!(@ value run, not_run, id, Run, "A run's id.");
+        filter_method!(@ value session, not_session, id, Session, "A session's id.");
+        filter_method!(@ value conversation, not_conversation, id, Conversation, "A conversation's id, as the model provider or the framework numbers it.");
+        filter_method!(@ value user, not_user, id, User, "A user's id.");
+        filter_method!(@ value agent, not_agent, id_or_name, Agent, "An agent's id or name.");
+        filter_method!(@ value team, not_team, id_or_name, Team, "A team's id or name.");
+        filter_method!(@ value workflow, not_workflow, id_or_name, Workflow, "A workflow's id or name.");
+        filter_method!(@ value tool, not_tool, name, Tool, "A tool's name.");
+        filter_method!(@ value model, not_model, model, Model, "A model, the one asked for or the one that answered.");
+        filter_method!(@ value provider, not_provider, provider, Provider, "A model provider, in OpenTelemetry's spelling: `openai`, `anthropic`, `aws.bedrock` …");
+        filter_method!(@ value name, not_name, name, Name, "A span's name, as recorded or as shown.");
+        filter_method!(@ value service, not_service, name, Service, "A service: `service.name` of the resource.");
+        filter_method!(@ kind);
     };
-    (@ run) => {
-        /// A run's id.
+    (@ value $name:ident, $not:ident, $value:ident, $field:ident, $what:literal) => {
+        #[doc = $what]
         #[must_use]
-        pub fn run(self, id: impl Into<String>) -> Self {
-            self.with(Field::Run, id)
+        pub fn $name(self, $value: impl Into<String>) -> Self {
+            self.with(Field::$field, $value)
         }
-    };
-    (@ session) => {
-        /// A session's id.
+
+        #[doc = concat!("Leaves out what [`", stringify!($name), "`](Self::", stringify!($name), ") finds.")]
         #[must_use]
-        pub fn session(self, id: impl Into<String>) -> Self {
-            self.with(Field::Session, id)
-        }
-    };
-    (@ conversation) => {
-        /// A conversation's id, as the model provider or the framework numbers it.
-        #[must_use]
-        pub fn conversation(self, id: impl Into<String>) -> Self {
-            self.with(Field::Conversation, id)
-        }
-    };
-    (@ user) => {
-        /// A user's id.
-        #[must_use]
-        pub fn user(self, id: impl Into<String>) -> Self {
-            self.with(Field::User, id)
-        }
-    };
-    (@ agent) => {
-        /// An agent's id or name.
-        #[must_use]
-        pub fn agent(self, id_or_name: impl Into<String>) -> Self {
-            self.with(Field::Agent, id_or_name)
-        }
-    };
-    (@ team) => {
-        /// A team's id or name.
-        #[must_use]
-        pub fn team(self, id_or_name: impl Into<String>) -> Self {
-            self.with(Field::Team, id_or_name)
-        }
-    };
-    (@ workflow) => {
-        /// A workflow's id or name.
-        #[must_use]
-        pub fn workflow(self, id_or_name: impl Into<String>) -> Self {
-            self.with(Field::Workflow, id_or_name)
-        }
-    };
-    (@ tool) => {
-        /// A tool's name.
-        #[must_use]
-        pub fn tool(self, name: impl Into<String>) -> Self {
-            self.with(Field::Tool, name)
-        }
-    };
-    (@ model) => {
-        /// A model, the one asked for or the one that answered.
-        #[must_use]
-        pub fn model(self, model: impl Into<String>) -> Self {
-            self.with(Field::Model, model)
-        }
-    };
-    (@ provider) => {
-        /// A model provider, in OpenTelemetry's spelling: `openai`, `anthropic`, `aws.bedrock` …
-        #[must_use]
-        pub fn provider(self, provider: impl Into<String>) -> Self {
-            self.with(Field::Provider, provider)
-        }
-    };
-    (@ name) => {
-        /// A span's name, as recorded or as shown.
-        #[must_use]
-        pub fn name(self, name: impl Into<String>) -> Self {
-            self.with(Field::Name, name)
-        }
-    };
-    (@ service) => {
-        /// A service: `service.name` of the resource.
-        #[must_use]
-        pub fn service(self, name: impl Into<String>) -> Self {
-            self.with(Field::Service, name)
+        pub fn $not(self, $value: impl Into<String>) -> Self {
+            self.without(Field::$field, $value)
         }
     };
     (@ kind) => {
@@ -96,6 +37,12 @@ macro_rules! filter_method {
         #[must_use]
         pub fn kind(self, kind: Kind) -> Self {
             self.with(Field::Kind, kind.as_str())
+        }
+
+        /// Leaves out what [`kind`](Self::kind) finds.
+        #[must_use]
+        pub fn not_kind(self, kind: Kind) -> Self {
+            self.without(Field::Kind, kind.as_str())
         }
     };
 
@@ -194,6 +141,11 @@ macro_rules! filter_type {
 
             fn with(mut self, field: Field, value: impl Into<String>) -> Self {
                 self.conditions.add(field, value.into());
+                self
+            }
+
+            fn without(mut self, field: Field, value: impl Into<String>) -> Self {
+                self.conditions.exclude(field, value.into());
                 self
             }
 

@@ -24,7 +24,7 @@ use crate::model::{Cursor, Kind, SpanId, SpanState, StatusCode, TraceId, TraceSt
 ///
 /// Different fields must all hold; of several values of one field, one must. Ids, names, kinds, models and tools hold for a trace if
 /// **any** of its spans has them, so a team member's name finds the team's trace; different fields may hold on different spans.
-/// Status, duration, tokens, time and text are those of the trace as a whole.
+/// Status, duration, tokens, time and text are those of the trace as a whole. What is left out (`not_agent` …) must not occur in any span.
 ///
 /// # As text
 /// The same filter can be written as text, for command lines, URLs and search boxes, and its [`Display`](std::fmt::Display) form reads back as the same
@@ -49,6 +49,7 @@ use crate::model::{Cursor, Kind, SpanId, SpanState, StatusCode, TraceId, TraceSt
 /// | `tool:` `model:` `provider:` `service:` `name:` | with a span of this tool, model, provider, service or span name |
 /// | `kind:` | with a span of this [`Kind`] |
 /// | `status:` | of this [`TraceStatus`] |
+/// | `-agent:` `-kind:` `-status:` … | that `agent:`, `kind:`, `status:` … would not find; for all words above but `trace:` |
 /// | `duration>2s` | longer; also `>=`, `<`, `<=`; units `ns` `us` `ms` `s` `m` `h` `d` |
 /// | `tokens>1k` | with more tokens in all; also `>=`, `<`, `<=`; `k` is a thousand, `M` a million |
 /// | `since:` `until:` | that started at or after, and before this time: RFC 3339, or a date or time without offset, which is UTC |
@@ -86,6 +87,12 @@ impl TraceFilter {
     #[must_use]
     pub fn status(self, status: TraceStatus) -> Self {
         self.with(Field::Status, status.as_str())
+    }
+
+    /// Leaves out what [`status`](Self::status) finds.
+    #[must_use]
+    pub fn not_status(self, status: TraceStatus) -> Self {
+        self.without(Field::Status, status.as_str())
     }
 
     /// A text in the trace's name or in the beginning of its input or output, in upper or lower case. Several texts must all be found.
@@ -154,6 +161,12 @@ impl SpanFilter {
     #[must_use]
     pub fn status(self, status: StatusCode) -> Self {
         self.with(Field::Status, status.as_str())
+    }
+
+    /// Leaves out what [`status`](Self::status) finds.
+    #[must_use]
+    pub fn not_status(self, status: StatusCode) -> Self {
+        self.without(Field::Status, status.as_str())
     }
 }
 

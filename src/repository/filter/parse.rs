@@ -37,7 +37,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Takes a word into the conditions.
     fn word(&mut self, word: Word) -> Result<(), Misread> {
-        let Word { field, operator, values } = word;
+        let Word { is_negated, field, operator, values } = word;
         let Some((name, place)) = field else {
             return values.into_iter().try_for_each(|value| self.free_text(value));
         };
@@ -45,9 +45,16 @@ impl Reader<'_> {
             if operator != Operator::Is {
                 return Err(Misread::new(place, format!("`{name}` takes values: write {name}:VALUE")));
             }
+            if is_negated && field.facet().is_none() {
+                return Err(Misread::new(place, format!("`{name}` cannot be excluded; leave out the minus")));
+            }
             for value in values {
                 let value = self.known(field, value)?;
-                self.conditions.add(field, value);
+                if is_negated {
+                    self.conditions.exclude(field, value);
+                } else {
+                    self.conditions.add(field, value);
+                }
             }
             return Ok(());
         }
@@ -56,6 +63,9 @@ impl Reader<'_> {
             let hint = "to search for text that looks like a field, quote it";
             return Err(Misread::new(place, format!("unknown field `{name}`; known: {} ({hint})", words.join(", "))));
         };
+        if is_negated {
+            return Err(Misread::new(place, format!("`{word}` cannot be excluded; leave out the minus")));
+        }
         if self.seen.contains(&(word, discriminant(&operator))) {
             return Err(Misread::new(place, format!("`{word}` is given twice")));
         }

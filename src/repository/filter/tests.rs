@@ -14,7 +14,8 @@ fn filter() -> impl Strategy<Value = TraceFilter> {
     let bounds = (bound.clone(), bound.clone(), bound.clone(), bound);
     let times = (any::<Option<i64>>(), any::<Option<i64>>(), proptest::option::of(0..i64::MAX));
     let values = proptest::collection::vec((0..13_usize, value()), 0..6);
-    let texts = proptest::collection::vec(value(), 0..3);
+    let excluded = proptest::collection::vec((0..3_usize, value()), 0..3);
+    let texts = (proptest::collection::vec(value(), 0..3), excluded);
     let after = proptest::option::of((any::<i64>(), proptest::collection::vec(any::<u8>(), 0..40)));
     let closed = (any::<Option<[u8; 16]>>(), proptest::option::of(0..TraceStatus::ALL.len()), 0..=1_200_u32);
     (bounds, times, values, texts, after, closed).prop_map(|(bounds, times, values, texts, after, closed)| {
@@ -43,7 +44,14 @@ fn filter() -> impl Strategy<Value = TraceFilter> {
                 _ => filter.kind(Kind::ALL[value.len() % Kind::ALL.len()]),
             };
         }
-        filter = texts.into_iter().fold(filter, TraceFilter::text);
+        filter = texts.0.into_iter().fold(filter, TraceFilter::text);
+        for (field, value) in texts.1 {
+            filter = match field {
+                0 => filter.not_agent(value),
+                1 => filter.not_tool(value),
+                _ => filter.not_status(TraceStatus::ALL[value.len() % TraceStatus::ALL.len()]),
+            };
+        }
         if let Some(id) = closed.0.map(TraceId::from_bytes).filter(|id| !id.is_invalid()) {
             filter = filter.trace(id);
         }
@@ -110,6 +118,14 @@ fn values_may_hold_colons() {
 }
 
 #[test]
+fn a_minus_leaves_out() {
+    let expected = TraceFilter::new().agent("A").not_agent("B").not_agent("C").not_status(TraceStatus::Ok);
+    assert_eq!(parsed("agent:A -agent:B,C -status:ok"), expected);
+    assert_eq!(expected.to_string(), "agent:A -agent:B,C -status:ok");
+    assert_eq!(parsed("-refund - -1:2"), TraceFilter::new().text("-refund").text("-").text("-1:2"));
+}
+
+#[test]
 fn errors_point_at_the_wrong_word() {
     for (text, underlined, message) in [
         ("agent:R statsu:error", "statsu", "unknown field `statsu`; known: agent, conversation"),
@@ -134,6 +150,9 @@ fn errors_point_at_the_wrong_word() {
         (r#"agent:"a"#, r#""a"#, "closing quote is missing"),
         (r#"agent:"a"b"#, r#""a"b"#, "space must follow"),
         (r#""a\q""#, r"\q", "no such escape"),
+        ("-statsu:error", "statsu", "unknown field `statsu`"),
+        ("-duration>2s", "duration", "cannot be excluded"),
+        ("-trace:00000000000000000000000000000001", "trace", "cannot be excluded"),
     ] {
         let error = text.parse::<TraceFilter>().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);

@@ -81,6 +81,7 @@ macro_rules! span_statements {
                     }
                 };
             }
+            query = excluding(query, conditions);
             if let Some(lowest) = conditions.duration.lowest() {
                 query = query.filter((spans::end_ns - spans::start_ns.nullable()).ge(lowest));
             }
@@ -92,6 +93,45 @@ macro_rules! span_statements {
             }
             if let Some(highest) = conditions.tokens.highest() {
                 query = query.filter(spans::total_tokens.le(highest));
+            }
+            query
+        }
+
+        /// Leaves out the spans that have a value which the filter excludes.
+        fn excluding<'a, T>(mut query: Filtered<'a, T>, conditions: &Conditions) -> Filtered<'a, T> {
+            // A column without a value has none of those that are left out.
+            macro_rules! none_of {
+                ($column:ident, $keys:expr) => {
+                    spans::$column.is_null().or(spans::$column.ne_all($keys))
+                };
+            }
+            for (field, keys) in conditions.excluded_keys() {
+                query = match field {
+                    Field::Trace | Field::Parent | Field::Call | Field::State => query,
+                    Field::Run => query.filter(none_of!(run_id, keys)),
+                    Field::Session => query.filter(none_of!(session_id, keys)),
+                    Field::Conversation => query.filter(none_of!(conversation_id, keys)),
+                    Field::User => query.filter(none_of!(user_id, keys)),
+                    Field::Tool => query.filter(none_of!(tool_name, keys)),
+                    Field::Agent => query.filter(none_of!(agent_id, keys.clone())).filter(none_of!(agent_name, keys)),
+                    Field::Team => query.filter(none_of!(team_id, keys.clone())).filter(none_of!(team_name, keys)),
+                    Field::Workflow => {
+                        query.filter(none_of!(workflow_id, keys.clone())).filter(none_of!(workflow_name, keys))
+                    }
+                    Field::Model => {
+                        query.filter(none_of!(request_model, keys.clone())).filter(none_of!(response_model, keys))
+                    }
+                    Field::Provider => query.filter(none_of!(provider, keys)),
+                    Field::Service => query.filter(none_of!(service_name, keys)),
+                    Field::Name => {
+                        query.filter(spans::name.ne_all(keys.clone())).filter(spans::display_name.ne_all(keys))
+                    }
+                    Field::Kind => query.filter(spans::kind.ne_all(keys)),
+                    Field::Status => {
+                        let codes: Vec<StatusCode> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+                        query.filter(spans::status_code.ne_all(codes.into_iter().map(StatusCode::otlp)))
+                    }
+                };
             }
             query
         }

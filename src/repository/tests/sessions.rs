@@ -34,6 +34,9 @@ fn the_latest_activity_comes_first() {
         ("since:1970-01-01T00:00:03Z", vec!["old", "new"]),
         ("until:1970-01-01T00:00:01Z", vec!["old"]),
         ("agent:C", vec![]),
+        ("-agent:A", vec!["middle"]),
+        ("-user:u2 -session:middle", vec!["new"]),
+        ("session:middle,old -agent:A", vec!["middle"]),
     ] {
         for limit in [1, 2, 20] {
             let filter = filter.parse::<SessionFilter>().unwrap().limit(limit);

@@ -44,6 +44,11 @@ fn each_field_holds_on_the_span_itself() {
         ("duration>=1s until:1970-01-01T00:00:00.000000001Z", vec![(0, 0)]),
         ("duration>1s", vec![]),
         (r#"name:"span 0""#, vec![(1, 0), (0, 0)]),
+        // What has no agent at all is not A either.
+        ("-agent:A", vec![(1, 0), (0, 2), (0, 0)]),
+        ("user:u -kind:tool -status:ok", vec![(0, 1), (0, 0)]),
+        (r#"-name:"span 0" -model:x"#, vec![(0, 2), (0, 1)]),
+        ("-status:error -user:u", vec![(1, 0)]),
         (&format!("trace:{trace}"), vec![(0, 2), (0, 1), (0, 0)]),
         (&format!("trace:{trace} parent:{root}"), vec![(0, 2), (0, 1)]),
         (&format!("trace:{trace} agent:A since:1970-01-01T00:00:00.000000001Z"), vec![(0, 1)]),

@@ -94,6 +94,11 @@ fn a_filter_holds_when_any_span_matches() {
         (r#"name:"span 0""#, vec![1, 0]),
         (r#"name:"span 1" team:Team"#, vec![0]),
         ("agent:member", vec![]),
+        ("-agent:Member", vec![1]),
+        ("-agent:Member,Other", vec![]),
+        ("agent:Member,Other -tool:web_search", vec![0]),
+        ("-agent:Nobody -status:error", vec![1, 0]),
+        ("-status:ok", vec![]),
         ("tool:web_search,web_search,x status:ok", vec![1]),
     ] {
         assert_eq!(ids(&repository, filter), numbers(expected), "{filter}");

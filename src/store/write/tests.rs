@@ -16,8 +16,8 @@ use crate::store::schema::{sessions, span_contents, spans, trace_facets};
 #[derive(Debug, Clone)]
 struct Sketch {
     trace: u8,
-    span: u8,
-    parent: Option<u8>,
+    span: u16,
+    parent: Option<u16>,
     kind: Kind,
     start: i64,
     end: Option<i64>,
@@ -32,10 +32,14 @@ struct Sketch {
     agent: Option<&'static str>,
 }
 
+fn span_id(number: u16) -> SpanId {
+    SpanId::from_bytes((u64::from(number) + 1).to_be_bytes())
+}
+
 impl Sketch {
     fn item(&self) -> InterpretedSpan {
         let trace_id = TraceId::from_bytes([self.trace + 1; 16]);
-        let span_id = SpanId::from_bytes([self.span + 1; 8]);
+        let own_id = span_id(self.span);
         let mut identity = Identity::default();
         for (field, value) in [
             (IdentityField::SessionId, self.session),
@@ -45,10 +49,10 @@ impl Sketch {
         ] {
             identity.set(field, value.unwrap_or_default());
         }
-        let mut record = SpanRecord::new(trace_id, span_id, format!("span {}", self.span), self.start);
+        let mut record = SpanRecord::new(trace_id, own_id, format!("span {}", self.span), self.start);
         record.end_ns = self.end;
         record.state = self.state;
-        record.parent_span_id = self.parent.map(|parent| SpanId::from_bytes([parent + 1; 8]));
+        record.parent_span_id = self.parent.map(span_id);
         // Facts follow from what was recorded; here the sketch stands for it, but for what stands in the record itself.
         let told = Self { start: 0, parent: None, ..self.clone() };
         record.attributes.push("sketch", format!("{told:?}"));
@@ -59,7 +63,7 @@ impl Sketch {
             Status { code: if self.error { StatusCode::Error } else { StatusCode::Unset }, message: String::new() };
         let span = Span {
             trace_id,
-            span_id,
+            span_id: own_id,
             parent_span_id: record.parent_span_id,
             parent_is_remote: false,
             name: record.name.clone(),
@@ -101,7 +105,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         Just(Kind::Step),
         Just(Kind::Span),
     ];
-    let place = (0u8..2, 0u8..8, proptest::option::of(0u8..8));
+    let place = (0u8..2, 0u16..8, proptest::option::of(0u16..8));
     // Few times, so that versions differ by little; the smallest are on another day.
     let start = prop_oneof![-2i64..8, Just(-2 * 86_400_000_000_000)];
     let state =
@@ -188,7 +192,7 @@ fn recompute_all(store: &Store) {
     }
 }
 
-fn model(span: u8, parent: Option<u8>, tokens: Option<u64>) -> Sketch {
+fn model(span: u16, parent: Option<u16>, tokens: Option<u64>) -> Sketch {
     Sketch {
         trace: 0,
         span,
@@ -401,4 +405,47 @@ fn only_what_the_summary_stands_on_makes_it_anew() {
         graph.resolve_ids(&changed);
         assert_eq!(summary::Change::of(Some(&before), &graph).unwrap().needs_recompute, is_made_anew);
     }
+}
+
+/// Two writers of one file, side by side: the same as one that writes all at once.
+#[test]
+fn two_writers_of_one_file_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Store::open(&format!("sqlite://{}/traces.db", folder.path().display())).unwrap();
+    let stores = [open(), open()];
+    // Spans 0 to 6 of 200 traces, children first.
+    let batches: Vec<Vec<Sketch>> = (0..7)
+        .rev()
+        .map(|span| {
+            let of = |trace| Sketch { trace, session: Some("s1"), ..model(span, span.checked_sub(1), Some(1)) };
+            (0..200).map(of).collect()
+        })
+        .collect();
+    std::thread::scope(|scope| {
+        for (writer, store) in stores.iter().enumerate() {
+            let batches = &batches;
+            scope.spawn(move || batches.iter().skip(writer).step_by(2).for_each(|batch| write(store, batch)));
+        }
+    });
+    let together = dump(&stores[0]);
+    let alone = Store::open("sqlite::memory:").unwrap();
+    write(&alone, &batches.concat());
+    assert_eq!(together, dump(&alone));
+    recompute_all(&stores[1]);
+    assert_eq!(dump(&stores[1]), together);
+}
+
+#[test]
+fn batches_of_more_spans_than_one_statement_asks_for_agree_too() {
+    let root = Sketch { kind: Kind::Agent, session: Some("s1"), ..model(0, None, Some(5)) };
+    let children: Vec<Sketch> = (1..=1_200).map(|span| model(span, Some(0), Some(1))).collect();
+    let store = Store::open("sqlite::memory:").unwrap();
+    write(&store, &children[..600]);
+    write(&store, &children);
+    write(&store, std::slice::from_ref(&root));
+    let late_root = dump(&store);
+    assert_eq!((total(&store), late_root.sessions[0].span_count), (Some(1_200), 1_201));
+    assert!(late_root.spans.iter().all(|span| span.session_id.as_deref() == Some("s1")));
+    recompute_all(&store);
+    assert_eq!(dump(&store), late_root);
 }
