@@ -117,6 +117,8 @@ fn opening_a_database_again_does_not_lose_its_locks() {
     let url = url_in(&folder);
     let tracing = AgentTracing::open(&url).unwrap();
     let file = format!(":{} ", std::fs::metadata(folder.path().join("traces.db")).unwrap().ino());
+    // Connects, and stays connected.
+    assert_eq!(tracing.repository().count_traces(&TraceFilter::new()).unwrap(), 0);
     let is_locked = || std::fs::read_to_string("/proc/locks").unwrap().lines().any(|lock| lock.contains(&file));
     assert!(is_locked());
     drop(TraceRepository::open(&url).unwrap());
