@@ -68,6 +68,8 @@ impl Trace {
 }
 
 /// A session's summary. One row of the `sessions` table.
+///
+/// A trace counts in one session, its first; a filter by session finds it by any session that a span of it names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
     /// The session's id, as the application gave it.

@@ -94,6 +94,9 @@ impl StatsQuery {
     }
 
     /// Statistics of the traces that pass `filter`, whose limit and cursor do not matter.
+    ///
+    /// A trace stands as a whole in each group that took part in it: grouped by model, its tokens count for each of its models. What one
+    /// model took is a question for [`spans`](Self::spans).
     #[must_use]
     pub const fn traces(filter: TraceFilter) -> Self {
         Self::new(Subject::Traces(filter))

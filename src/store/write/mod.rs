@@ -26,7 +26,7 @@ pub(crate) use session::recompute_sessions;
 pub(crate) use sink::StoreSink;
 
 use super::Failure;
-use super::column::hash128;
+use super::column::{hash128, key_text};
 use super::connection::{AnyConnection, dispatch};
 use super::convert::{ENCODING, service_name};
 use super::dialect;
@@ -157,16 +157,16 @@ fn resource_row(resource: &Resource) -> Result<ResourceRow> {
         resource_id: hash128(&to_json(resource)?).to_vec(),
         service_name: service_name(resource),
         attributes: to_json(&resource.attributes)?,
-        schema_url: resource.schema_url.clone(),
+        schema_url: key_text(&resource.schema_url),
     })
 }
 
 fn scope_row(scope: &Scope) -> Result<ScopeRow> {
     Ok(ScopeRow {
         scope_id: hash128(&to_json(scope)?).to_vec(),
-        name: scope.name.clone(),
-        version: scope.version.clone(),
+        name: key_text(&scope.name),
+        version: key_text(&scope.version),
         attributes: to_json(&scope.attributes)?,
-        schema_url: scope.schema_url.clone(),
+        schema_url: key_text(&scope.schema_url),
     })
 }

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::{InterpretedSpan, ProcessId};
 use crate::pipeline::Sink;
 use crate::store::rows::ProcessRow;
-use crate::store::{Store, dialect};
+use crate::store::{Store, dialect, key_text};
 
 /// Spans in one transaction, and bytes of their payload: a bigger batch would keep other writers waiting.
 const MAX_ROWS: usize = 1000;
@@ -26,7 +26,7 @@ impl StoreSink {
         let process = ProcessRow {
             process_id: process.as_bytes().to_vec(),
             pid: i64::from(std::process::id()),
-            host,
+            host: key_text(&host),
             started_ns: now,
             heartbeat_ns: now,
             ended_ns: None,
