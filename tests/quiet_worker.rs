@@ -8,7 +8,7 @@ use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::span;
 use tracing_agents::error::{Error, Result};
-use tracing_agents::model::{Identity, InterpretedSpan, Kind, ProcessId, Span, SpanId, SpanRecord, SpanState, TraceId};
+use tracing_agents::model::{InterpretedSpan, ProcessId, Span, SpanId, SpanRecord, TraceId};
 use tracing_agents::pipeline::{OnError, Pipeline, Settings, Sink};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 
@@ -79,36 +79,7 @@ impl Drop for ChattySink {
 
 fn interpret(record: SpanRecord) -> InterpretedSpan {
     tracing::info!("interpreting");
-    let span = Span {
-        trace_id: record.trace_id,
-        span_id: record.span_id,
-        parent_span_id: None,
-        parent_is_remote: false,
-        name: record.name.clone(),
-        display_name: record.name.clone(),
-        kind: Kind::Span,
-        kind_source: String::new(),
-        operation: None,
-        otel_kind: record.otel_kind,
-        state: SpanState::Closed,
-        status: record.status.clone(),
-        error_type: None,
-        start_ns: record.start_ns,
-        end_ns: record.end_ns,
-        identity: Identity::default(),
-        provider: None,
-        request_model: None,
-        response_model: None,
-        tool_name: None,
-        tool_call_id: None,
-        usage: None,
-        cost: None,
-        time_to_first_token_ns: None,
-        truncated_bytes: 0,
-        dropped_count: 0,
-        process_id: None,
-        sequence: None,
-    };
+    let span = Span::as_recorded(&record);
     InterpretedSpan { record, span }
 }
 

@@ -147,7 +147,7 @@ fn line(f: &mut Formatter<'_>, span: &Span) -> fmt::Result {
 mod tests {
     use super::*;
     use crate::model::{
-        Cost, CostSource, Identity, Kind, OtelKind, SpanId, Status, StatusCode, Trace, TraceId, TraceStatus, Usage,
+        Cost, CostSource, Identity, Kind, SpanId, SpanRecord, Status, StatusCode, Trace, TraceId, TraceStatus, Usage,
     };
 
     const SECOND: i64 = 1_000_000_000;
@@ -177,36 +177,11 @@ mod tests {
     }
 
     fn span(number: u64, parent: Option<u64>, kind: Kind, name: &str) -> Span {
-        Span {
-            trace_id: TraceId::from_bytes([1; 16]),
-            span_id: id(number),
-            parent_span_id: parent.map(id),
-            parent_is_remote: false,
-            name: name.into(),
-            display_name: name.into(),
-            kind,
-            kind_source: "test".into(),
-            operation: None,
-            otel_kind: OtelKind::Internal,
-            state: SpanState::Closed,
-            status: Status::default(),
-            error_type: None,
-            start_ns: i64::try_from(number).unwrap(),
-            end_ns: Some(i64::try_from(number).unwrap() + SECOND),
-            identity: Identity::default(),
-            provider: None,
-            request_model: None,
-            response_model: None,
-            tool_name: None,
-            tool_call_id: None,
-            usage: None,
-            cost: None,
-            time_to_first_token_ns: None,
-            truncated_bytes: 0,
-            dropped_count: 0,
-            process_id: None,
-            sequence: None,
-        }
+        let start_ns = i64::try_from(number).unwrap();
+        let mut record = SpanRecord::new(TraceId::from_bytes([1; 16]), id(number), name, start_ns);
+        record.parent_span_id = parent.map(id);
+        (record.state, record.end_ns) = (SpanState::Closed, Some(start_ns + SECOND));
+        Span { kind, ..Span::as_recorded(&record) }
     }
 
     #[test]

@@ -111,7 +111,7 @@ text_enum! {
 }
 
 impl Kind {
-    /// Whether a span of this kind is a model's own call, whose usage is billed (R8: leaf model calls are what totals count).
+    /// Whether a span of this kind is a model's own call, whose usage is billed.
     #[must_use]
     pub const fn is_model_call(self) -> bool {
         matches!(self, Self::Model | Self::Embedding | Self::Reranker | Self::Media)

@@ -69,6 +69,45 @@ pub struct Span {
 }
 
 impl Span {
+    /// What a record says without being interpreted: names, times and status as given, the ancestors' ids, kind
+    /// [`Span`](Kind::Span), and nothing else.
+    #[must_use]
+    pub fn as_recorded(record: &SpanRecord) -> Self {
+        Self {
+            trace_id: record.trace_id,
+            span_id: record.span_id,
+            parent_span_id: record.parent_span_id,
+            parent_is_remote: record.parent_is_remote,
+            name: record.name.clone(),
+            display_name: record.name.clone(),
+            kind: Kind::Span,
+            kind_source: "no evidence".to_owned(),
+            operation: None,
+            otel_kind: record.otel_kind,
+            state: record.state,
+            status: record.status.clone(),
+            error_type: None,
+            start_ns: record.start_ns,
+            end_ns: record.end_ns,
+            identity: record.inherited.clone(),
+            provider: None,
+            request_model: None,
+            response_model: None,
+            tool_name: None,
+            tool_call_id: None,
+            usage: None,
+            cost: None,
+            time_to_first_token_ns: None,
+            truncated_bytes: record.truncated_bytes,
+            dropped_count: record
+                .dropped_attributes
+                .saturating_add(record.dropped_events)
+                .saturating_add(record.dropped_links),
+            process_id: record.origin.map(|origin| origin.process),
+            sequence: record.origin.map(|origin| origin.sequence),
+        }
+    }
+
     /// The UTC day of the start, counted from 1970-01-01: a part of the key.
     #[must_use]
     pub const fn start_day(&self) -> i32 {

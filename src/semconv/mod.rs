@@ -82,21 +82,13 @@ fn understand(record: &SpanRecord) -> Span {
     let (tool_name, tool_call_id) = tool::read(&reading, &site, kind, &name);
     let (status, error_type) = status::read(record, &reading);
     let mut span = Span {
-        trace_id: record.trace_id,
-        span_id: record.span_id,
-        parent_span_id: record.parent_span_id,
-        parent_is_remote: record.parent_is_remote,
         name,
-        display_name: String::new(),
         kind,
         kind_source: decision.source,
         operation: reading.string(&[field::OPERATION, mcp::METHOD, "ai.operationId"]),
         otel_kind: otel_kind(&reading).unwrap_or(record.otel_kind),
-        state: record.state,
         status,
         error_type,
-        start_ns: record.start_ns,
-        end_ns: record.end_ns,
         identity,
         usage: usage::read(&reading, &site, kind, provider.as_deref()),
         provider,
@@ -106,13 +98,7 @@ fn understand(record: &SpanRecord) -> Span {
         tool_call_id,
         cost: cost::read(&reading),
         time_to_first_token_ns: timing::to_first_token(&reading, record.start_ns),
-        truncated_bytes: record.truncated_bytes,
-        dropped_count: record
-            .dropped_attributes
-            .saturating_add(record.dropped_events)
-            .saturating_add(record.dropped_links),
-        process_id: record.origin.map(|origin| origin.process),
-        sequence: record.origin.map(|origin| origin.sequence),
+        ..Span::as_recorded(record)
     };
     span.display_name = display::name(&span, &own, &reading);
     span

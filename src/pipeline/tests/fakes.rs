@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::model::{Identity, InterpretedSpan, Kind, ProcessId, Span, SpanId, SpanRecord, SpanState, TraceId};
+use crate::model::{InterpretedSpan, ProcessId, Span, SpanId, SpanRecord, SpanState, TraceId};
 use crate::pipeline::{Inlet, OnError, Pipeline, Settings, Sink};
 
 /// Long enough for any machine; a test that waits this long has failed.
@@ -212,35 +212,6 @@ pub(super) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
 /// The plainest reading; panics on a record named `unreadable`.
 pub(super) fn interpret(record: SpanRecord) -> InterpretedSpan {
     assert_ne!(record.name, "unreadable", "cannot be read");
-    let span = Span {
-        trace_id: record.trace_id,
-        span_id: record.span_id,
-        parent_span_id: record.parent_span_id,
-        parent_is_remote: record.parent_is_remote,
-        name: record.name.clone(),
-        display_name: record.name.clone(),
-        kind: Kind::Span,
-        kind_source: String::new(),
-        operation: None,
-        otel_kind: record.otel_kind,
-        state: record.state,
-        status: record.status.clone(),
-        error_type: None,
-        start_ns: record.start_ns,
-        end_ns: record.end_ns,
-        identity: Identity::default(),
-        provider: None,
-        request_model: None,
-        response_model: None,
-        tool_name: None,
-        tool_call_id: None,
-        usage: None,
-        cost: None,
-        time_to_first_token_ns: None,
-        truncated_bytes: record.truncated_bytes,
-        dropped_count: 0,
-        process_id: record.origin.map(|origin| origin.process),
-        sequence: record.origin.map(|origin| origin.sequence),
-    };
+    let span = Span::as_recorded(&record);
     InterpretedSpan { record, span }
 }

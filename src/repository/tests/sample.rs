@@ -1,8 +1,7 @@
 //! A database in memory, and spans to put into it.
 
 use crate::model::{
-    Identity, IdentityField, InterpretedSpan, Kind, OtelKind, ProcessId, Span, SpanId, SpanRecord, SpanState, Status,
-    StatusCode, TraceId,
+    IdentityField, InterpretedSpan, Kind, ProcessId, Span, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId,
 };
 use crate::pipeline::Sink as _;
 use crate::repository::TraceRepository;
@@ -45,36 +44,10 @@ pub(crate) fn span_id(number: u64) -> SpanId {
 /// A closed span of one second. Span 0 of a trace is its root, the others are its children; a trace starts at its number's second.
 pub(crate) fn span(trace: u64, number: u64) -> Span {
     let start_ns = i64::try_from(trace).unwrap() * SECOND + i64::try_from(number).unwrap();
-    Span {
-        trace_id: trace_id(trace),
-        span_id: span_id(number),
-        parent_span_id: (number > 0).then(|| span_id(0)),
-        parent_is_remote: false,
-        name: format!("span {number}"),
-        display_name: format!("span {number}"),
-        kind: Kind::Span,
-        kind_source: "test".into(),
-        operation: None,
-        otel_kind: OtelKind::Internal,
-        state: SpanState::Closed,
-        status: Status::default(),
-        error_type: None,
-        start_ns,
-        end_ns: Some(start_ns + SECOND),
-        identity: Identity::default(),
-        provider: None,
-        request_model: None,
-        response_model: None,
-        tool_name: None,
-        tool_call_id: None,
-        usage: None,
-        cost: None,
-        time_to_first_token_ns: None,
-        truncated_bytes: 0,
-        dropped_count: 0,
-        process_id: None,
-        sequence: None,
-    }
+    let mut record = SpanRecord::new(trace_id(trace), span_id(number), format!("span {number}"), start_ns);
+    record.parent_span_id = (number > 0).then(|| span_id(0));
+    (record.state, record.end_ns) = (SpanState::Closed, Some(start_ns + SECOND));
+    Span::as_recorded(&record)
 }
 
 impl Span {

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Cost, CostSource, Identity, IdentityField, Kind, OtelKind, Span, SpanId, SpanRecord, SpanState, Status, StatusCode,
-    TraceId, Usage,
+    Cost, CostSource, Identity, IdentityField, Kind, Span, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId,
+    Usage,
 };
 use crate::store::Store;
 use crate::store::rows::{FacetRow, SessionRow};
@@ -62,34 +62,14 @@ impl Sketch {
         let status =
             Status { code: if self.error { StatusCode::Error } else { StatusCode::Unset }, message: String::new() };
         let span = Span {
-            trace_id,
-            span_id: own_id,
-            parent_span_id: record.parent_span_id,
-            parent_is_remote: false,
-            name: record.name.clone(),
             display_name: format!("{} {}", self.kind, self.span),
             kind: self.kind,
-            kind_source: "test".to_owned(),
-            operation: None,
-            otel_kind: OtelKind::Internal,
-            state: self.state,
             status,
-            error_type: None,
-            start_ns: self.start,
-            end_ns: self.end,
             identity,
-            provider: None,
             request_model: self.kind.is_model_call().then(|| "m".to_owned()),
-            response_model: None,
-            tool_name: None,
-            tool_call_id: None,
             usage: self.tokens.map(|tokens| Usage::new(tokens, 1)),
             cost: self.cost.map(|nano_usd| Cost { nano_usd, source: CostSource::Client, price_version: None }),
-            time_to_first_token_ns: None,
-            truncated_bytes: 0,
-            dropped_count: 0,
-            process_id: None,
-            sequence: None,
+            ..Span::as_recorded(&record)
         };
         InterpretedSpan { record, span }
     }
