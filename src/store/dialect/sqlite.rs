@@ -29,8 +29,9 @@ const FILE_SETTINGS: &str = "
     PRAGMA journal_mode = WAL;
 ";
 
-/// How often setting up a file is tried while another process holds it; SQLite does not wait for a change of the journal mode.
-const SETUP_TRIES: u32 = 50;
+/// How often setting up a file is tried while another process holds it, every 20 ms: SQLite does not wait, as it does elsewhere, for a
+/// change of the journal mode.
+const SETUP_TRIES: u32 = 250;
 
 /// Pages given back to the file system in one transaction (4 MiB at the default page size).
 const RELEASED_PAGES: u32 = 1024;
@@ -71,7 +72,8 @@ pub(crate) fn open(target: &SqliteTarget) -> Result<SqliteConnection> {
     let mut tries = 0;
     while let Err(error) = connection.batch_execute(FILE_SETTINGS) {
         tries += 1;
-        if tries == SETUP_TRIES {
+        // Diesel hides SQLite's code; its text for it has been the same for decades.
+        if tries == SETUP_TRIES || !error.to_string().contains("locked") {
             return Err(failed(error));
         }
         std::thread::sleep(std::time::Duration::from_millis(20));
