@@ -1,5 +1,6 @@
 //! Who a span belongs to: run, session, user, agent, team, workflow.
 
+use std::fmt;
 use std::sync::Arc;
 
 /// One of the ids and names that flow from a span down to its descendants.
@@ -76,7 +77,7 @@ impl IdentityField {
 }
 
 /// The ids and names of a span. Cheap to clone: the texts are shared.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Identity([Option<Arc<str>>; IdentityField::ALL.len()]);
 
 impl Identity {
@@ -132,6 +133,13 @@ impl Identity {
     }
 }
 
+/// The set fields by name: all of them are too many to read.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(field, value)| (field.as_str(), value))).finish()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,6 +156,13 @@ mod tests {
         assert_eq!(inner.get(IdentityField::AgentName), Some("Inner"));
         assert_eq!(inner.get(IdentityField::AgentId), None);
         assert_eq!(inner.session(), Some("s1"));
+    }
+
+    #[test]
+    fn debug_names_what_is_set() {
+        let mut identity = Identity::default();
+        identity.set(IdentityField::AgentName, "Researcher");
+        assert_eq!(format!("{identity:?}"), r#"{"agent_name": "Researcher"}"#);
     }
 
     #[test]

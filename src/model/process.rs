@@ -4,6 +4,7 @@ use super::ProcessId;
 
 /// A process that wrote spans. One row of the `processes` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Process {
     /// The process's id, drawn anew at each start.
     pub process_id: ProcessId,

@@ -116,6 +116,7 @@ pub struct Origin {
 
 /// A span as it was recorded, whole: the worker interprets it, `wire` carries it, the store keeps it.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SpanRecord {
     /// The trace.
     pub trace_id: TraceId,

@@ -9,6 +9,7 @@ const DAY_NS: i64 = 86_400_000_000_000;
 
 /// A span's facts, without its payload. One row of the `spans` table.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Span {
     /// The trace.
     pub trace_id: TraceId,

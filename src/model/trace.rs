@@ -20,6 +20,7 @@ text_enum! {
 
 /// A trace's summary. One row of the `traces` table.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Trace {
     /// The trace.
     pub trace_id: TraceId,
@@ -71,6 +72,7 @@ impl Trace {
 ///
 /// A trace counts in one session, its first; a filter by session finds it by any session that a span of it names.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Session {
     /// The session's id, as the application gave it.
     pub session_id: String,
@@ -94,6 +96,7 @@ pub struct Session {
 
 /// A span's payload. Read only when one span or one trace is opened.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SpanContent {
     /// What was recorded, in order, duplicates kept.
     pub attributes: Attributes,
@@ -123,6 +126,7 @@ pub struct SpanContent {
 
 /// A span with its payload.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct SpanDetail {
     /// The span's facts.
     pub span: Span,
@@ -135,6 +139,7 @@ pub struct SpanDetail {
 /// Spans stand in the order of their start. A span whose parent is not stored (remote, late or lost) is a root too and is listed in
 /// [`TraceTree::orphans`].
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct TraceTree {
     /// The summary.
     pub trace: Trace,
@@ -150,6 +155,7 @@ pub struct TraceTree {
 
 /// One page of a list, and where the next one begins.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Page<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
@@ -157,6 +163,25 @@ pub struct Page<T> {
     ///
     /// A page can be short, even empty, and still have a next one: several filters at once are searched under a scan budget.
     pub next: Option<Cursor>,
+}
+
+impl<T> Page<T> {
+    /// The items, in the list's order.
+    pub fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.items.iter()
+    }
+
+    /// How many items are on this page; the list may hold more.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether no item is on this page; the list may still go on at [`next`](Self::next).
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
 }
 
 impl<T> IntoIterator for Page<T> {
@@ -182,4 +207,15 @@ impl<'a, T> IntoIterator for &'a Page<T> {
 pub struct Cursor {
     pub(crate) time_ns: i64,
     pub(crate) id: Vec<u8>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_read_like_a_list() {
+        let page = Page { items: vec![1, 2], next: None };
+        assert_eq!((page.iter().sum::<i32>(), page.len(), page.is_empty()), (3, 2, false));
+    }
 }

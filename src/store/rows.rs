@@ -9,6 +9,7 @@ use crate::model::{Kind, TraceStatus};
 /// One row a span: what lists and statistics read. The payload is in `span_contents`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = spans, treat_none_as_default_value = false)]
+#[non_exhaustive]
 pub struct SpanRow {
     /// The trace, 16 bytes.
     pub trace_id: Vec<u8>,
@@ -127,6 +128,7 @@ pub struct SpanRow {
 /// One row a span: the payload, lossless. `encoding` names the form of the other columns (`json`: see `model::canonical`).
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = span_contents, treat_none_as_default_value = false)]
+#[non_exhaustive]
 pub struct ContentRow {
     /// The trace, 16 bytes.
     pub trace_id: Vec<u8>,
@@ -149,6 +151,7 @@ pub struct ContentRow {
 /// One row a trace: its summary.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = traces, treat_none_as_default_value = false)]
+#[non_exhaustive]
 pub struct TraceRow {
     /// The trace, 16 bytes.
     pub trace_id: Vec<u8>,
@@ -225,6 +228,7 @@ pub struct TraceRow {
 /// One row for each value seen in a trace: what makes "traces in which agent X took part" an index range.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = trace_facets, treat_none_as_default_value = false)]
+#[non_exhaustive]
 pub struct FacetRow {
     /// The trace, 16 bytes.
     pub trace_id: Vec<u8>,
@@ -241,6 +245,7 @@ pub struct FacetRow {
 /// One row a session: its summary.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = sessions, treat_none_as_default_value = false)]
+#[non_exhaustive]
 pub struct SessionRow {
     /// The session's id.
     pub session_id: String,
@@ -277,6 +282,7 @@ pub struct SessionRow {
 /// OpenTelemetry resources, by the hash of their content.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = resources, treat_none_as_default_value = false)]
+#[non_exhaustive]
 pub struct ResourceRow {
     /// The hash of the resource, 16 bytes.
     pub resource_id: Vec<u8>,
@@ -291,6 +297,7 @@ pub struct ResourceRow {
 /// OpenTelemetry instrumentation scopes, by the hash of their content.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = scopes, treat_none_as_default_value = false)]
+#[non_exhaustive]
 pub struct ScopeRow {
     /// The hash of the scope, 16 bytes.
     pub scope_id: Vec<u8>,
@@ -307,6 +314,7 @@ pub struct ScopeRow {
 /// One row for each process that wrote spans.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = processes, treat_none_as_default_value = false)]
+#[non_exhaustive]
 pub struct ProcessRow {
     /// The process, 16 bytes; drawn anew at each start.
     pub process_id: Vec<u8>,
