@@ -94,8 +94,11 @@ impl<'a> Lexer<'a> {
         self.at = start;
         let end = start + self.span_of(|c| !c.is_whitespace());
         self.at = end;
-        let text = self.text.get(start..end).unwrap_or_default().to_owned();
-        Ok(Some(Word::text(Value { text, place: start..end })))
+        let text = self.text.get(start..end).unwrap_or_default();
+        match meant_otherwise(text) {
+            Some(hint) => Err(Misread::new(start..end, format!("{hint} (to search for this text, quote it)"))),
+            None => Ok(Some(Word::text(Value { text: text.to_owned(), place: start..end }))),
+        }
     }
 
     /// `a,b,"c d"` after a field, whose word began at `start`.
@@ -166,6 +169,23 @@ impl<'a> Lexer<'a> {
             }
         }
         Err(Misread::new(start..self.text.len(), "the closing quote is missing"))
+    }
+}
+
+/// What to write instead of a bare word that is no text to search for: it would find nothing, and say nothing.
+fn meant_otherwise(text: &str) -> Option<String> {
+    let name = text.trim_start_matches(|c: char| c.is_ascii_alphabetic() || c == '_');
+    match text {
+        "AND" => Some("conditions hold together as they stand: leave out AND".to_owned()),
+        "OR" => Some("there is no OR between conditions; values of one field stand with a comma: FIELD:A,B".to_owned()),
+        "NOT" => Some("there is no NOT; put a minus before the field: -FIELD:VALUE".to_owned()),
+        _ if text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c == '"' || c.is_alphabetic())) => {
+            Some("a minus goes before a field, as in -FIELD:VALUE; text cannot be excluded".to_owned())
+        }
+        _ if name.len() < text.len() && name.starts_with("!=") => {
+            Some("there is no !=; put a minus before the field: -FIELD:VALUE".to_owned())
+        }
+        _ => None,
     }
 }
 

@@ -57,8 +57,9 @@ use crate::model::{Cursor, Kind, SpanId, SpanState, StatusCode, TraceId, TraceSt
 /// | `refund` `"two words"` | with this text in their name or the beginning of their input or output, in either case |
 /// | `limit:50` `after:CURSOR` | (how many on a page, and which page) |
 ///
-/// A comma stands between values of which one must hold. Values with spaces, commas or quotes are quoted, with `\"`, `\\`, `\n`, `\r` and
-/// `\t` inside.
+/// All words must hold: there is no `AND`, `OR` or `NOT`, but a comma stands between values of which one must hold, and a minus before
+/// a field leaves out. Ids and names are compared whole and in their case, without wildcards. Values with spaces, commas or quotes are
+/// quoted, with `\"`, `\\`, `\n`, `\r` and `\t` inside; so are texts that read like something else.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TraceFilter {
     conditions: Conditions,

@@ -122,7 +122,7 @@ fn a_minus_leaves_out() {
     let expected = TraceFilter::new().agent("A").not_agent("B").not_agent("C").not_status(TraceStatus::Ok);
     assert_eq!(parsed("agent:A -agent:B,C -status:ok"), expected);
     assert_eq!(expected.to_string(), "agent:A -agent:B,C -status:ok");
-    assert_eq!(parsed("-refund - -1:2"), TraceFilter::new().text("-refund").text("-").text("-1:2"));
+    assert_eq!(parsed("\"-refund\" - -1:2"), TraceFilter::new().text("-refund").text("-").text("-1:2"));
 }
 
 #[test]
@@ -136,6 +136,12 @@ fn errors_point_at_the_wrong_word() {
         ("duration:2s", "duration", "takes bounds"),
         ("tokens>many", "many", "no count"),
         ("agent>x", "agent", "takes values"),
+        ("agent:A AND user:u", "AND", "leave out AND (to search for this text, quote it)"),
+        ("agent:A OR agent:B", "OR", "FIELD:A,B"),
+        ("NOT agent:A", "NOT", "-FIELD:VALUE"),
+        ("agent!=A", "agent!=A", "-FIELD:VALUE"),
+        ("agent:A -refund", "-refund", "text cannot be excluded"),
+        (r#"-"two words""#, r#"-"two"#, "text cannot be excluded"),
         ("since>2026-11-22", "since", "takes a value"),
         ("since:yesterday", "yesterday", "no time"),
         ("since:2026-11-22 since:2026-11-23", "since", "given twice"),
