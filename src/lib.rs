@@ -59,7 +59,7 @@ compile_error!("tracing-agents needs a database: enable its feature `sqlite`");
 
 mod agent_tracing;
 pub mod error;
-pub mod insight;
+mod insight;
 pub mod layer;
 pub mod model;
 #[cfg(feature = "opentelemetry")]
@@ -74,7 +74,7 @@ pub use agent_tracing::{AgentTracing, Builder};
 pub use error::{Error, ErrorKind, Result};
 pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
 pub use repository::{
-    Group, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter, TraceRepository,
+    Durations, Group, Pruned, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter, TraceRepository,
 };
 pub use semconv::field;
 pub use store::{rows, schema};

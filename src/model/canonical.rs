@@ -21,6 +21,7 @@ pub(crate) const TOO_DEEP: &str = "[cut: nested too deep]";
 
 /// A span's payload in its canonical form: the four parts that `span_contents` keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CanonicalContent {
     /// The attributes.
     pub attributes: Vec<u8>,
@@ -35,6 +36,7 @@ pub struct CanonicalContent {
 /// The part of a record that is neither attribute, event nor link, and stands in no column.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Extra {
     /// The recorded name, before `otel.name`.
     pub name: String,

@@ -15,15 +15,15 @@
 mod delivery;
 mod flow;
 mod flush;
-pub mod health;
-pub mod inlet;
+mod health;
+mod inlet;
 mod intake;
 mod isolation;
 mod live;
 mod queue;
 mod report;
 mod settings;
-pub mod sink;
+mod sink;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -32,7 +32,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use health::Health;
+pub use health::{DeadLettered, Dropped, Health, Rejected, SinkHealth};
 pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
 pub use intake::Interpret;
 pub use report::OnError;
@@ -43,7 +43,6 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::ProcessId;
 use delivery::Delivery;
 use flow::Flow;
-use health::SinkHealth;
 use intake::Intake;
 use live::WrittenVersions;
 use queue::Queue;

@@ -18,7 +18,7 @@ use crate::model::{MAX_DEPTH, Value};
 /// `None` for what stands for no value: nothing, the empty text, `null`, `Debug`'s `None`, and lists and maps. `tracing` gives
 /// `?value` and `%value` through the same method, so quotes are taken off only when they enclose the whole text.
 #[must_use]
-pub fn clean_text(value: &Value) -> Option<Cow<'_, str>> {
+pub(crate) fn clean_text(value: &Value) -> Option<Cow<'_, str>> {
     let text = match value {
         Value::Str(text) => unquoted(text.trim()),
         Value::Debug(text) | Value::Error(text) => opened(text)?,

@@ -9,7 +9,7 @@ const PREVIEW: usize = 200;
 
 /// A text on one line, at most 200 characters: white space of any kind becomes single spaces, and what is cut ends in `…`.
 #[must_use]
-pub fn preview(text: &str) -> String {
+pub(crate) fn preview(text: &str) -> String {
     let mut line = String::new();
     let mut count = 0;
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {

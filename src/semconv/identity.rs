@@ -13,7 +13,7 @@ use crate::model::{Attributes, Identity, IdentityField, Kind};
 ///
 /// `mcp.session.id` (a transport's session) and OpenTelemetry's `thread.id` (a thread of the operating system) are no sessions.
 #[must_use]
-pub fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
+pub(crate) fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
     use IdentityField::{
         AgentId, AgentName, ConversationId, RunId, SessionId, TeamId, TeamName, UserId, WorkflowId, WorkflowName,
     };

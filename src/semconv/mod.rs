@@ -46,11 +46,11 @@ mod vercel;
 #[cfg(test)]
 mod tests;
 
-pub use coerce::clean_text;
-pub use content::{Content, read_content};
-pub use display::preview;
-pub use identity::identity_of;
-pub use profiles::wants_debug;
+pub(crate) use coerce::clean_text;
+pub(crate) use content::{Content, read_content};
+pub(crate) use display::preview;
+pub(crate) use identity::identity_of;
+pub(crate) use profiles::wants_debug;
 
 use crate::model::{InterpretedSpan, OtelKind, Span, SpanRecord};
 use reading::{Reading, Site};

@@ -18,7 +18,7 @@ use messages::{from_json, from_text_or_json};
 
 /// A span's content. What the producer did not record, or a capture policy kept out, is absent.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Content {
+pub(crate) struct Content {
     /// The input as text or JSON text: a prompt, a tool's arguments, a query.
     pub input: Option<String>,
     /// The output as text or JSON text: an answer, a tool's result, a function's return value.
@@ -91,7 +91,7 @@ const ALL_MESSAGES: &[&str] = &["pydantic_ai.all_messages", "all_messages_events
 /// `#[instrument]` captured, as a JSON object: its fields that belong to no convention. Documents that were found are output and texts
 /// that were embedded are input, also where each is an attribute of its own.
 #[must_use]
-pub fn read_content(attributes: &Attributes, events: &[Event], kind: Kind) -> Content {
+pub(crate) fn read_content(attributes: &Attributes, events: &[Event], kind: Kind) -> Content {
     let reading = Reading::new(attributes);
     let output_messages = output_messages(&reading, attributes, events);
     let input_messages = input_messages(&reading, attributes, events, &output_messages);

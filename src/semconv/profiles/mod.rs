@@ -89,7 +89,7 @@ pub(super) fn kind_of(profile: &Profile, target: &str, name: &str) -> Option<Kin
 /// Whether events at DEBUG of `target` carry content that the layer should record although it records INFO elsewhere: the known
 /// frameworks that tell prompts, arguments and results only there. Cheap: `tracing` asks once a callsite.
 #[must_use]
-pub fn wants_debug(target: &str) -> bool {
+pub(crate) fn wants_debug(target: &str) -> bool {
     of(target).is_some_and(|profile| profile.debug_events)
 }
 
