@@ -51,6 +51,7 @@ pub(crate) use content::{Content, read_content};
 pub(crate) use display::preview;
 pub(crate) use identity::identity_of;
 pub(crate) use profiles::wants_debug;
+pub(crate) use provider::canonical as canonical_provider;
 
 use crate::model::{InterpretedSpan, OtelKind, Span, SpanRecord};
 use reading::{Reading, Site};

@@ -91,7 +91,7 @@ pub(super) fn read(reading: &Reading<'_>) -> Option<String> {
 }
 
 /// OpenTelemetry's spelling of a provider's name; an unknown one in lower case.
-pub(super) fn canonical(name: &str) -> String {
+pub(crate) fn canonical(name: &str) -> String {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
     let known = SPELLINGS.iter().find_map(|(spelling, value)| (*spelling == letters).then_some(*value));
     known.map_or_else(|| name.trim().to_lowercase(), str::to_owned)

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::field::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Cursor;
+use crate::semconv::canonical_provider;
 use crate::store::key_text;
 
 /// Items on a page unless the filter says otherwise.
@@ -136,12 +137,12 @@ impl Conditions {
 
     /// The field's values as columns hold them; empty when the filter does not ask for the field.
     pub(crate) fn keys(&self, field: Field) -> Vec<String> {
-        self.values.get(&field).map(|values| keys(values)).unwrap_or_default()
+        self.values.get(&field).map(|values| keys(field, values)).unwrap_or_default()
     }
 
     /// The fields with values that must not occur, as columns hold them.
     pub(crate) fn excluded_keys(&self) -> impl Iterator<Item = (Field, Vec<String>)> {
-        self.excluded.iter().map(|(field, values)| (*field, keys(values)))
+        self.excluded.iter().map(|(field, values)| (*field, keys(*field, values)))
     }
 
     /// The field's values as ids. Values that are no id cannot be found, and are left out.
@@ -186,8 +187,13 @@ fn add(all: &mut BTreeMap<Field, Vec<String>>, field: Field, value: String) {
     }
 }
 
-fn keys(values: &[String]) -> Vec<String> {
-    values.iter().map(|value| key_text(value)).collect()
+fn keys(field: Field, values: &[String]) -> Vec<String> {
+    let key = |value: &String| match field {
+        // Stored in one spelling, whatever the program wrote; who asks may write what the program wrote.
+        Field::Provider => key_text(&canonical_provider(value)),
+        _ => key_text(value),
+    };
+    values.iter().map(key).collect()
 }
 
 /// A duration in nanoseconds; beyond 292 years it stays there.

@@ -14,7 +14,7 @@ macro_rules! filter_method {
         filter_method!(@ value workflow, not_workflow, id_or_name, Workflow, "A workflow's id or name.");
         filter_method!(@ value tool, not_tool, name, Tool, "A tool's name.");
         filter_method!(@ value model, not_model, model, Model, "A model, the one asked for or the one that answered.");
-        filter_method!(@ value provider, not_provider, provider, Provider, "A model provider, in OpenTelemetry's spelling: `openai`, `anthropic`, `aws.bedrock` …");
+        filter_method!(@ value provider, not_provider, provider, Provider, "A model provider, in any spelling that is read: `openai`, `OpenAI`, `aws.bedrock`, `AwsBedrock` …");
         filter_method!(@ value name, not_name, name, Name, "A span's name, as recorded or as shown.");
         filter_method!(@ value service, not_service, name, Service, "A service: `service.name` of the resource.");
         filter_method!(@ kind);

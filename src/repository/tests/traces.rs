@@ -85,6 +85,7 @@ fn a_filter_holds_when_any_span_matches() {
         ("team:team-1 agent:Member", vec![0]),
         ("model:gpt-4o", vec![0]),
         ("model:gpt-4o-2024 provider:openai", vec![0]),
+        ("provider:OpenAI,openai,open_ai", vec![0]),
         ("agent:Member,Other", vec![1, 0]),
         ("agent:Member team:Other", vec![]),
         ("agent:Member tool:web_search", vec![]),
