@@ -52,7 +52,7 @@
 //! # Features
 //!
 //! - `sqlite` (default): SQLite, compiled in; needs a C compiler and nothing else.
-//! - `opentelemetry` (default): `otel::StoreExporter`.
+//! - `opentelemetry` (default): `otel::StoreExporter`, and `Builder::baggage`.
 
 #[cfg(not(feature = "sqlite"))]
 compile_error!("tracing-agents needs a database: enable its feature `sqlite`");

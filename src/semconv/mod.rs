@@ -8,7 +8,7 @@
 //! | question | answered in | from |
 //! |---|---|---|
 //! | what is it? | `kind` | our own word, operation, span kinds of the conventions, target and name, shape |
-//! | whose is it? | `identity` | [`identity_of`], for the layer and the worker alike; then the ancestors |
+//! | whose is it? | `identity` | `identity_of`, for the layer and the worker alike; then the ancestors |
 //! | which provider and model? | `provider`, `model_name` | one spelling for each provider; requested and answering model apart |
 //! | which tool? | `tool` | names and call ids; on a tool's span also the span's own name |
 //! | how many tokens, what cost? | `usage`, `cost` | reported counts, brought to one meaning; reported cost only |
