@@ -32,7 +32,10 @@ pub enum ErrorKind {
     Thread,
 }
 
-/// An error with its [kind](Error::kind), a sentence that says what to do, and its [source](std::error::Error::source).
+/// An error with its [kind](Error::kind) and a sentence that says what to do, and why it failed.
+///
+/// `Display` says all of it, the cause included, so [`source`](std::error::Error::source) goes on where that ends: reports that print
+/// the whole chain say nothing twice. `Debug` is the same text behind the kind, because that is what `main` prints.
 ///
 /// Database URLs in messages never show a password.
 pub struct Error(Box<Inner>);
@@ -84,16 +87,34 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error")
-            .field("kind", &self.0.kind)
-            .field("message", &self.0.message)
-            .field("source", &self.0.source)
-            .finish()
+        write!(f, "{:?}: {self}", self.0.kind)
     }
 }
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        self.0.source.as_deref()?.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_is_said_once() {
+        let cause = std::io::Error::other("the disk is full");
+        let error = Error::with_source(ErrorKind::Write, "cannot write", cause);
+        assert_eq!(error.to_string(), "cannot write: the disk is full");
+        assert!(std::error::Error::source(&error).is_none());
+        assert_eq!(format!("{error:?}"), "Write: cannot write: the disk is full");
+    }
+
+    #[test]
+    fn a_longer_chain_goes_on() {
+        let cause =
+            Error::with_source(ErrorKind::Query, "b", Error::with_source(ErrorKind::Query, "c", std::fmt::Error));
+        let error = Error::with_source(ErrorKind::Write, "a", std::io::Error::other(cause));
+        assert!(error.to_string().starts_with("a: b: c: "));
     }
 }
