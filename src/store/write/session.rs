@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
+use super::summary::tokens_of_trace;
 use crate::model::TraceStatus;
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::convert::Facet;
@@ -84,8 +85,10 @@ fn load(connection: &mut AnyConnection, keys: &[&str]) -> QueryResult<BTreeMap<S
 
 /// Whether something is gone that the session's summary stands on, so that it cannot be told from the change alone.
 fn is_lost(session: &SessionRow, before: &TraceRow, after: &TraceRow) -> bool {
-    let lost_tokens =
-        tokens(before).into_iter().zip(tokens(after)).any(|(before, after)| before.is_some() && after.is_none());
+    let lost_tokens = tokens_of_trace(before)
+        .into_iter()
+        .zip(tokens_of_trace(after))
+        .any(|(before, after)| before.is_some() && after.is_none());
     let was_first = before.start_ns == session.start_ns && after.start_ns > before.start_ns;
     let was_last = last(before) == session.last_ns && last(after) < last(before);
     let (user_before, user) = ((before.user_first_ns, &before.user_id), (after.user_first_ns, &after.user_id));
@@ -113,18 +116,6 @@ fn last(trace: &TraceRow) -> i64 {
     trace.end_ns.unwrap_or(trace.start_ns).max(trace.start_ns)
 }
 
-const fn tokens(trace: &TraceRow) -> [Option<i64>; 7] {
-    [
-        trace.input_tokens,
-        trace.output_tokens,
-        trace.total_tokens,
-        trace.cache_read_tokens,
-        trace.cache_write_tokens,
-        trace.reasoning_tokens,
-        trace.cost_nano_usd,
-    ]
-}
-
 fn add(session: &mut SessionRow, before: Option<&TraceRow>, after: &TraceRow) {
     let has_error = |trace: &TraceRow| i64::from(trace.status == TraceStatus::Error.as_str());
     session.trace_count += i64::from(before.is_none());
@@ -142,7 +133,7 @@ fn add(session: &mut SessionRow, before: Option<&TraceRow>, after: &TraceRow) {
             session.user_first_ns = Some(first_ns);
         }
     }
-    let before = before.map(tokens).unwrap_or_default();
+    let before = before.map(tokens_of_trace).unwrap_or_default();
     for ((sum, before), after) in [
         &mut session.input_tokens,
         &mut session.output_tokens,
@@ -154,7 +145,7 @@ fn add(session: &mut SessionRow, before: Option<&TraceRow>, after: &TraceRow) {
     ]
     .into_iter()
     .zip(before)
-    .zip(tokens(after))
+    .zip(tokens_of_trace(after))
     {
         if let Some(after) = after {
             *sum = Some(sum.unwrap_or(0).saturating_sub(before.unwrap_or(0)).saturating_add(after));

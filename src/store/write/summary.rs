@@ -11,7 +11,7 @@ use crate::store::rows::{SpanRow, TraceRow};
 type NamingRank<'a> = (i16, i64, &'a [u8]);
 
 /// Input, output, total, cache read, cache write and reasoning tokens, and the cost.
-type Tokens = [Option<i64>; 7];
+pub(super) type Tokens = [Option<i64>; 7];
 
 /// How many more (or fewer) spans have a value.
 pub(super) type FacetCounts = BTreeMap<(Facet, String), i64>;
@@ -187,7 +187,7 @@ fn counted_tokens(row: &SpanRow) -> Tokens {
     ]
 }
 
-const fn tokens_of_trace(trace: &TraceRow) -> Tokens {
+pub(super) const fn tokens_of_trace(trace: &TraceRow) -> Tokens {
     [
         trace.input_tokens,
         trace.output_tokens,
