@@ -7,7 +7,7 @@ use diesel::result::QueryResult;
 
 use super::graph::{Graph, SpanKey, recount};
 use super::lineage::resolve_all;
-use super::summary::{Change, status_facets, summarize};
+use super::summary::{Change, FacetCounts, status_facets, summarize};
 use super::{Prepared, preview_of_content, previews};
 use crate::store::Failure;
 use crate::store::connection::{AnyConnection, dispatch};
@@ -54,7 +54,7 @@ pub(super) fn write(
     if let Some(prepared) = change.named_by.as_ref().and_then(|span| batch.get(span)) {
         (change.trace.input_preview, change.trace.output_preview) = previews(prepared.item);
     }
-    write_facets(connection, before, &change)?;
+    write_facets(connection, before, &change.trace, &change.facets)?;
     dialect::put_trace(connection, &change.trace)?;
     Ok(change.trace)
 }
@@ -111,12 +111,7 @@ pub(super) fn recompute(
     dispatch!(connection, concrete => {
         diesel::delete(trace_facets::table.filter(trace_facets::trace_id.eq(trace_id))).execute(concrete)
     })?;
-    for ((facet, value), count) in facets {
-        put_facet(connection, &trace, facet, &value, count)?;
-    }
-    for (facet, value) in status_facets(&trace) {
-        put_facet(connection, &trace, facet, &value, 1)?;
-    }
+    write_facets(connection, None, &trace, &facets)?;
     dialect::put_trace(connection, &trace)?;
     Ok(trace)
 }
@@ -205,10 +200,15 @@ fn delete_span(connection: &mut AnyConnection, row: &SpanRow) -> QueryResult<()>
     Ok(())
 }
 
-fn write_facets(connection: &mut AnyConnection, before: Option<&TraceRow>, change: &Change) -> QueryResult<()> {
-    let trace = &change.trace;
+/// Writes the facets of `trace`: all of them when there are none `before`, else by the difference that `counts` are.
+fn write_facets(
+    connection: &mut AnyConnection,
+    before: Option<&TraceRow>,
+    trace: &TraceRow,
+    counts: &FacetCounts,
+) -> QueryResult<()> {
     let Some(before) = before else {
-        for ((facet, value), count) in &change.facets {
+        for ((facet, value), count) in counts {
             put_facet(connection, trace, *facet, value, *count)?;
         }
         return status_facets(trace)
@@ -222,7 +222,7 @@ fn write_facets(connection: &mut AnyConnection, before: Option<&TraceRow>, chang
                 .execute(concrete)
         })?;
     }
-    let changed: Vec<(&(Facet, String), &i64)> = change.facets.iter().filter(|(_, change)| **change != 0).collect();
+    let changed: Vec<(&(Facet, String), &i64)> = counts.iter().filter(|(_, difference)| **difference != 0).collect();
     let stored = load_facets(connection, trace, changed.iter().map(|(key, _)| *key))?;
     for ((facet, value), difference) in changed {
         let count = stored.get(&(facet.as_str(), value.as_str())).copied().unwrap_or(0) + difference;
