@@ -52,10 +52,12 @@
 //! # Features
 //!
 //! - `sqlite` (default): SQLite, compiled in; needs a C compiler and nothing else.
+//! - `postgres`: PostgreSQL, by a driver in Rust, with TLS; needs a C compiler (for the cryptography) and nothing else.
+//! - `mysql`: MySQL and MariaDB, likewise.
 //! - `opentelemetry` (default): `otel::StoreExporter`, and `Builder::baggage`.
 
-#[cfg(not(feature = "sqlite"))]
-compile_error!("tracing-agents needs a database: enable its feature `sqlite`");
+#[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+compile_error!("tracing-agents needs a database: enable one of its features `sqlite`, `postgres` and `mysql`");
 
 mod agent_tracing;
 pub mod error;

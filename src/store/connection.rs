@@ -1,6 +1,6 @@
 //! One connection, whatever the database, and the pool of them.
 
-use diesel::connection::TransactionManager;
+use diesel::connection::{TransactionManager, TransactionManagerStatus};
 use diesel::r2d2::{ManageConnection, Pool};
 use diesel::result::QueryResult;
 
@@ -12,6 +12,10 @@ use crate::error::{Error, ErrorKind, Result};
 pub(crate) enum AnyConnection {
     #[cfg(feature = "sqlite")]
     Sqlite(diesel::SqliteConnection),
+    #[cfg(feature = "postgres")]
+    Postgres(Box<dialect::Server<dialect::postgres::PostgresConnection>>),
+    #[cfg(feature = "mysql")]
+    Mysql(Box<dialect::Server<dialect::mysql::MysqlConnection>>),
 }
 
 /// Runs one expression on the concrete connection: written once, checked for each database.
@@ -20,6 +24,16 @@ macro_rules! dispatch {
         match $connection {
             #[cfg(feature = "sqlite")]
             $crate::store::AnyConnection::Sqlite($concrete) => $body,
+            #[cfg(feature = "postgres")]
+            $crate::store::AnyConnection::Postgres(server) => {
+                let $concrete = &mut server.connection;
+                $body
+            }
+            #[cfg(feature = "mysql")]
+            $crate::store::AnyConnection::Mysql(server) => {
+                let $concrete = &mut server.connection;
+                $body
+            }
         }
     };
     // The same, with the module of that backend's statements.
@@ -28,6 +42,18 @@ macro_rules! dispatch {
             #[cfg(feature = "sqlite")]
             $crate::store::AnyConnection::Sqlite($concrete) => {
                 use $($path)::+::sqlite as $statements;
+                $body
+            }
+            #[cfg(feature = "postgres")]
+            $crate::store::AnyConnection::Postgres(server) => {
+                use $($path)::+::postgres as $statements;
+                let $concrete = &mut server.connection;
+                $body
+            }
+            #[cfg(feature = "mysql")]
+            $crate::store::AnyConnection::Mysql(server) => {
+                use $($path)::+::mysql as $statements;
+                let $concrete = &mut server.connection;
                 $body
             }
         }
@@ -40,6 +66,12 @@ impl AnyConnection {
         match url {
             #[cfg(feature = "sqlite")]
             DatabaseUrl::Sqlite(target) => dialect::sqlite::open(target).map(Self::Sqlite),
+            #[cfg(feature = "postgres")]
+            DatabaseUrl::Postgres(url) => {
+                Ok(Self::Postgres(Box::new(dialect::Server::new(dialect::postgres::open(url)?))))
+            }
+            #[cfg(feature = "mysql")]
+            DatabaseUrl::Mysql(url) => Ok(Self::Mysql(Box::new(dialect::Server::new(dialect::mysql::open(url)?)))),
         }
     }
 
@@ -49,15 +81,16 @@ impl AnyConnection {
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        dispatch!(self, connection => dialect::begin_write(connection))?;
+        dispatch!(self, connection => dialect::begin_write(connection)).inspect_err(|_| self.suspect())?;
         match body(self) {
             Ok(value) => {
-                dispatch!(self, connection => commit(connection))?;
+                dispatch!(self, connection => commit(connection)).inspect_err(|_| self.suspect())?;
                 Ok(value)
             }
             Err(error) => {
                 // The body's error says more than a rollback's; a connection that cannot roll back is broken and leaves the pool.
                 let _ = dispatch!(self, connection => roll_back(connection));
+                self.suspect();
                 Err(error)
             }
         }
@@ -68,7 +101,7 @@ impl AnyConnection {
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        dispatch!(self, connection => begin_read(connection))?;
+        dispatch!(self, connection => dialect::begin_read(connection))?;
         let result = body(self);
         let ended = dispatch!(self, connection => roll_back(connection));
         let value = result?;
@@ -76,13 +109,40 @@ impl AnyConnection {
         Ok(value)
     }
 
-    fn is_broken(&mut self) -> bool {
-        dispatch!(self, connection => is_broken(connection))
+    /// After a failed write a server's connection is not used again: what is wrong may be the connection, and no error says so reliably.
+    fn suspect(&mut self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.is_suspect = true,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => server.is_suspect = true,
+        }
     }
-}
 
-fn begin_read<C: diesel::Connection>(connection: &mut C) -> QueryResult<()> {
-    C::TransactionManager::begin_transaction(connection)
+    fn is_broken(&mut self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(connection) => is_broken(connection),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.is_suspect || is_broken(&mut server.connection),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => server.is_suspect || is_broken(&mut server.connection),
+        }
+    }
+
+    /// Whether a connection that lay idle still answers.
+    fn answers(&mut self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.answers(),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => server.answers(),
+        }
+    }
 }
 
 fn commit<C: diesel::Connection>(connection: &mut C) -> QueryResult<()> {
@@ -93,8 +153,13 @@ fn roll_back<C: diesel::Connection>(connection: &mut C) -> QueryResult<()> {
     C::TransactionManager::rollback_transaction(connection)
 }
 
+/// Whether the connection is in the middle of something: a transaction that nobody ended.
 fn is_broken<C: diesel::Connection>(connection: &mut C) -> bool {
-    C::TransactionManager::is_broken_transaction_manager(connection)
+    let is_open = match C::TransactionManager::transaction_manager_status_mut(connection) {
+        TransactionManagerStatus::Valid(status) => status.transaction_depth().is_some(),
+        TransactionManagerStatus::InError => true,
+    };
+    is_open || C::TransactionManager::is_broken_transaction_manager(connection)
 }
 
 /// Opens connections for the pool.
@@ -114,6 +179,9 @@ impl ManageConnection for Manager {
     fn is_valid(&self, connection: &mut AnyConnection) -> Result<()> {
         if connection.is_broken() {
             return Err(Error::new(ErrorKind::Connect, "the connection has an unfinished transaction"));
+        }
+        if !connection.answers() {
+            return Err(Error::new(ErrorKind::Connect, "the connection was closed"));
         }
         Ok(())
     }

@@ -131,6 +131,73 @@ impl ContentRow {
     }
 }
 
+impl TraceRow {
+    /// A row that only takes a trace's place, so that it can be locked.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn placeholder(trace_id: &[u8]) -> Self {
+        Self {
+            trace_id: trace_id.to_vec(),
+            name: String::new(),
+            root_span_id: vec![0; 8],
+            root_class: i16::MAX,
+            root_start_ns: i64::MAX,
+            start_ns: i64::MAX,
+            end_ns: None,
+            duration_ns: None,
+            status: String::new(),
+            span_count: 0,
+            error_count: 0,
+            open_count: 0,
+            interrupted_count: 0,
+            input_tokens: None,
+            output_tokens: None,
+            total_tokens: None,
+            cache_read_tokens: None,
+            cache_write_tokens: None,
+            reasoning_tokens: None,
+            cost_nano_usd: None,
+            run_id: None,
+            run_first_ns: None,
+            session_id: None,
+            session_first_ns: None,
+            user_id: None,
+            user_first_ns: None,
+            agent_id: None,
+            agent_name: None,
+            team_id: None,
+            team_name: None,
+            workflow_id: None,
+            workflow_name: None,
+            joined_to: None,
+            input_preview: None,
+            output_preview: None,
+        }
+    }
+}
+
+impl SessionRow {
+    /// A session without traces.
+    pub(crate) fn placeholder(session_id: &str) -> Self {
+        Self {
+            session_id: session_id.to_owned(),
+            user_id: None,
+            user_first_ns: None,
+            start_ns: i64::MAX,
+            last_ns: i64::MIN,
+            trace_count: 0,
+            error_trace_count: 0,
+            span_count: 0,
+            input_tokens: None,
+            output_tokens: None,
+            total_tokens: None,
+            cache_read_tokens: None,
+            cache_write_tokens: None,
+            reasoning_tokens: None,
+            cost_nano_usd: None,
+        }
+    }
+}
+
 /// A stored id or word that this program cannot read: another program wrote into the tables.
 fn unreadable(what: &str, value: impl std::fmt::Debug) -> Error {
     Error::new(ErrorKind::Decode, format!("the database holds {value:?} as {what}; was it written by a newer version?"))

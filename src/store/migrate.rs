@@ -1,82 +1,66 @@
 //! Bringing the tables up to date.
 
-use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel::migration::{Migration, MigrationSource};
+use diesel::prelude::*;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::connection::AnyConnection;
+use super::connection::{AnyConnection, dispatch};
+use super::schema::trace_schema;
 use super::url::DatabaseUrl;
 use crate::error::{Error, ErrorKind, Result};
 
 #[cfg(feature = "sqlite")]
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+#[cfg(feature = "postgres")]
+const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+#[cfg(feature = "mysql")]
+const MYSQL: EmbeddedMigrations = embed_migrations!("migrations/mysql");
+
+type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Brings the database's tables up to this program's version. Any number of processes may do this at once.
 ///
 /// Refuses a database of a newer version: its columns may mean what this program does not know.
 pub(crate) fn migrate(connection: &mut AnyConnection, url: &DatabaseUrl) -> Result<()> {
-    match connection {
+    // Most starts find nothing to do, and then need no right to write.
+    if is_current(connection, url)? {
+        return Ok(());
+    }
+    let outcome = match connection {
         #[cfg(feature = "sqlite")]
-        AnyConnection::Sqlite(connection) => {
-            // Most starts find nothing to do, and then need no right to write.
-            if is_current(connection, SQLITE, url)? {
-                return Ok(());
-            }
-            connection
-                .immediate_transaction(|connection| {
-                    is_current(connection, SQLITE, url)?;
-                    connection
-                        .run_pending_migrations(SQLITE)
-                        .map_err(|error| Failure::Migration(failed(url, error)))?;
-                    Ok(())
-                })
-                .map_err(|failure: Failure| match failure {
-                    Failure::Migration(error) => error,
-                    Failure::Transaction(error) => failed(url, Box::new(error)),
-                })
-        }
-    }
-}
-
-enum Failure {
-    Migration(Error),
-    Transaction(diesel::result::Error),
-}
-
-impl From<diesel::result::Error> for Failure {
-    fn from(error: diesel::result::Error) -> Self {
-        Self::Transaction(error)
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Migration(error)
-    }
-}
-
-fn failed(url: &DatabaseUrl, error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    Error::with_source(
-        ErrorKind::Migration,
-        format!(
-            "cannot make or update the tables of {url}; check that the database can be written and that no other program made tables of these names"
-        ),
-        error,
-    )
+        AnyConnection::Sqlite(connection) => run_in_sqlite(connection),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(server) => run_in_postgres(&mut server.connection, url),
+        #[cfg(feature = "mysql")]
+        AnyConnection::Mysql(server) => run_in_mysql(&mut server.connection, url),
+    };
+    outcome.map_err(|error| {
+        Error::with_source(
+            ErrorKind::Migration,
+            format!(
+                "cannot make or update the tables of {url}; check that the database can be written and that no other program made tables of these names"
+            ),
+            error,
+        )
+    })?;
+    // A newer program may have been quicker.
+    is_current(connection, url).map(drop)
 }
 
 /// Whether exactly this program's migrations have run.
-fn is_current<C>(connection: &mut C, source: EmbeddedMigrations, url: &DatabaseUrl) -> Result<bool>
-where
-    C: diesel::migration::MigrationConnection,
-    EmbeddedMigrations: MigrationSource<C::Backend>,
-    C: MigrationHarness<C::Backend>,
-    C::Backend: diesel::backend::Backend,
-{
-    let known: Vec<Box<dyn Migration<C::Backend>>> = source.migrations().map_err(|error| failed(url, error))?;
-    let applied = connection.applied_migrations().map_err(|error| failed(url, error))?;
-    let is_known =
-        |version: &MigrationVersion<'_>| known.iter().any(|migration| migration.name().version() == *version);
-    if let Some(unknown) = applied.iter().find(|version| !is_known(version)) {
+fn is_current(connection: &mut AnyConnection, url: &DatabaseUrl) -> Result<bool> {
+    // Without the table nothing has run; whatever else is wrong shows when the table is made.
+    let stored: Vec<String> =
+        dispatch!(connection, c => trace_schema::table.select(trace_schema::version).load(c)).unwrap_or_default();
+    let known = match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(SQLITE)?,
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => versions::<diesel::pg::Pg>(POSTGRES)?,
+        #[cfg(feature = "mysql")]
+        AnyConnection::Mysql(_) => versions::<diesel::mysql::Mysql>(MYSQL)?,
+    };
+    if let Some(unknown) = stored.iter().find(|version| !version.is_empty() && !known.contains(version)) {
         return Err(Error::new(
             ErrorKind::NewerSchema,
             format!(
@@ -84,5 +68,100 @@ where
             ),
         ));
     }
-    Ok(applied.len() == known.len())
+    Ok(known.iter().all(|version| stored.contains(version)))
+}
+
+fn versions<DB: diesel::backend::Backend>(source: EmbeddedMigrations) -> Result<Vec<String>>
+where
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let failed = |error| Error::with_source(ErrorKind::Migration, "cannot read the compiled-in migrations", error);
+    let migrations: Vec<Box<dyn Migration<DB>>> = source.migrations().map_err(failed)?;
+    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+#[cfg(feature = "sqlite")]
+fn run_in_sqlite(connection: &mut SqliteConnection) -> Result<(), AnyError> {
+    connection.immediate_transaction(|connection| connection.run_pending_migrations(SQLITE).map(drop))
+}
+
+/// All in one transaction: a process that dies leaves nothing behind.
+#[cfg(feature = "postgres")]
+fn run_in_postgres(
+    connection: &mut super::dialect::postgres::PostgresConnection,
+    url: &DatabaseUrl,
+) -> Result<(), AnyError> {
+    use super::dialect::postgres;
+    make_queue(connection, "INSERT INTO trace_schema (version) VALUES ('') ON CONFLICT DO NOTHING")?;
+    connection.transaction(|connection| {
+        queue(connection)?;
+        let is_new = trace_schema::table.count().get_result::<i64>(connection)? == 1;
+        connection.run_pending_migrations(POSTGRES)?;
+        if let (DatabaseUrl::Postgres(url), true) = (url, is_new)
+            && let Some(partition) = url.partition
+        {
+            postgres::partition(connection, partition)?;
+        }
+        Ok(())
+    })
+}
+
+/// Data definitions end their transaction here, so another connection waits in the queue meanwhile; should the process die, the server
+/// ends both.
+#[cfg(feature = "mysql")]
+fn run_in_mysql(connection: &mut super::dialect::mysql::MysqlConnection, url: &DatabaseUrl) -> Result<(), AnyError> {
+    use super::dialect::mysql;
+    use diesel::connection::SimpleConnection as _;
+    let DatabaseUrl::Mysql(url) = url else { return Ok(()) };
+    make_queue(connection, "INSERT INTO trace_schema (version) VALUES ('') ON DUPLICATE KEY UPDATE version = version")?;
+    let mut waiting = mysql::open(url)?;
+    waiting.batch_execute("SET SESSION innodb_lock_wait_timeout = 600")?;
+    waiting.transaction::<_, AnyError, _>(|waiting| {
+        queue(waiting)?;
+        connection.run_pending_migrations(MYSQL)?;
+        // A table of the same name that was there before has been passed over.
+        mysql::expect_columns(connection)?;
+        Ok(())
+    })
+}
+
+/// How often the queue's table is tried to be made: of processes that make it at once, all but one can fail.
+const MAKING_TRIES: u32 = 50;
+
+/// Makes what processes that start at once queue at: the row '' of `trace_schema`.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn make_queue<C>(connection: &mut C, row: &str) -> Result<(), AnyError>
+where
+    C: diesel::connection::SimpleConnection,
+{
+    let mut tries = 0;
+    loop {
+        let made = connection.batch_execute(QUEUE).and_then(|()| connection.batch_execute(row));
+        tries += 1;
+        match made {
+            Ok(()) => return Ok(()),
+            Err(error) if tries == MAKING_TRIES => return Err(error.into()),
+            Err(_) => std::thread::sleep(std::time::Duration::from_millis(fastrand::u64(5..50))),
+        }
+    }
+}
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+const QUEUE: &str = "CREATE TABLE IF NOT EXISTS trace_schema (version VARCHAR(50) NOT NULL PRIMARY KEY)";
+
+/// Waits until no other process migrates, and keeps others waiting until the transaction ends. A row is locked and not one of the
+/// servers' named locks, which not every engine has.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn queue<'a, C>(connection: &'a mut C) -> QueryResult<()>
+where
+    C: diesel::connection::LoadConnection,
+    diesel::dsl::ForUpdate<
+        diesel::dsl::Filter<
+            diesel::dsl::Select<trace_schema::table, trace_schema::version>,
+            diesel::dsl::Eq<trace_schema::version, &'static str>,
+        >,
+    >: diesel::query_dsl::LoadQuery<'a, C, String>,
+{
+    let row = trace_schema::table.select(trace_schema::version).filter(trace_schema::version.eq("")).for_update();
+    row.load::<String>(connection).map(drop)
 }

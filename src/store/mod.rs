@@ -150,7 +150,7 @@ fn pool(url: &DatabaseUrl, size: u32, opener: &Arc<ScheduledThreadPool>) -> Resu
         .thread_pool(Arc::clone(opener))
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_on_check_out(false)
+        .test_on_check_out(true)
         .connection_timeout(CONNECTION_TIMEOUT)
         .build(Manager { url: url.clone() })
         .map_err(|error| Error::with_source(ErrorKind::Connect, format!("cannot connect to {url}"), error))

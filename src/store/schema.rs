@@ -187,6 +187,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    /// The versions of these tables' migrations that have run; the row '' is what processes that migrate at once queue at.
+    trace_schema (version) {
+        version -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     processes,
     resources,
@@ -195,5 +202,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     span_contents,
     spans,
     trace_facets,
+    trace_schema,
     traces
 );

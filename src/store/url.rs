@@ -4,13 +4,53 @@ use std::fmt;
 
 use crate::error::{Error, ErrorKind, Result};
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod server;
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use server::{Partition, ServerUrl, TlsMode};
+
 /// A database URL that this build can open.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) enum DatabaseUrl {
     /// A file, or a database in memory that lives as long as its handle.
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteTarget),
+    /// A database on a PostgreSQL server.
+    #[cfg(feature = "postgres")]
+    Postgres(ServerUrl),
+    /// A database on a MySQL or MariaDB server.
+    #[cfg(feature = "mysql")]
+    Mysql(ServerUrl),
 }
+
+/// The schemes of the databases that are compiled in.
+const SCHEMES: &[&str] = &[
+    #[cfg(feature = "sqlite")]
+    "sqlite",
+    #[cfg(feature = "postgres")]
+    "postgres",
+    #[cfg(feature = "postgres")]
+    "postgresql",
+    #[cfg(feature = "mysql")]
+    "mysql",
+    #[cfg(feature = "mysql")]
+    "mariadb",
+];
+
+/// One URL of each database that is compiled in.
+const EXAMPLES: &[&str] = &[
+    #[cfg(feature = "sqlite")]
+    "sqlite://traces.db",
+    #[cfg(feature = "sqlite")]
+    "sqlite:///var/lib/app/traces.db",
+    #[cfg(feature = "sqlite")]
+    "sqlite::memory:",
+    #[cfg(feature = "postgres")]
+    "postgres://user:password@localhost/traces",
+    #[cfg(feature = "mysql")]
+    "mysql://user:password@localhost/traces",
+];
 
 /// Where a SQLite database lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,10 +66,7 @@ impl DatabaseUrl {
         let invalid = |what: &str| {
             Error::new(
                 ErrorKind::InvalidUrl,
-                format!(
-                    "{:?} {what}; write for example sqlite://traces.db, sqlite:///var/lib/app/traces.db or sqlite::memory:",
-                    shown(url)
-                ),
+                format!("{:?} {what}; write for example {}", shown(url), EXAMPLES.join(" or ")),
             )
         };
         let Some((scheme, rest)) = url.split_once(':') else {
@@ -47,7 +84,14 @@ impl DatabaseUrl {
                     _ => Ok(Self::Sqlite(SqliteTarget::File(path.into()))),
                 }
             }
-            _ => Err(invalid("names a database that this build does not know (known scheme: sqlite)")),
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => ServerUrl::postgres(rest).map(Self::Postgres).map_err(|what| invalid(&what)),
+            #[cfg(feature = "mysql")]
+            "mysql" | "mariadb" => ServerUrl::mysql(rest).map(Self::Mysql).map_err(|what| invalid(&what)),
+            _ => Err(invalid(&format!(
+                "names a database that this build does not know (known: {}; each is a feature of tracing-agents)",
+                SCHEMES.join(", ")
+            ))),
         }
     }
 
@@ -60,8 +104,7 @@ impl DatabaseUrl {
                 let absolute = std::path::absolute(&path).ok().filter(|absolute| absolute.to_str().is_some());
                 Self::Sqlite(SqliteTarget::File(absolute.unwrap_or(path)))
             }
-            #[cfg(feature = "sqlite")]
-            Self::Sqlite(SqliteTarget::Memory) => self,
+            other => other,
         }
     }
 
@@ -70,6 +113,8 @@ impl DatabaseUrl {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(target) => *target == SqliteTarget::Memory,
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
+            _ => false,
         }
     }
 }
@@ -81,6 +126,10 @@ impl fmt::Display for DatabaseUrl {
             Self::Sqlite(SqliteTarget::Memory) => f.write_str("sqlite::memory:"),
             #[cfg(feature = "sqlite")]
             Self::Sqlite(SqliteTarget::File(path)) => write!(f, "sqlite://{}", path.display()),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => f.write_str(&url.shown),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(url) => f.write_str(&url.shown),
         }
     }
 }
@@ -93,11 +142,21 @@ impl fmt::Debug for DatabaseUrl {
 
 /// A URL as messages show it: without the password, and at most 200 characters.
 pub(crate) fn shown(url: &str) -> String {
-    let (scheme, rest) = url.split_at(url.find("://").map_or(0, |colon| colon + "://".len()));
-    let hidden = match rest.rsplit_once('@').map(|(credentials, host)| (credentials.split_once(':'), host)) {
+    let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let (scheme, rest) = address.split_at(address.find("://").map_or(0, |colon| colon + "://".len()));
+    let mut hidden = match rest.rsplit_once('@').map(|(credentials, host)| (credentials.split_once(':'), host)) {
         Some((Some((user, _)), host)) => format!("{scheme}{user}:***@{host}"),
-        _ => url.to_owned(),
+        _ => address.to_owned(),
     };
+    for (place, parameter) in parameters.split('&').filter(|parameter| !parameter.is_empty()).enumerate() {
+        hidden.push(if place == 0 { '?' } else { '&' });
+        match parameter.split_once('=') {
+            Some((name, _)) if name.to_ascii_lowercase().contains("pass") => hidden.push_str(&format!("{name}=***")),
+            // An unescaped `?` in a password puts its end here.
+            _ if parameter.contains('@') => hidden.push_str("***"),
+            _ => hidden.push_str(parameter),
+        }
+    }
     hidden.chars().take(200).collect()
 }
 

@@ -6,3 +6,4 @@ DROP TABLE trace_facets;
 DROP TABLE traces;
 DROP TABLE span_contents;
 DROP TABLE spans;
+DROP TABLE trace_schema;

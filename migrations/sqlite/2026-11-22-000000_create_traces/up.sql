@@ -163,3 +163,10 @@ CREATE TABLE processes (
     heartbeat_ns BIGINT NOT NULL,
     ended_ns     BIGINT
 );
+
+-- Which of these migrations have run: what tells a database of a newer version, also where the program's own Diesel migrations
+-- share Diesel's table.
+CREATE TABLE trace_schema (
+    version TEXT NOT NULL PRIMARY KEY
+);
+INSERT INTO trace_schema (version) VALUES ('20261122000000');

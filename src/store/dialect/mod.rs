@@ -1,9 +1,23 @@
 //! All that differs between databases: how to open one, and the statements that Diesel cannot say portably.
 
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod cell;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) mod io;
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod server;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+#[cfg(feature = "postgres")]
+mod tls;
 
 use diesel::result::QueryResult;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use server::Server;
 
 use super::connection::{AnyConnection, dispatch};
 use super::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
@@ -12,32 +26,42 @@ use crate::error::Result;
 
 /// What a database must be able to do beyond what Diesel says in one way for all.
 pub(crate) trait Dialect: diesel::Connection {
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write. Other writers' commits show in it.
     fn begin_write(&mut self) -> QueryResult<()>;
 
-    /// Inserts a span or replaces the row of the same key.
-    fn put_span(&mut self, row: &SpanRow) -> QueryResult<()>;
+    /// Begins a transaction whose reads all see the same state.
+    fn begin_read(&mut self) -> QueryResult<()>;
 
-    /// Inserts a span's content or replaces the row of the same key.
-    fn put_content(&mut self, row: &ContentRow) -> QueryResult<()>;
+    /// Locks these traces, in this order, until the transaction ends; where a trace is not stored, a row with `span_count` 0 takes its place.
+    fn lock_traces(&mut self, ids: &[&[u8]]) -> QueryResult<()>;
 
-    /// Inserts a trace's summary or replaces the row of the same key.
-    fn put_trace(&mut self, row: &TraceRow) -> QueryResult<()>;
+    /// Locks these sessions, in this order, until the transaction ends; where a session is not stored, a row with `trace_count` 0 takes its
+    /// place.
+    fn lock_sessions(&mut self, ids: &[&str]) -> QueryResult<()>;
 
-    /// Inserts a facet or replaces the row of the same key.
-    fn put_facet(&mut self, row: &FacetRow) -> QueryResult<()>;
+    /// Inserts spans or replaces the rows of the same keys. Here and below each key comes once, in order.
+    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()>;
 
-    /// Inserts a session's summary or replaces the row of the same key.
-    fn put_session(&mut self, row: &SessionRow) -> QueryResult<()>;
+    /// Inserts spans' contents or replaces the rows of the same keys.
+    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()>;
 
-    /// Inserts a process or replaces the row of the same key.
-    fn put_process(&mut self, row: &ProcessRow) -> QueryResult<()>;
+    /// Inserts traces' summaries or replaces the rows of the same keys.
+    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()>;
 
-    /// Inserts a resource unless it is there.
-    fn add_resource(&mut self, row: &ResourceRow) -> QueryResult<()>;
+    /// Inserts facets or replaces the rows of the same keys.
+    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()>;
 
-    /// Inserts a scope unless it is there.
-    fn add_scope(&mut self, row: &ScopeRow) -> QueryResult<()>;
+    /// Inserts sessions' summaries or replaces the rows of the same keys.
+    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()>;
+
+    /// Inserts processes or replaces the rows of the same keys.
+    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()>;
+
+    /// Inserts resources unless they are there.
+    fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()>;
+
+    /// Inserts scopes unless they are there.
+    fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()>;
 
     /// Gives space that deletions freed back to the file system, a bounded piece at a time; whether more is left.
     fn release_space(&mut self) -> QueryResult<bool>;
@@ -48,6 +72,10 @@ macro_rules! for_each_backend {
     ($stamp:ident) => {
         #[cfg(feature = "sqlite")]
         $stamp!(sqlite, diesel::sqlite::Sqlite);
+        #[cfg(feature = "postgres")]
+        $stamp!(postgres, diesel::pg::Pg);
+        #[cfg(feature = "mysql")]
+        $stamp!(mysql, diesel::mysql::Mysql);
     };
 }
 pub(crate) use for_each_backend;
@@ -56,31 +84,67 @@ pub(crate) fn begin_write<C: Dialect>(connection: &mut C) -> QueryResult<()> {
     connection.begin_write()
 }
 
+pub(crate) fn begin_read<C: Dialect>(connection: &mut C) -> QueryResult<()> {
+    connection.begin_read()
+}
+
 /// Refuses a database that does not exist or holds no traces, without touching anything.
 pub(crate) fn expect_traces(url: &DatabaseUrl) -> Result<()> {
     match url {
         #[cfg(feature = "sqlite")]
         DatabaseUrl::Sqlite(target) => sqlite::expect_traces(target),
+        #[cfg(feature = "postgres")]
+        DatabaseUrl::Postgres(url) => postgres::expect_traces(url),
+        #[cfg(feature = "mysql")]
+        DatabaseUrl::Mysql(url) => mysql::expect_traces(url),
     }
 }
 
 macro_rules! forward {
-    ($($name:ident($row:ty)),+ $(,)?) => {
-        $(pub(crate) fn $name(connection: &mut AnyConnection, row: &$row) -> QueryResult<()> {
-            dispatch!(connection, concrete => concrete.$name(row))
+    ($($name:ident($rows:ty)),+ $(,)?) => {
+        $(pub(crate) fn $name(connection: &mut AnyConnection, rows: &[&$rows]) -> QueryResult<()> {
+            dispatch!(connection, concrete => concrete.$name(rows))
         })+
     };
 }
 
 forward! {
-    put_span(SpanRow),
-    put_content(ContentRow),
-    put_trace(TraceRow),
-    put_facet(FacetRow),
-    put_session(SessionRow),
-    put_process(ProcessRow),
-    add_resource(ResourceRow),
-    add_scope(ScopeRow),
+    lock_traces([u8]),
+    lock_sessions(str),
+    put_spans(SpanRow),
+    put_contents(ContentRow),
+    put_traces(TraceRow),
+    put_facets(FacetRow),
+    put_sessions(SessionRow),
+    put_processes(ProcessRow),
+    add_resources(ResourceRow),
+    add_scopes(ScopeRow),
+}
+
+// SHIM
+pub(crate) fn put_span(c: &mut AnyConnection, r: &SpanRow) -> QueryResult<()> {
+    put_spans(c, &[r])
+}
+pub(crate) fn put_content(c: &mut AnyConnection, r: &ContentRow) -> QueryResult<()> {
+    put_contents(c, &[r])
+}
+pub(crate) fn put_trace(c: &mut AnyConnection, r: &TraceRow) -> QueryResult<()> {
+    put_traces(c, &[r])
+}
+pub(crate) fn put_facet(c: &mut AnyConnection, r: &FacetRow) -> QueryResult<()> {
+    put_facets(c, &[r])
+}
+pub(crate) fn put_session(c: &mut AnyConnection, r: &SessionRow) -> QueryResult<()> {
+    put_sessions(c, &[r])
+}
+pub(crate) fn put_process(c: &mut AnyConnection, r: &ProcessRow) -> QueryResult<()> {
+    put_processes(c, &[r])
+}
+pub(crate) fn add_resource(c: &mut AnyConnection, r: &ResourceRow) -> QueryResult<()> {
+    add_resources(c, &[r])
+}
+pub(crate) fn add_scope(c: &mut AnyConnection, r: &ScopeRow) -> QueryResult<()> {
+    add_scopes(c, &[r])
 }
 
 pub(crate) fn release_space(connection: &mut AnyConnection) -> QueryResult<bool> {

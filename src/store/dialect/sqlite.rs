@@ -169,36 +169,49 @@ impl Dialect for SqliteConnection {
         AnsiTransactionManager::begin_transaction_sql(self, "BEGIN IMMEDIATE")
     }
 
-    fn put_span(&mut self, row: &SpanRow) -> QueryResult<()> {
-        put!(self, spans, row)
+    fn begin_read(&mut self) -> QueryResult<()> {
+        AnsiTransactionManager::begin_transaction_sql(self, "BEGIN")
     }
 
-    fn put_content(&mut self, row: &ContentRow) -> QueryResult<()> {
-        put!(self, span_contents, row)
+    // The whole database is locked.
+    fn lock_traces(&mut self, _ids: &[&[u8]]) -> QueryResult<()> {
+        Ok(())
     }
 
-    fn put_trace(&mut self, row: &TraceRow) -> QueryResult<()> {
-        put!(self, traces, row)
+    fn lock_sessions(&mut self, _ids: &[&str]) -> QueryResult<()> {
+        Ok(())
     }
 
-    fn put_facet(&mut self, row: &FacetRow) -> QueryResult<()> {
-        put!(self, trace_facets, row)
+    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
+        rows.iter().try_for_each(|row| put!(self, spans, *row))
     }
 
-    fn put_session(&mut self, row: &SessionRow) -> QueryResult<()> {
-        put!(self, sessions, row)
+    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
+        rows.iter().try_for_each(|row| put!(self, span_contents, *row))
     }
 
-    fn put_process(&mut self, row: &ProcessRow) -> QueryResult<()> {
-        put!(self, processes, row)
+    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
+        rows.iter().try_for_each(|row| put!(self, traces, *row))
     }
 
-    fn add_resource(&mut self, row: &ResourceRow) -> QueryResult<()> {
-        add!(self, resources, row)
+    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
+        rows.iter().try_for_each(|row| put!(self, trace_facets, *row))
     }
 
-    fn add_scope(&mut self, row: &ScopeRow) -> QueryResult<()> {
-        add!(self, scopes, row)
+    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
+        rows.iter().try_for_each(|row| put!(self, sessions, *row))
+    }
+
+    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
+        rows.iter().try_for_each(|row| put!(self, processes, *row))
+    }
+
+    fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {
+        rows.iter().try_for_each(|row| add!(self, resources, *row))
+    }
+
+    fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
+        rows.iter().try_for_each(|row| add!(self, scopes, *row))
     }
 
     fn release_space(&mut self) -> QueryResult<bool> {

@@ -1,0 +1,216 @@
+//! MySQL and MariaDB.
+
+mod bulk;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::prelude::*;
+use diesel::result::QueryResult;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_async::{AnsiTransactionManager, AsyncMysqlConnection};
+use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts};
+
+use super::Dialect;
+use super::cell::Row;
+use super::io::{self, Io};
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
+use crate::store::schema::{resources, scopes, sessions, traces};
+use crate::store::url::{ServerUrl, TlsMode};
+
+/// A connection as Diesel's blocking interface sees it; the asynchronous one is inside.
+pub(crate) type MysqlConnection = AsyncConnectionWrapper<AsyncMysqlConnection, Io>;
+
+/// How long the server may take to answer a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this time of silence the system asks the server whether it is still there, in milliseconds.
+const SILENCE_MS: u32 = 30_000;
+
+/// Settings of every connection, whatever the server's are: what does not fit is refused and not cut, and a read sees one state.
+const SETTINGS: [&str; 2] = [
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE'",
+    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+];
+
+/// Opens a connection.
+pub(crate) fn open(url: &ServerUrl) -> Result<MysqlConnection> {
+    io::handle()?;
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+        Error::with_source(ErrorKind::Connect, format!("cannot connect to {}", url.shown), source)
+    };
+    let options = Opts::from_url(&url.driver).map_err(|error| failed(Box::new(error)))?;
+    let options = OptsBuilder::from_opts(options)
+        .tcp_keepalive(Some(SILENCE_MS))
+        .stmt_cache_size(0) // Diesel keeps the statements.
+        .client_found_rows(true)
+        .setup(SETTINGS.to_vec());
+    let tls = tls_options(url);
+    io::wait(async {
+        let connecting = async {
+            match mysql_async::Conn::new(options.clone().ssl_opts(tls)).await {
+                Err(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer))
+                    if url.tls == TlsMode::Prefer =>
+                {
+                    mysql_async::Conn::new(options.ssl_opts(None)).await
+                }
+                result => result,
+            }
+        };
+        let connection = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+            Ok(connection) => connection.map_err(|error| failed(Box::new(error)))?,
+            Err(late) => return Err(failed(Box::new(late))),
+        };
+        let connection = AsyncMysqlConnection::try_from(connection).await;
+        connection.map(MysqlConnection::from).map_err(|error| failed(Box::new(error)))
+    })
+}
+
+fn tls_options(url: &ServerUrl) -> Option<SslOpts> {
+    if url.tls == TlsMode::Disable {
+        return None;
+    }
+    // The driver takes the process's provider. It would panic where a build has two and the program chose none.
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    }
+    let mut options = SslOpts::default()
+        .with_danger_accept_invalid_certs(matches!(url.tls, TlsMode::Prefer | TlsMode::Require))
+        .with_danger_skip_domain_validation(url.tls != TlsMode::VerifyFull);
+    if let Some(file) = &url.authorities {
+        options = options.with_root_certs(vec![file.clone().into()]).with_disable_built_in_roots(true);
+    }
+    Some(options)
+}
+
+/// Refuses a database that holds no traces, without touching anything.
+pub(crate) fn expect_traces(url: &ServerUrl) -> Result<()> {
+    #[derive(QueryableByName)]
+    struct Tables {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+    let tables: QueryResult<Tables> = diesel::sql_query(
+        "SELECT count(*) AS count FROM information_schema.tables
+         WHERE table_schema = DATABASE() AND table_name IN ('spans', 'traces')",
+    )
+    .get_result(&mut open(url)?);
+    match tables {
+        Ok(Tables { count }) if count < 2 => Err(Error::new(
+            ErrorKind::Connect,
+            format!("{} holds no traces; name the database that a program with AgentTracing writes", url.shown),
+        )),
+        // What else is wrong is said when it is opened to be read.
+        _ => Ok(()),
+    }
+}
+
+/// Refuses tables that lack a column: another program made a table of the same name.
+pub(crate) fn expect_columns(connection: &mut MysqlConnection) -> QueryResult<()> {
+    fn expect<R: Row>(connection: &mut MysqlConnection) -> QueryResult<()> {
+        connection.batch_execute(&format!("SELECT {} FROM {} LIMIT 0", R::COLUMNS.join(", "), R::TABLE))
+    }
+    expect::<SpanRow>(connection)?;
+    expect::<ContentRow>(connection)?;
+    expect::<TraceRow>(connection)?;
+    expect::<FacetRow>(connection)?;
+    expect::<SessionRow>(connection)?;
+    expect::<ResourceRow>(connection)?;
+    expect::<ScopeRow>(connection)?;
+    expect::<ProcessRow>(connection)
+}
+
+fn lock_stored_traces(connection: &mut MysqlConnection, ids: &[&[u8]]) -> QueryResult<BTreeSet<Vec<u8>>> {
+    let locked: Vec<Vec<u8>> = traces::table
+        .select(traces::trace_id)
+        .filter(traces::trace_id.eq_any(ids))
+        .order(traces::trace_id)
+        .for_update()
+        .load(connection)?;
+    Ok(locked.into_iter().collect())
+}
+
+fn lock_stored_sessions(connection: &mut MysqlConnection, ids: &[&str]) -> QueryResult<BTreeSet<String>> {
+    let locked: Vec<String> = sessions::table
+        .select(sessions::session_id)
+        .filter(sessions::session_id.eq_any(ids))
+        .order(sessions::session_id)
+        .for_update()
+        .load(connection)?;
+    Ok(locked.into_iter().collect())
+}
+
+impl Dialect for MysqlConnection {
+    fn begin_write(&mut self) -> QueryResult<()> {
+        // What another writer committed while this one waited for a lock must be seen; and gaps need no locks.
+        self.batch_execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")?;
+        io::wait(AnsiTransactionManager::begin_transaction_sql(&mut **self, "START TRANSACTION READ WRITE"))
+    }
+
+    fn begin_read(&mut self) -> QueryResult<()> {
+        let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+        io::wait(AnsiTransactionManager::begin_transaction_sql(&mut **self, begin))
+    }
+
+    fn lock_traces(&mut self, ids: &[&[u8]]) -> QueryResult<()> {
+        let locked = lock_stored_traces(self, ids)?;
+        let missing = ids.iter().filter(|id| !locked.contains(**id));
+        let rows: Vec<TraceRow> = missing.map(|id| TraceRow::placeholder(id)).collect();
+        // Waits for a writer that was quicker, and locks its row.
+        bulk::insert::<_, false>(self, &rows.iter().collect::<Vec<_>>())
+    }
+
+    fn lock_sessions(&mut self, ids: &[&str]) -> QueryResult<()> {
+        let locked = lock_stored_sessions(self, ids)?;
+        let missing = ids.iter().filter(|id| !locked.contains(**id));
+        let rows: Vec<SessionRow> = missing.map(|id| SessionRow::placeholder(id)).collect();
+        bulk::insert::<_, false>(self, &rows.iter().collect::<Vec<_>>())
+    }
+
+    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
+        bulk::insert::<_, true>(self, rows)
+    }
+
+    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
+        bulk::insert::<_, true>(self, rows)
+    }
+
+    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
+        bulk::insert::<_, true>(self, rows)
+    }
+
+    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
+        bulk::insert::<_, true>(self, rows)
+    }
+
+    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
+        bulk::insert::<_, true>(self, rows)
+    }
+
+    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
+        bulk::insert::<_, true>(self, rows)
+    }
+
+    // An insert that finds its row locks it until the batch is committed, and all writers share these rows: so they are looked up first.
+    fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {
+        let ids = rows.iter().map(|row| row.resource_id.as_slice());
+        let known: Vec<Vec<u8>> =
+            resources::table.select(resources::resource_id).filter(resources::resource_id.eq_any(ids)).load(self)?;
+        let missing: Vec<&ResourceRow> = rows.iter().copied().filter(|row| !known.contains(&row.resource_id)).collect();
+        bulk::insert::<_, false>(self, &missing)
+    }
+
+    fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
+        let ids = rows.iter().map(|row| row.scope_id.as_slice());
+        let known: Vec<Vec<u8>> =
+            scopes::table.select(scopes::scope_id).filter(scopes::scope_id.eq_any(ids)).load(self)?;
+        let missing: Vec<&ScopeRow> = rows.iter().copied().filter(|row| !known.contains(&row.scope_id)).collect();
+        bulk::insert::<_, false>(self, &missing)
+    }
+
+    fn release_space(&mut self) -> QueryResult<bool> {
+        // InnoDB uses the space of deleted rows again.
+        Ok(false)
+    }
+}

@@ -1,0 +1,104 @@
+//! Many rows in one statement: an array for each column, opened by `unnest`. One text and one plan, however many rows.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
+
+use crate::store::dialect::cell::{Cell, Row};
+
+/// `INSERT … SELECT FROM unnest(…)`; a row whose key is there is replaced (`REPLACE`) or left alone.
+#[derive(Debug)]
+pub(super) struct BulkInsert<'a, R, const REPLACE: bool> {
+    columns: Vec<Column<'a>>,
+    row: PhantomData<R>,
+}
+
+/// One column of all rows.
+#[derive(Debug)]
+enum Column<'a> {
+    Bytes(Vec<Option<&'a [u8]>>),
+    Text(Vec<Option<&'a str>>),
+    Big(Vec<Option<i64>>),
+    Int(Vec<Option<i32>>),
+    Small(Vec<Option<i16>>),
+    Bool(Vec<Option<bool>>),
+}
+
+impl<'a> Column<'a> {
+    fn of<R: Row>(cell: fn(&R) -> Cell<'_>, rows: &[&'a R]) -> Self {
+        // Every row has the same type of cell in a column; a value of another would be NULL, which the table refuses.
+        macro_rules! collect {
+            ($kind:ident, $value:ident => $read:expr) => {
+                Self::$kind(
+                    rows.iter()
+                        .map(|row| match cell(row) {
+                            Cell::$kind($value) => $read,
+                            _ => None,
+                        })
+                        .collect(),
+                )
+            };
+        }
+        match rows.first().map(|row| cell(row)) {
+            Some(Cell::Text(_)) => collect!(Text, text => text),
+            Some(Cell::Big(_)) => collect!(Big, number => number.copied()),
+            Some(Cell::Int(_)) => collect!(Int, number => number.copied()),
+            Some(Cell::Small(_)) => collect!(Small, number => number.copied()),
+            Some(Cell::Bool(_)) => collect!(Bool, value => value.copied()),
+            Some(Cell::Bytes(_)) | None => collect!(Bytes, bytes => bytes),
+        }
+    }
+}
+
+impl<'a, R: Row, const REPLACE: bool> BulkInsert<'a, R, REPLACE> {
+    pub(super) fn new(rows: &[&'a R]) -> Self {
+        Self { columns: R::CELLS.iter().map(|cell| Column::of(*cell, rows)).collect(), row: PhantomData }
+    }
+}
+
+impl<R: Row, const REPLACE: bool> QueryFragment<Pg> for BulkInsert<'_, R, REPLACE> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("INSERT INTO ");
+        out.push_identifier(R::TABLE)?;
+        out.push_sql(" (");
+        out.push_sql(&R::COLUMNS.join(", "));
+        out.push_sql(") SELECT * FROM unnest(");
+        for (place, column) in self.columns.iter().enumerate() {
+            if place > 0 {
+                out.push_sql(", ");
+            }
+            match column {
+                Column::Bytes(values) => out.push_bind_param::<Array<Nullable<Binary>>, _>(values)?,
+                Column::Text(values) => out.push_bind_param::<Array<Nullable<Text>>, _>(values)?,
+                Column::Big(values) => out.push_bind_param::<Array<Nullable<BigInt>>, _>(values)?,
+                Column::Int(values) => out.push_bind_param::<Array<Nullable<Integer>>, _>(values)?,
+                Column::Small(values) => out.push_bind_param::<Array<Nullable<SmallInt>>, _>(values)?,
+                Column::Bool(values) => out.push_bind_param::<Array<Nullable<Bool>>, _>(values)?,
+            }
+        }
+        out.push_sql(") ON CONFLICT (");
+        out.push_sql(&R::KEY.join(", "));
+        out.push_sql(")");
+        if !REPLACE {
+            out.push_sql(" DO NOTHING");
+            return Ok(());
+        }
+        out.push_sql(" DO UPDATE SET ");
+        let others = R::COLUMNS.iter().filter(|column| !R::KEY.contains(column));
+        let assignments: Vec<String> = others.map(|column| format!("{column} = excluded.{column}")).collect();
+        out.push_sql(&assignments.join(", "));
+        Ok(())
+    }
+}
+
+/// One statement a table, which the connection keeps prepared.
+impl<R: Row, const REPLACE: bool> QueryId for BulkInsert<'_, R, REPLACE> {
+    type QueryId = BulkInsert<'static, R, REPLACE>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<R, const REPLACE: bool, C> diesel::RunQueryDsl<C> for BulkInsert<'_, R, REPLACE> {}

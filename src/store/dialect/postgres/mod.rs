@@ -1,0 +1,190 @@
+//! PostgreSQL.
+
+mod bulk;
+mod partition;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use diesel::prelude::*;
+use diesel::result::QueryResult;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection};
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use self::bulk::BulkInsert;
+pub(crate) use self::partition::partition;
+use super::Dialect;
+use super::cell::Row;
+use super::io::{self, Io};
+use super::tls;
+use crate::error::{Error, ErrorKind, Result};
+use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
+use crate::store::schema::{sessions, traces};
+use crate::store::url::{ServerUrl, TlsMode};
+
+/// A connection as Diesel's blocking interface sees it; the asynchronous one is inside.
+pub(crate) type PostgresConnection = AsyncConnectionWrapper<AsyncPgConnection, Io>;
+
+/// How long the server may take to answer a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this time without an answer to what was sent, or of silence that probes do not end, the connection is given up.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// Opens a connection.
+pub(crate) fn open(url: &ServerUrl) -> Result<PostgresConnection> {
+    io::handle()?;
+    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+        Error::with_source(ErrorKind::Connect, format!("cannot connect to {}", url.shown), source)
+    };
+    let mut config: tokio_postgres::Config = url.driver.parse().map_err(|error| failed(Box::new(error)))?;
+    config.ssl_mode(match url.tls {
+        TlsMode::Disable => SslMode::Disable,
+        TlsMode::Prefer => SslMode::Prefer,
+        TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull => SslMode::Require,
+    });
+    if config.get_application_name().is_none() {
+        config.application_name("tracing-agents");
+    }
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(SILENCE);
+    }
+    config.keepalives_idle(SILENCE);
+    let tls = MakeRustlsConnect::new(tls::client_config(url)?);
+    io::wait(async {
+        let (client, connection) = config.connect(tls).await.map_err(|error| failed(Box::new(error)))?;
+        let connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
+        connection.map(PostgresConnection::from).map_err(|error| failed(Box::new(error)))
+    })
+}
+
+/// Refuses a database that holds no traces, without touching anything.
+pub(crate) fn expect_traces(url: &ServerUrl) -> Result<()> {
+    #[derive(QueryableByName)]
+    struct Tables {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        count: i64,
+    }
+    let tables: QueryResult<Tables> = diesel::sql_query(
+        "SELECT count(*) AS count FROM (VALUES (to_regclass('spans')), (to_regclass('traces'))) AS tables (name)
+         WHERE name IS NOT NULL",
+    )
+    .get_result(&mut open(url)?);
+    match tables {
+        Ok(Tables { count }) if count < 2 => Err(Error::new(
+            ErrorKind::Connect,
+            format!("{} holds no traces; name the database that a program with AgentTracing writes", url.shown),
+        )),
+        // What else is wrong is said when it is opened to be read.
+        _ => Ok(()),
+    }
+}
+
+fn put<R: Row>(connection: &mut PostgresConnection, rows: &[&R]) -> QueryResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    BulkInsert::<R, true>::new(rows).execute(connection).map(drop)
+}
+
+fn add<R: Row>(connection: &mut PostgresConnection, rows: &[&R]) -> QueryResult<usize> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    BulkInsert::<R, false>::new(rows).execute(connection)
+}
+
+fn lock_stored_traces(connection: &mut PostgresConnection, ids: &[&[u8]]) -> QueryResult<BTreeSet<Vec<u8>>> {
+    let locked: Vec<Vec<u8>> = traces::table
+        .select(traces::trace_id)
+        .filter(traces::trace_id.eq_any(ids))
+        .order(traces::trace_id)
+        .for_update()
+        .load(connection)?;
+    Ok(locked.into_iter().collect())
+}
+
+fn lock_stored_sessions(connection: &mut PostgresConnection, ids: &[&str]) -> QueryResult<BTreeSet<String>> {
+    let locked: Vec<String> = sessions::table
+        .select(sessions::session_id)
+        .filter(sessions::session_id.eq_any(ids))
+        .order(sessions::session_id)
+        .for_update()
+        .load(connection)?;
+    Ok(locked.into_iter().collect())
+}
+
+impl Dialect for PostgresConnection {
+    fn begin_write(&mut self) -> QueryResult<()> {
+        // What another writer committed while this one waited for a lock must be seen.
+        let begin = "BEGIN TRANSACTION ISOLATION LEVEL READ COMMITTED READ WRITE";
+        io::wait(AnsiTransactionManager::begin_transaction_sql(&mut **self, begin))
+    }
+
+    fn begin_read(&mut self) -> QueryResult<()> {
+        let begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
+        io::wait(AnsiTransactionManager::begin_transaction_sql(&mut **self, begin))
+    }
+
+    fn lock_traces(&mut self, ids: &[&[u8]]) -> QueryResult<()> {
+        let locked = lock_stored_traces(self, ids)?;
+        let missing: Vec<&[u8]> = ids.iter().copied().filter(|id| !locked.contains(*id)).collect();
+        let rows: Vec<TraceRow> = missing.iter().map(|id| TraceRow::placeholder(id)).collect();
+        if add(self, &rows.iter().collect::<Vec<_>>())? < missing.len() {
+            // Another writer was quicker, and has committed by now.
+            lock_stored_traces(self, &missing)?;
+        }
+        Ok(())
+    }
+
+    fn lock_sessions(&mut self, ids: &[&str]) -> QueryResult<()> {
+        let locked = lock_stored_sessions(self, ids)?;
+        let missing: Vec<&str> = ids.iter().copied().filter(|id| !locked.contains(*id)).collect();
+        let rows: Vec<SessionRow> = missing.iter().map(|id| SessionRow::placeholder(id)).collect();
+        if add(self, &rows.iter().collect::<Vec<_>>())? < missing.len() {
+            lock_stored_sessions(self, &missing)?;
+        }
+        Ok(())
+    }
+
+    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
+        put(self, rows)
+    }
+
+    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
+        put(self, rows)
+    }
+
+    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
+        put(self, rows)
+    }
+
+    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
+        put(self, rows)
+    }
+
+    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
+        put(self, rows)
+    }
+
+    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
+        put(self, rows)
+    }
+
+    fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {
+        add(self, rows).map(drop)
+    }
+
+    fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
+        add(self, rows).map(drop)
+    }
+
+    fn release_space(&mut self) -> QueryResult<bool> {
+        // Autovacuum does that, or a partition goes as a whole.
+        Ok(false)
+    }
+}
