@@ -100,7 +100,7 @@ fn run_in_postgres(
         if let (DatabaseUrl::Postgres(url), true) = (url, is_new)
             && let Some(partition) = url.partition
         {
-            postgres::partition(connection, partition)?;
+            postgres::lay_out(connection, partition)?;
         }
         Ok(())
     })

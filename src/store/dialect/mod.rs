@@ -63,6 +63,20 @@ pub(crate) trait Dialect: diesel::Connection {
     /// Inserts scopes unless they are there.
     fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()>;
 
+    /// Makes ready for what will be written soon, where something has to be: `today` is a UTC day, counted from 1970-01-01. Not part of a
+    /// transaction.
+    fn prepare_days(&mut self, today: i32) -> QueryResult<()> {
+        let _ = today;
+        Ok(())
+    }
+
+    /// Drops at once what holds nothing but spans of traces without activity since a time, in nanoseconds since 1970; returns how many spans
+    /// went. The traces' summaries stay for the caller to delete. Not part of a transaction.
+    fn drop_days(&mut self, before_ns: i64) -> QueryResult<u64> {
+        let _ = before_ns;
+        Ok(0)
+    }
+
     /// Gives space that deletions freed back to the file system, a bounded piece at a time; whether more is left.
     fn release_space(&mut self) -> QueryResult<bool>;
 }
@@ -145,6 +159,14 @@ pub(crate) fn add_resource(c: &mut AnyConnection, r: &ResourceRow) -> QueryResul
 }
 pub(crate) fn add_scope(c: &mut AnyConnection, r: &ScopeRow) -> QueryResult<()> {
     add_scopes(c, &[r])
+}
+
+pub(crate) fn prepare_days(connection: &mut AnyConnection, today: i32) -> QueryResult<()> {
+    dispatch!(connection, concrete => concrete.prepare_days(today))
+}
+
+pub(crate) fn drop_days(connection: &mut AnyConnection, before_ns: i64) -> QueryResult<u64> {
+    dispatch!(connection, concrete => concrete.drop_days(before_ns))
 }
 
 pub(crate) fn release_space(connection: &mut AnyConnection) -> QueryResult<bool> {

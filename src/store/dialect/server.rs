@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection;
 
+use crate::error::{Error, ErrorKind};
+use crate::store::url::ServerUrl;
+
 /// A connection that lay idle for longer is asked whether it is still there before it is used.
 const TRUSTED: Duration = Duration::from_secs(1);
 
@@ -29,4 +32,19 @@ impl<C: SimpleConnection> Server<C> {
         }
         true
     }
+}
+
+/// Why there is no connection. The drivers' errors do not say their causes, which are all that helps.
+pub(super) fn cannot_connect(url: &ServerUrl, error: &(dyn std::error::Error + 'static)) -> Error {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = error.source();
+    }
+    Error::new(ErrorKind::Connect, format!("cannot connect to {}: {text}", url.shown))
 }

@@ -54,11 +54,18 @@ pub(crate) enum Partition {
 }
 
 impl Partition {
-    fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
         match word {
             "daily" => Some(Self::Daily),
             "weekly" => Some(Self::Weekly),
             _ => None,
+        }
+    }
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Daily => "daily",
+            Self::Weekly => "weekly",
         }
     }
 

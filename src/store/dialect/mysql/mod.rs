@@ -15,6 +15,7 @@ use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts};
 use super::Dialect;
 use super::cell::Row;
 use super::io::{self, Io};
+use super::server::cannot_connect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
 use crate::store::schema::{resources, scopes, sessions, traces};
@@ -37,10 +38,7 @@ const SETTINGS: [&str; 2] = [
 /// Opens a connection.
 pub(crate) fn open(url: &ServerUrl) -> Result<MysqlConnection> {
     io::handle()?;
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
-        Error::with_source(ErrorKind::Connect, format!("cannot connect to {}", url.shown), source)
-    };
-    let options = Opts::from_url(&url.driver).map_err(|error| failed(Box::new(error)))?;
+    let options = Opts::from_url(&url.driver).map_err(|error| cannot_connect(url, &error))?;
     let options = OptsBuilder::from_opts(options)
         .tcp_keepalive(Some(SILENCE_MS))
         .stmt_cache_size(0) // Diesel keeps the statements.
@@ -59,11 +57,11 @@ pub(crate) fn open(url: &ServerUrl) -> Result<MysqlConnection> {
             }
         };
         let connection = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(connection) => connection.map_err(|error| failed(Box::new(error)))?,
-            Err(late) => return Err(failed(Box::new(late))),
+            Ok(connection) => connection.map_err(|error| cannot_connect(url, &error))?,
+            Err(late) => return Err(cannot_connect(url, &late)),
         };
         let connection = AsyncMysqlConnection::try_from(connection).await;
-        connection.map(MysqlConnection::from).map_err(|error| failed(Box::new(error)))
+        connection.map(MysqlConnection::from).map_err(|error| cannot_connect(url, &error))
     })
 }
 

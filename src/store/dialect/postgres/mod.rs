@@ -14,10 +14,11 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::bulk::BulkInsert;
-pub(crate) use self::partition::partition;
+pub(crate) use self::partition::partition as lay_out;
 use super::Dialect;
 use super::cell::Row;
 use super::io::{self, Io};
+use super::server::cannot_connect;
 use super::tls;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
@@ -35,10 +36,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// Opens a connection.
 pub(crate) fn open(url: &ServerUrl) -> Result<PostgresConnection> {
     io::handle()?;
-    let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
-        Error::with_source(ErrorKind::Connect, format!("cannot connect to {}", url.shown), source)
-    };
-    let mut config: tokio_postgres::Config = url.driver.parse().map_err(|error| failed(Box::new(error)))?;
+    let mut config: tokio_postgres::Config = url.driver.parse().map_err(|error| cannot_connect(url, &error))?;
     config.ssl_mode(match url.tls {
         TlsMode::Disable => SslMode::Disable,
         TlsMode::Prefer => SslMode::Prefer,
@@ -56,9 +54,9 @@ pub(crate) fn open(url: &ServerUrl) -> Result<PostgresConnection> {
     config.keepalives_idle(SILENCE);
     let tls = MakeRustlsConnect::new(tls::client_config(url)?);
     io::wait(async {
-        let (client, connection) = config.connect(tls).await.map_err(|error| failed(Box::new(error)))?;
+        let (client, connection) = config.connect(tls).await.map_err(|error| cannot_connect(url, &error))?;
         let connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
-        connection.map(PostgresConnection::from).map_err(|error| failed(Box::new(error)))
+        connection.map(PostgresConnection::from).map_err(|error| cannot_connect(url, &error))
     })
 }
 
@@ -181,6 +179,14 @@ impl Dialect for PostgresConnection {
 
     fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
         add(self, rows).map(drop)
+    }
+
+    fn prepare_days(&mut self, today: i32) -> QueryResult<()> {
+        partition::make_ahead(self, today)
+    }
+
+    fn drop_days(&mut self, before_ns: i64) -> QueryResult<u64> {
+        partition::drop_old(self, before_ns)
     }
 
     fn release_space(&mut self) -> QueryResult<bool> {
