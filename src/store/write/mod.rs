@@ -5,6 +5,7 @@
 //! new version; where a difference cannot tell (the first or the last of something went), the summary is made anew from the rows.
 //! [`recompute_trace`] makes any summary anew: the two must always agree.
 
+mod fit;
 mod graph;
 mod lineage;
 mod session;
@@ -22,11 +23,12 @@ use std::sync::Arc;
 
 use diesel::prelude::*;
 
+use fit::Fitting;
 pub(crate) use session::recompute_sessions;
 pub(crate) use sink::StoreSink;
 
 use super::Failure;
-use super::column::{hash128, key_text};
+use super::column::{count, hash128, key_text};
 use super::connection::{AnyConnection, dispatch};
 use super::convert::{ENCODING, service_name};
 use super::dialect;
@@ -69,8 +71,10 @@ impl<'a> Prepared<'a> {
             Entry::Occupied(known) => Rc::clone(known.get()),
             Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(scope_row(&item.record.scope)?))),
         };
-        let content = canonical::encode(&item.record)?;
-        let row = SpanRow::new(item, &content, &scope.scope_id, &resource.resource_id, now_ns);
+        let Fitting { content, cut_bytes, dropped } = fit::encode(&item.record)?;
+        let mut row = SpanRow::new(item, &content, &scope.scope_id, &resource.resource_id, now_ns);
+        row.truncated_bytes = row.truncated_bytes.saturating_add(count(cut_bytes));
+        row.dropped_count = row.dropped_count.saturating_add(i64::from(dropped));
         Ok(Self { item, content: ContentRow::new(&row, content), row, resource, scope })
     }
 }
