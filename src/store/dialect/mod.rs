@@ -11,33 +11,43 @@ use super::url::DatabaseUrl;
 use crate::error::Result;
 
 /// What a database must be able to do beyond what Diesel says in one way for all.
+///
+/// Rows come sorted by their key, each key once, so that two writers never wait for each other in a circle.
 pub(crate) trait Dialect: diesel::Connection {
-    /// Begins a transaction that may write.
+    /// Begins a transaction that may write, and whose every statement sees what others have committed before it.
     fn begin_write(&mut self) -> QueryResult<()>;
 
-    /// Inserts a span or replaces the row of the same key.
-    fn put_span(&mut self, row: &SpanRow) -> QueryResult<()>;
+    /// Holds the summaries of these traces for this transaction alone until it ends, in the order of the ids. Where that takes a row,
+    /// one is made: a placeholder, whose `span_count` is 0.
+    fn lock_traces(&mut self, ids: &[&[u8]]) -> QueryResult<()>;
 
-    /// Inserts a span's content or replaces the row of the same key.
-    fn put_content(&mut self, row: &ContentRow) -> QueryResult<()>;
+    /// Holds the summaries of these sessions for this transaction alone until it ends, in the order of the ids. Where that takes a
+    /// row, one is made: a placeholder, whose `trace_count` is 0 and whose `start_ns` is `i64::MAX`.
+    fn lock_sessions(&mut self, ids: &[&str]) -> QueryResult<()>;
 
-    /// Inserts a trace's summary or replaces the row of the same key.
-    fn put_trace(&mut self, row: &TraceRow) -> QueryResult<()>;
+    /// Inserts spans or replaces the rows of the same keys.
+    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()>;
 
-    /// Inserts a facet or replaces the row of the same key.
-    fn put_facet(&mut self, row: &FacetRow) -> QueryResult<()>;
+    /// Inserts spans' contents or replaces the rows of the same keys.
+    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()>;
 
-    /// Inserts a session's summary or replaces the row of the same key.
-    fn put_session(&mut self, row: &SessionRow) -> QueryResult<()>;
+    /// Inserts traces' summaries or replaces the rows of the same keys.
+    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()>;
 
-    /// Inserts a process or replaces the row of the same key.
-    fn put_process(&mut self, row: &ProcessRow) -> QueryResult<()>;
+    /// Inserts facets or replaces the rows of the same keys.
+    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()>;
 
-    /// Inserts a resource unless it is there.
-    fn add_resource(&mut self, row: &ResourceRow) -> QueryResult<()>;
+    /// Inserts sessions' summaries or replaces the rows of the same keys.
+    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()>;
 
-    /// Inserts a scope unless it is there.
-    fn add_scope(&mut self, row: &ScopeRow) -> QueryResult<()>;
+    /// Inserts processes or replaces the rows of the same keys.
+    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()>;
+
+    /// Inserts resources unless they are there.
+    fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()>;
+
+    /// Inserts scopes unless they are there.
+    fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()>;
 
     /// Gives space that deletions freed back to the file system, a bounded piece at a time; whether more is left.
     fn release_space(&mut self) -> QueryResult<bool>;
@@ -64,23 +74,29 @@ pub(crate) fn expect_traces(url: &DatabaseUrl) -> Result<()> {
     }
 }
 
+/// Nothing is asked of the database for no rows.
 macro_rules! forward {
     ($($name:ident($row:ty)),+ $(,)?) => {
-        $(pub(crate) fn $name(connection: &mut AnyConnection, row: &$row) -> QueryResult<()> {
-            dispatch!(connection, concrete => concrete.$name(row))
+        $(pub(crate) fn $name(connection: &mut AnyConnection, rows: &[&$row]) -> QueryResult<()> {
+            if rows.is_empty() {
+                return Ok(());
+            }
+            dispatch!(connection, concrete => concrete.$name(rows))
         })+
     };
 }
 
 forward! {
-    put_span(SpanRow),
-    put_content(ContentRow),
-    put_trace(TraceRow),
-    put_facet(FacetRow),
-    put_session(SessionRow),
-    put_process(ProcessRow),
-    add_resource(ResourceRow),
-    add_scope(ScopeRow),
+    lock_traces([u8]),
+    lock_sessions(str),
+    put_spans(SpanRow),
+    put_contents(ContentRow),
+    put_traces(TraceRow),
+    put_facets(FacetRow),
+    put_sessions(SessionRow),
+    put_processes(ProcessRow),
+    add_resources(ResourceRow),
+    add_scopes(ScopeRow),
 }
 
 pub(crate) fn release_space(connection: &mut AnyConnection) -> QueryResult<bool> {

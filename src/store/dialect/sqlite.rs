@@ -101,6 +101,7 @@ pub(crate) fn expect_traces(target: &SqliteTarget) -> Result<()> {
     }
     let Some(path) = path.to_str() else { return Ok(()) };
     let tables = SqliteConnection::establish(&file_url(path)).map(|mut connection| {
+        connection.batch_execute("PRAGMA busy_timeout = 5000")?;
         diesel::sql_query(
             "SELECT COUNT(*) AS count FROM sqlite_master WHERE type = 'table' AND name IN ('spans', 'traces')",
         )
@@ -150,17 +151,19 @@ fn make_file(path: &Path) -> Result<()> {
     }
 }
 
-/// `INSERT OR REPLACE` with a cached statement.
+/// `INSERT OR REPLACE` row by row: a cached statement is as fast here as one of many rows, which cannot be cached.
 macro_rules! put {
-    ($connection:expr, $table:ident, $row:expr) => {
-        diesel::replace_into($table::table).values($row).execute($connection).map(drop)
+    ($connection:expr, $table:ident, $rows:expr) => {
+        $rows.iter().try_for_each(|row| diesel::replace_into($table::table).values(*row).execute($connection).map(drop))
     };
 }
 
-/// `INSERT OR IGNORE` with a cached statement.
+/// `INSERT OR IGNORE` row by row.
 macro_rules! add {
-    ($connection:expr, $table:ident, $row:expr) => {
-        diesel::insert_or_ignore_into($table::table).values($row).execute($connection).map(drop)
+    ($connection:expr, $table:ident, $rows:expr) => {
+        $rows.iter().try_for_each(|row| {
+            diesel::insert_or_ignore_into($table::table).values(*row).execute($connection).map(drop)
+        })
     };
 }
 
@@ -169,36 +172,45 @@ impl Dialect for SqliteConnection {
         AnsiTransactionManager::begin_transaction_sql(self, "BEGIN IMMEDIATE")
     }
 
-    fn put_span(&mut self, row: &SpanRow) -> QueryResult<()> {
-        put!(self, spans, row)
+    fn lock_traces(&mut self, _: &[&[u8]]) -> QueryResult<()> {
+        // `BEGIN IMMEDIATE` holds the whole file.
+        Ok(())
     }
 
-    fn put_content(&mut self, row: &ContentRow) -> QueryResult<()> {
-        put!(self, span_contents, row)
+    fn lock_sessions(&mut self, _: &[&str]) -> QueryResult<()> {
+        Ok(())
     }
 
-    fn put_trace(&mut self, row: &TraceRow) -> QueryResult<()> {
-        put!(self, traces, row)
+    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
+        put!(self, spans, rows)
     }
 
-    fn put_facet(&mut self, row: &FacetRow) -> QueryResult<()> {
-        put!(self, trace_facets, row)
+    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
+        put!(self, span_contents, rows)
     }
 
-    fn put_session(&mut self, row: &SessionRow) -> QueryResult<()> {
-        put!(self, sessions, row)
+    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
+        put!(self, traces, rows)
     }
 
-    fn put_process(&mut self, row: &ProcessRow) -> QueryResult<()> {
-        put!(self, processes, row)
+    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
+        put!(self, trace_facets, rows)
     }
 
-    fn add_resource(&mut self, row: &ResourceRow) -> QueryResult<()> {
-        add!(self, resources, row)
+    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
+        put!(self, sessions, rows)
     }
 
-    fn add_scope(&mut self, row: &ScopeRow) -> QueryResult<()> {
-        add!(self, scopes, row)
+    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
+        put!(self, processes, rows)
+    }
+
+    fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {
+        add!(self, resources, rows)
+    }
+
+    fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
+        add!(self, scopes, rows)
     }
 
     fn release_space(&mut self) -> QueryResult<bool> {
