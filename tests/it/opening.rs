@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use tracing_agents::{AgentTracing, TraceFilter, TraceRepository};
 
-use crate::support::{PATIENCE, url_in};
+use crate::support::{PATIENCE, connect, url_in};
 
 #[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Column {
@@ -56,7 +56,7 @@ fn declared_columns(schema: &str, table: &str) -> Vec<Column> {
 fn the_live_tables_are_the_declared_ones() {
     let folder = tempfile::tempdir().unwrap();
     drop(AgentTracing::open(&url_in(&folder)).unwrap());
-    let mut connection = SqliteConnection::establish(folder.path().join("traces.db").to_str().unwrap()).unwrap();
+    let mut connection = connect(&folder.path().join("traces.db"));
     let schema = include_str!("../../src/store/schema.rs");
     for table in ["spans", "span_contents", "traces", "trace_facets", "sessions", "resources", "scopes", "processes"] {
         assert_eq!(live_columns(&mut connection, table), declared_columns(schema, table), "table {table}");
@@ -148,7 +148,7 @@ struct FileSettings {
 }
 
 fn file_settings(folder: &tempfile::TempDir) -> FileSettings {
-    let mut connection = SqliteConnection::establish(folder.path().join("traces.db").to_str().unwrap()).unwrap();
+    let mut connection = connect(&folder.path().join("traces.db"));
     diesel::sql_query("SELECT auto_vacuum, journal_mode FROM pragma_auto_vacuum, pragma_journal_mode")
         .get_result(&mut connection)
         .unwrap()
@@ -166,7 +166,7 @@ fn a_new_file_can_shrink_and_be_read_while_it_is_written() {
 fn a_file_with_tables_of_ones_own_gets_a_write_ahead_log() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("traces.db");
-    let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let mut connection = connect(&path);
     connection.batch_execute("PRAGMA journal_mode = DELETE; CREATE TABLE orders (id INTEGER)").unwrap();
     drop(connection);
     let tracing = AgentTracing::open(&url_in(&folder)).unwrap();

@@ -101,6 +101,7 @@ pub(crate) fn expect_traces(target: &SqliteTarget) -> Result<()> {
     }
     let Some(path) = path.to_str() else { return Ok(()) };
     let tables = SqliteConnection::establish(&file_url(path)).map(|mut connection| {
+        connection.batch_execute("PRAGMA busy_timeout = 5000")?;
         diesel::sql_query(
             "SELECT COUNT(*) AS count FROM sqlite_master WHERE type = 'table' AND name IN ('spans', 'traces')",
         )
@@ -150,17 +151,19 @@ fn make_file(path: &Path) -> Result<()> {
     }
 }
 
-/// `INSERT OR REPLACE` with a cached statement.
+/// `INSERT OR REPLACE` row by row: a cached statement is as fast here as one of many rows, which cannot be cached.
 macro_rules! put {
-    ($connection:expr, $table:ident, $row:expr) => {
-        diesel::replace_into($table::table).values($row).execute($connection).map(drop)
+    ($connection:expr, $table:ident, $rows:expr) => {
+        $rows.iter().try_for_each(|row| diesel::replace_into($table::table).values(*row).execute($connection).map(drop))
     };
 }
 
-/// `INSERT OR IGNORE` with a cached statement.
+/// `INSERT OR IGNORE` row by row.
 macro_rules! add {
-    ($connection:expr, $table:ident, $row:expr) => {
-        diesel::insert_or_ignore_into($table::table).values($row).execute($connection).map(drop)
+    ($connection:expr, $table:ident, $rows:expr) => {
+        $rows.iter().try_for_each(|row| {
+            diesel::insert_or_ignore_into($table::table).values(*row).execute($connection).map(drop)
+        })
     };
 }
 
@@ -173,45 +176,45 @@ impl Dialect for SqliteConnection {
         AnsiTransactionManager::begin_transaction_sql(self, "BEGIN")
     }
 
-    // The whole database is locked.
-    fn lock_traces(&mut self, _ids: &[&[u8]]) -> QueryResult<()> {
+    fn lock_traces(&mut self, _: &[&[u8]]) -> QueryResult<()> {
+        // `BEGIN IMMEDIATE` holds the whole file.
         Ok(())
     }
 
-    fn lock_sessions(&mut self, _ids: &[&str]) -> QueryResult<()> {
+    fn lock_sessions(&mut self, _: &[&str]) -> QueryResult<()> {
         Ok(())
     }
 
     fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, spans, *row))
+        put!(self, spans, rows)
     }
 
     fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, span_contents, *row))
+        put!(self, span_contents, rows)
     }
 
     fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, traces, *row))
+        put!(self, traces, rows)
     }
 
     fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, trace_facets, *row))
+        put!(self, trace_facets, rows)
     }
 
     fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, sessions, *row))
+        put!(self, sessions, rows)
     }
 
     fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, processes, *row))
+        put!(self, processes, rows)
     }
 
     fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| add!(self, resources, *row))
+        add!(self, resources, rows)
     }
 
     fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| add!(self, scopes, *row))
+        add!(self, scopes, rows)
     }
 
     fn release_space(&mut self) -> QueryResult<bool> {

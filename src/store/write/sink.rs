@@ -46,7 +46,7 @@ impl Sink for StoreSink {
         self.process.heartbeat_ns = now;
         for part in parts(&prepared) {
             self.store.write(|connection| {
-                dialect::put_process(connection, &self.process)?;
+                dialect::put_processes(connection, &[&self.process])?;
                 write_batch(connection, part)
             })?;
         }
@@ -55,7 +55,7 @@ impl Sink for StoreSink {
 
     fn probe(&mut self) -> Result<()> {
         self.process.heartbeat_ns = now_ns();
-        self.store.write(|connection| Ok(dialect::put_process(connection, &self.process)?))
+        self.store.write(|connection| Ok(dialect::put_processes(connection, &[&self.process])?))
     }
 }
 
@@ -65,7 +65,7 @@ impl Drop for StoreSink {
         let now = now_ns();
         self.process.heartbeat_ns = now;
         self.process.ended_ns = Some(now);
-        let _ = self.store.write(|connection| Ok(dialect::put_process(connection, &self.process)?));
+        let _ = self.store.write(|connection| Ok(dialect::put_processes(connection, &[&self.process])?));
     }
 }
 
