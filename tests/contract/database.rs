@@ -1,10 +1,9 @@
 //! The databases of the contract, and a fresh one for each case.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tempfile::TempDir;
-use tracing_agents::{ErrorKind, TraceRepository};
 
 use crate::sql::Sql;
 
@@ -28,6 +27,17 @@ pub(crate) enum Dialect {
     Sqlite,
     Postgres,
     Mysql,
+}
+
+impl Dialect {
+    /// Whether this build can open such a database.
+    const fn is_built_in(self) -> bool {
+        match self {
+            Self::Sqlite => cfg!(feature = "sqlite"),
+            Self::Postgres => cfg!(feature = "postgres"),
+            Self::Mysql => cfg!(feature = "mysql"),
+        }
+    }
 }
 
 const fn server(name: &'static str, dialect: Dialect, variable: &'static str, parameters: &'static str) -> Engine {
@@ -61,21 +71,27 @@ struct Server {
     admin: Mutex<Sql>,
 }
 
+impl Server {
+    /// The connection that makes and removes databases; a case that failed with it must not fail all others.
+    fn admin(&self) -> MutexGuard<'_, Sql> {
+        self.admin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Place {
     /// Where databases of this kind can be made, if this build and this machine can.
     pub(crate) fn find(engine: &'static Engine) -> Result<Self, Missing> {
-        let Some(variable) = engine.variable else { return Ok(Self { engine, server: None }) };
-        // A server that is named must be there: only one that is not named is passed over.
         let required = std::env::var(REQUIRE).unwrap_or_default();
         let is_required = required.split(',').any(|name| !name.is_empty() && engine.name.starts_with(name.trim()));
+        if !engine.dialect.is_built_in() {
+            return Err(Missing { reason: "this build is without its feature".to_owned(), is_required });
+        }
+        let Some(variable) = engine.variable else { return Ok(Self { engine, server: None }) };
         let Some(url) = std::env::var(variable).ok().filter(|url| !url.is_empty()) else {
             return Err(Missing { reason: format!("{variable} is not set"), is_required });
         };
-        let probe = TraceRepository::open(&at(&url, "contract_probe", engine.parameters));
-        if let Some(error) = probe.err().filter(|error| error.kind() == ErrorKind::InvalidUrl) {
-            return Err(Missing { reason: format!("this build cannot open it: {error}"), is_required });
-        }
-        match Sql::server(engine.dialect, &url) {
+        // A server that is named must answer: only one that is not named is passed over.
+        match Sql::connect(engine.dialect, &url) {
             Ok(admin) => Ok(Self { engine, server: Some(Server { url, admin: Mutex::new(admin) }) }),
             Err(error) => Err(Missing { reason: format!("no connection to the server: {error}"), is_required: true }),
         }
@@ -96,7 +112,7 @@ impl Place {
                 Database { place: Arc::clone(self), name, url, folder: Some(folder) }
             }
             Some(server) => {
-                server.admin.lock().unwrap().execute(&format!("CREATE DATABASE {name}"));
+                server.admin().execute(&format!("CREATE DATABASE {name}"));
                 let url = at(&server.url, &name, self.engine.parameters);
                 Database { place: Arc::clone(self), name, url, folder: None }
             }
@@ -141,10 +157,8 @@ impl Database {
 
     /// A connection beside the crate's.
     pub(crate) fn sql(&self) -> Sql {
-        match &self.place.server {
-            None => Sql::file(&self.url),
-            Some(server) => Sql::server(self.dialect(), &at(&server.url, &self.name, "")).unwrap(),
-        }
+        let url = self.place.server.as_ref().map_or_else(|| self.url.clone(), |server| at(&server.url, &self.name, ""));
+        Sql::connect(self.dialect(), &url).unwrap()
     }
 }
 
@@ -154,10 +168,7 @@ impl Drop for Database {
         // Connections that a pool is still closing must not keep it.
         let force = if self.dialect() == Dialect::Postgres { " WITH (FORCE)" } else { "" };
         let statement = format!("DROP DATABASE {}{force}", self.name);
-        // A case that failed while it held the lock has said what is wrong.
-        if let Ok(mut admin) = server.admin.lock() {
-            admin.execute(&statement);
-        }
+        server.admin().execute(&statement);
     }
 }
 

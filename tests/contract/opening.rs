@@ -110,7 +110,7 @@ fn wrong_credentials_are_refused_without_the_password(world: &World) {
 
 fn a_newer_schema_is_refused(world: &World) {
     drop(world.writer());
-    world.database.sql().execute("INSERT INTO __diesel_schema_migrations (version) VALUES ('20990101000000')");
+    world.database.sql().execute("INSERT INTO trace_schema (version) VALUES ('20990101000000')");
     let errors = [
         AgentTracing::open(world.database.url()).unwrap_err(),
         Store::open(world.database.url()).unwrap_err(),

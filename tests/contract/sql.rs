@@ -1,18 +1,22 @@
 //! Statements beside the crate's own: to make databases, and to look into them.
 
-use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
-use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, AsyncPgConnection, SimpleAsyncConnection as _};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 use tokio::runtime::Runtime;
 
 use crate::database::Dialect;
 
 /// A connection of its own.
 pub(crate) enum Sql {
+    #[cfg(feature = "sqlite")]
     Sqlite(SqliteConnection),
-    Postgres(Runtime, AsyncPgConnection),
-    Mysql(Runtime, AsyncMysqlConnection),
+    #[cfg(feature = "postgres")]
+    Postgres(Runtime, diesel_async::AsyncPgConnection),
+    #[cfg(feature = "mysql")]
+    Mysql(Runtime, diesel_async::AsyncMysqlConnection),
 }
 
 #[derive(QueryableByName)]
@@ -22,29 +26,33 @@ struct Line {
 }
 
 impl Sql {
-    /// Opens a SQLite file by the crate's URL.
-    pub(crate) fn file(url: &str) -> Self {
-        let path = url.strip_prefix("sqlite://").unwrap();
-        let mut connection = SqliteConnection::establish(path).unwrap();
-        connection.batch_execute("PRAGMA busy_timeout = 30000").unwrap();
-        Self::Sqlite(connection)
-    }
-
-    /// Connects to a database of a server.
-    pub(crate) fn server(dialect: Dialect, url: &str) -> Result<Self, ConnectionError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    /// Connects to a database, by the crate's URL without the crate's own parameters.
+    pub(crate) fn connect(dialect: Dialect, url: &str) -> Result<Self, ConnectionError> {
         match dialect {
+            #[cfg(feature = "sqlite")]
+            Dialect::Sqlite => {
+                let mut connection = SqliteConnection::establish(url.strip_prefix("sqlite://").unwrap_or(url))?;
+                diesel::connection::SimpleConnection::batch_execute(&mut connection, "PRAGMA busy_timeout = 30000")
+                    .unwrap();
+                Ok(Self::Sqlite(connection))
+            }
+            #[cfg(feature = "postgres")]
+            Dialect::Postgres => {
+                let runtime = runtime();
+                let connection = runtime.block_on(diesel_async::AsyncPgConnection::establish(url))?;
+                Ok(Self::Postgres(runtime, connection))
+            }
+            #[cfg(feature = "mysql")]
             Dialect::Mysql => {
                 // The driver knows only this scheme, and refuses parameters that it does not know.
                 let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
                 let url = format!("mysql://{}", rest.split('?').next().unwrap_or_default());
-                let connection = runtime.block_on(AsyncMysqlConnection::establish(&url))?;
+                let runtime = runtime();
+                let connection = runtime.block_on(diesel_async::AsyncMysqlConnection::establish(&url))?;
                 Ok(Self::Mysql(runtime, connection))
             }
-            _ => {
-                let connection = runtime.block_on(AsyncPgConnection::establish(url))?;
-                Ok(Self::Postgres(runtime, connection))
-            }
+            #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+            other => unreachable!("{other:?} is not in this build: {url}"),
         }
     }
 
@@ -52,8 +60,11 @@ impl Sql {
     #[track_caller]
     pub(crate) fn execute(&mut self, statement: &str) {
         let result = match self {
-            Self::Sqlite(connection) => connection.batch_execute(statement),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(connection) => diesel::connection::SimpleConnection::batch_execute(connection, statement),
+            #[cfg(feature = "postgres")]
             Self::Postgres(runtime, connection) => runtime.block_on(connection.batch_execute(statement)),
+            #[cfg(feature = "mysql")]
             Self::Mysql(runtime, connection) => runtime.block_on(connection.batch_execute(statement)),
         };
         result.unwrap_or_else(|error| panic!("{statement}: {error}"));
@@ -64,10 +75,13 @@ impl Sql {
     pub(crate) fn lines(&mut self, query: &str) -> Vec<String> {
         let statement = diesel::sql_query(query);
         let rows: QueryResult<Vec<Line>> = match self {
+            #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => diesel::RunQueryDsl::load(statement, connection),
+            #[cfg(feature = "postgres")]
             Self::Postgres(runtime, connection) => {
                 runtime.block_on(diesel_async::RunQueryDsl::load(statement, connection))
             }
+            #[cfg(feature = "mysql")]
             Self::Mysql(runtime, connection) => {
                 runtime.block_on(diesel_async::RunQueryDsl::load(statement, connection))
             }
@@ -75,4 +89,10 @@ impl Sql {
         let rows = rows.unwrap_or_else(|error| panic!("{query}: {error}"));
         rows.into_iter().map(|row| row.line.unwrap_or_else(|| "NULL".to_owned())).collect()
     }
+}
+
+/// What drives a connection; it belongs to one thread, as the connection does.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }

@@ -33,7 +33,8 @@ pub(crate) fn declared() -> Vec<Table> {
             tables.last_mut().unwrap().columns.push(column);
         }
     }
-    assert_eq!(tables.len(), 8, "the tables of schema.rs: {tables:#?}");
+    let read: Vec<&str> = tables.iter().map(|table| table.name).collect();
+    assert!(read.starts_with(&["spans", "span_contents", "traces"]), "the tables of schema.rs: {read:?}");
     tables
 }
 
