@@ -109,6 +109,11 @@ impl AnyConnection {
         Ok(value)
     }
 
+    /// Runs what makes transactions of its own.
+    pub(crate) fn maintain<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T> {
+        body(self).inspect_err(|_| self.suspect())
+    }
+
     /// After a failed write a server's connection is not used again: what is wrong may be the connection, and no error says so reliably.
     fn suspect(&mut self) {
         match self {

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::r2d2::{Pool, PooledConnection};
+use diesel::result::QueryResult;
 use scheduled_thread_pool::ScheduledThreadPool;
 
 pub(crate) use column::key_text;
@@ -106,6 +107,12 @@ impl Store {
     pub(crate) fn write<T>(&self, body: impl FnOnce(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
         let mut connection = connection_of(&self.0.writer, &self.0.url)?;
         connection.write(body).map_err(|failure| self.explain(failure, ErrorKind::Write, "cannot write to"))
+    }
+
+    /// Runs what makes transactions of its own.
+    pub(crate) fn maintain<T>(&self, body: impl FnOnce(&mut AnyConnection) -> QueryResult<T>) -> Result<T> {
+        let mut connection = connection_of(&self.0.writer, &self.0.url)?;
+        connection.maintain(body).map_err(|error| self.explain(error.into(), ErrorKind::Write, "cannot maintain"))
     }
 
     fn explain(&self, failure: Failure, kind: ErrorKind, what: &str) -> Error {
