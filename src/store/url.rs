@@ -187,6 +187,56 @@ mod tests {
         }
     }
 
+    #[cfg(all(feature = "postgres", feature = "mysql"))]
+    #[test]
+    fn server_urls() {
+        for (url, shown) in [
+            ("postgres://u:s3cret@h:5433/db", "postgres://u:***@h:5433/db"),
+            ("postgresql://u:s3%40cret@h/db?sslmode=require", "postgres://u:***@h/db?sslmode=require"),
+            ("postgres:///db?host=/run/postgresql&password=s3cret", "postgres:///db?host=/run/postgresql&password=***"),
+            ("mysql://u:s3cret@h/db", "mysql://u:***@h/db"),
+            (
+                "mariadb://u@h:3307/db?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem",
+                "mysql://u@h:3307/db?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem",
+            ),
+        ] {
+            let parsed = DatabaseUrl::parse(url).unwrap();
+            assert_eq!(parsed.to_string(), shown);
+            assert_eq!(format!("{parsed:?}"), shown);
+        }
+        let DatabaseUrl::Postgres(url) = DatabaseUrl::parse(
+            "postgres://h/db?sslmode=verify-full&application_name=x&partition=weekly&sslrootcert=%2Fca.pem",
+        )
+        .unwrap() else {
+            panic!("another database")
+        };
+        assert_eq!(url.driver, "postgres://h/db?application_name=x");
+        assert_eq!((url.tls, url.partition), (TlsMode::VerifyFull, Some(Partition::Weekly)));
+        assert_eq!(url.authorities.as_deref(), Some(std::path::Path::new("/ca.pem")));
+    }
+
+    #[cfg(all(feature = "postgres", feature = "mysql"))]
+    #[test]
+    fn bad_server_urls_say_what_is_wrong_without_their_password() {
+        for (url, what) in [
+            ("postgres:db", "must begin with postgres://"),
+            ("postgres://u:s3cret@h/db?sslmode=sometimes", "\"sometimes\""),
+            ("postgres://u:s3cret@h:port/db", "is no PostgreSQL URL"),
+            ("postgres://u:s3cret@h/db?color=red", "color"),
+            ("postgres://u:s3cret@h/db?partition=hourly", "\"hourly\""),
+            ("mysql://u:s3cret@h", "names no database"),
+            ("mysql://u:s3cret@h/", "names no database"),
+            ("mysql://u:s3cret@h/db?color=red", "\"color\""),
+            ("mysql://u:s3cret@h/db?partition=daily", "only PostgreSQL"),
+            ("mysql://u:s3cret?@h/db", "is no MySQL URL"),
+        ] {
+            let error = DatabaseUrl::parse(url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidUrl);
+            let text = error.to_string();
+            assert!(text.contains(what) && !text.contains("s3cret"), "{url}: {text}");
+        }
+    }
+
     #[test]
     fn bad_urls_are_named_without_their_password() {
         for url in [

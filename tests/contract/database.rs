@@ -134,6 +134,11 @@ impl Database {
         &self.url
     }
 
+    /// Where it was made, for more of its kind.
+    pub(crate) const fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
     pub(crate) fn dialect(&self) -> Dialect {
         self.place.engine.dialect
     }

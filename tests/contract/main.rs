@@ -31,11 +31,13 @@ mod numbers;
 mod opening;
 mod order;
 mod paging;
+mod processes;
 mod schema;
 mod sessions;
 mod span_filters;
 mod statistics;
 mod text;
+mod tls;
 mod together;
 mod trace_filters;
 mod trees;
@@ -86,10 +88,16 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("numbers", numbers::CASES),
 ];
 
+/// Cases that do not depend on the way of asking: they run once for each database.
+const ONCE: &[(&str, &[Case])] = &[("processes", processes::CASES), ("tls", tls::CASES)];
+
 /// Cases that run side by side unless `--test-threads` says otherwise: servers on the same machine want some of it.
 const THREADS: usize = 4;
 
 fn main() -> ExitCode {
+    if let Some(code) = processes::opened() {
+        return code;
+    }
     let mut arguments = Arguments::from_args();
     arguments.test_threads.get_or_insert(THREADS);
     let report = Arc::new(Report::default());
@@ -107,8 +115,9 @@ fn main() -> ExitCode {
                 continue;
             }
         };
-        for api in Api::ALL {
-            for (room, cases) in ROOMS {
+        for (place_in_list, api) in Api::ALL.into_iter().enumerate() {
+            let once = if place_in_list == 0 { ONCE } else { &[] };
+            for (room, cases) in ROOMS.iter().chain(once) {
                 trials.extend(cases.iter().map(|case| trial(&place, api, room, *case, &report)));
             }
         }
