@@ -17,6 +17,8 @@ pub use builder::Builder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{AgentFilter, AgentLayer, Capture};
 use crate::pipeline::{Health, Inlet, Pipeline};
+#[cfg(feature = "async")]
+use crate::repository::AsyncTraceRepository;
 use crate::repository::TraceRepository;
 use crate::store::Store;
 
@@ -126,6 +128,13 @@ impl AgentTracing {
     #[must_use]
     pub fn repository(&self) -> TraceRepository {
         TraceRepository::new(self.0.store.clone())
+    }
+
+    /// Asks the database without blocking the caller's executor.
+    #[cfg(feature = "async")]
+    #[must_use]
+    pub fn async_repository(&self) -> AsyncTraceRepository {
+        AsyncTraceRepository::new(self.0.store.clone())
     }
 
     /// What became of the spans so far, all counters of one instant.

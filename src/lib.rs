@@ -54,6 +54,7 @@
 //! - `sqlite` (default): SQLite, compiled in; needs a C compiler and nothing else.
 //! - `postgres`: PostgreSQL, by a driver in Rust, with TLS; needs a C compiler (for the cryptography) and nothing else.
 //! - `mysql`: MySQL and MariaDB, likewise.
+//! - `async`: `AsyncTraceRepository`, the repository's questions as `async fn`, on any executor.
 //! - `opentelemetry` (default): `otel::StoreExporter`, and `Builder::baggage`.
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
@@ -75,6 +76,8 @@ pub mod wire;
 pub use agent_tracing::{AgentTracing, Builder};
 pub use error::{Error, ErrorKind, Result};
 pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
+#[cfg(feature = "async")]
+pub use repository::AsyncTraceRepository;
 pub use repository::{
     Durations, Group, Pruned, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter, TraceRepository,
 };

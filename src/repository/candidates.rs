@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use diesel::RunQueryDsl as _;
-
 use super::cursor;
 use super::filter::{Conditions, Field, TimeRange};
 use super::statements::{TraceKey, ask};
@@ -55,14 +53,14 @@ enum Source {
 
 impl<'a> Search<'a> {
     /// A search that begins after the filter's cursor. Of its fields, the most selective one leads: its values' index ranges are merged.
-    pub(super) fn new(conditions: &'a Conditions, connection: &mut AnyConnection) -> Result<Self, Failure> {
+    pub(super) async fn new(conditions: &'a Conditions, connection: &mut AnyConnection) -> Result<Self, Failure> {
         conditions.check()?;
         let time = conditions.time_range();
         let after = conditions.after.as_ref().map(key_of).transpose()?;
         let mut fields: VecDeque<(Facet, Vec<String>)> =
             conditions.values.keys().filter_map(|field| Some((field.facet()?, conditions.keys(*field)))).collect();
         let streams = if let Some(ids) = conditions.ids::<TraceId>(Field::Trace) {
-            vec![Stream::listed(&ids, time, after.as_ref(), connection)?]
+            vec![Stream::listed(&ids, time, after.as_ref(), connection).await?]
         } else if let Some((facet, values)) = fields.pop_front() {
             values.into_iter().map(|value| Stream::new(Source::Facet(facet, value), after.clone())).collect()
         } else {
@@ -84,10 +82,14 @@ impl<'a> Search<'a> {
     }
 
     /// The next candidates in order, about `wanted` of them or a larger piece where they have to be checked; none at the end.
-    pub(super) fn next(&mut self, connection: &mut AnyConnection, wanted: usize) -> Result<Vec<Examined>, Failure> {
+    pub(super) async fn next(
+        &mut self,
+        connection: &mut AnyConnection,
+        wanted: usize,
+    ) -> Result<Vec<Examined>, Failure> {
         let count = if self.is_direct() { wanted } else { wanted.max(PIECE) };
-        let keys = self.next_keys(connection, count)?;
-        let mut rows = self.holding(connection, &keys)?;
+        let keys = self.next_keys(connection, count).await?;
+        let mut rows = self.holding(connection, &keys).await?;
         Ok(keys
             .into_iter()
             .map(|key| {
@@ -98,27 +100,27 @@ impl<'a> Search<'a> {
     }
 
     /// The number of traces that hold from here on.
-    pub(super) fn count(&mut self, connection: &mut AnyConnection) -> Result<u64, Failure> {
+    pub(super) async fn count(&mut self, connection: &mut AnyConnection) -> Result<u64, Failure> {
         let mut count = 0;
         loop {
-            let keys = self.next_keys(connection, SCAN_BUDGET)?;
+            let keys = self.next_keys(connection, SCAN_BUDGET).await?;
             if keys.is_empty() {
                 return Ok(count);
             }
-            let held = if self.is_direct() { keys.len() } else { self.holding(connection, &keys)?.len() };
+            let held = if self.is_direct() { keys.len() } else { self.holding(connection, &keys).await?.len() };
             count += held as u64;
         }
     }
 
     /// The next `count` keys of all streams together, the newest first, each once.
-    fn next_keys(&mut self, connection: &mut AnyConnection, count: usize) -> Result<Vec<TraceKey>, Failure> {
+    async fn next_keys(&mut self, connection: &mut AnyConnection, count: usize) -> Result<Vec<TraceKey>, Failure> {
         let mut keys = Vec::with_capacity(count);
         // Many values share what is read ahead.
         let ahead = count.div_ceil(self.streams.len().max(1)).max(MIN_AHEAD.min(count));
         while keys.len() < count {
             let mut newest: Option<TraceKey> = None;
             for stream in &mut self.streams {
-                stream.fill(connection, self.time, ahead)?;
+                stream.fill(connection, self.time, ahead).await?;
                 newest = newest.max(stream.ahead.front().cloned());
             }
             let Some(newest) = newest else { break };
@@ -131,7 +133,7 @@ impl<'a> Search<'a> {
     }
 
     /// The summaries of those candidates that pass the other conditions, by id.
-    fn holding(
+    async fn holding(
         &self,
         connection: &mut AnyConnection,
         keys: &[TraceKey],
@@ -140,8 +142,8 @@ impl<'a> Search<'a> {
         let asked = self.others.iter().map(|field| (field, true));
         for ((facet, values), must_occur) in asked.chain(self.excluded.iter().map(|field| (field, false))) {
             let statement_ids = ids.clone();
-            let with: Vec<Vec<u8>> = ask!(connection, c, statements => {
-                statements::traces::with_facet(statement_ids, *facet, values.clone()).load(c)
+            let with: Vec<Vec<u8>> = ask!(connection, statements => {
+                statements::traces::with_facet(statement_ids, *facet, values.clone())
             })?;
             let with: HashSet<Vec<u8>> = with.into_iter().collect();
             ids.retain(|id| with.contains(id) == must_occur);
@@ -149,8 +151,8 @@ impl<'a> Search<'a> {
         if ids.is_empty() {
             return Ok(HashMap::new());
         }
-        let rows: Vec<TraceRow> = ask!(connection, c, statements => {
-            statements::traces::rows(ids, self.conditions.duration, self.conditions.tokens).load(c)
+        let rows: Vec<TraceRow> = ask!(connection, statements => {
+            statements::traces::rows(ids, self.conditions.duration, self.conditions.tokens)
         })?;
         let texts: Vec<String> = self.conditions.text.iter().map(|text| text.to_lowercase()).collect();
         Ok(rows
@@ -177,32 +179,30 @@ impl Stream {
     }
 
     /// A stream of named traces: so few that they are looked up and sorted here.
-    fn listed(
+    async fn listed(
         ids: &[TraceId],
         time: TimeRange,
         after: Option<&TraceKey>,
         connection: &mut AnyConnection,
     ) -> Result<Self, Failure> {
         let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
-        let mut keys: Vec<TraceKey> = ask!(connection, c, statements => statements::traces::by_id(ids).load(c))?;
+        let mut keys: Vec<TraceKey> = ask!(connection, statements => statements::traces::by_id(ids))?;
         keys.retain(|key| time.contains(key.0) && after.is_none_or(|after| key < after));
         keys.sort_unstable_by(|a, b| b.cmp(a));
         Ok(Self { source: Source::Listed, ahead: keys.into(), last: None, is_done: true })
     }
 
     /// Reads on when nothing is left ahead.
-    fn fill(&mut self, connection: &mut AnyConnection, time: TimeRange, count: usize) -> Result<(), Failure> {
+    async fn fill(&mut self, connection: &mut AnyConnection, time: TimeRange, count: usize) -> Result<(), Failure> {
         if self.is_done || !self.ahead.is_empty() {
             return Ok(());
         }
         let limit = i64::try_from(count).unwrap_or(i64::MAX);
         let after = self.last.as_ref();
         let keys: Vec<TraceKey> = match &self.source {
-            Source::Start => {
-                ask!(connection, c, statements => statements::traces::by_start(time, after, limit).load(c))?
-            }
-            Source::Facet(facet, value) => ask!(connection, c, statements => {
-                statements::traces::by_facet(*facet, value.clone(), time, after, limit).load(c)
+            Source::Start => ask!(connection, statements => statements::traces::by_start(time, after, limit))?,
+            Source::Facet(facet, value) => ask!(connection, statements => {
+                statements::traces::by_facet(*facet, value.clone(), time, after, limit)
             })?,
             Source::Listed => Vec::new(),
         };

@@ -1,7 +1,5 @@
 //! One span with its payload.
 
-use diesel::RunQueryDsl as _;
-
 use super::statements::ask;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::canonical::{Extra, decode};
@@ -11,19 +9,18 @@ use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow}
 use crate::store::{AnyConnection, ENCODING, Failure};
 
 /// A span with its payload, its scope and its resource, if it is stored.
-pub(super) fn span(
+pub(super) async fn span(
     connection: &mut AnyConnection,
     trace_id: TraceId,
     span_id: SpanId,
 ) -> Result<Option<SpanDetail>, Failure> {
     let (trace, span) = (trace_id.as_bytes().to_vec(), span_id.as_bytes().to_vec());
-    let mut spans: Vec<SpanRow> = ask!(connection, c, statements => statements::details::span(trace, span).load(c))?;
+    let mut spans: Vec<SpanRow> = ask!(connection, statements => statements::details::span(trace, span))?;
     let Some(row) = spans.pop() else { return Ok(None) };
     let (scope_id, resource_id) = (row.scope_id.clone(), row.resource_id.clone());
-    let mut contents: Vec<ContentRow> = ask!(connection, c, statements => statements::details::content(&row).load(c))?;
-    let mut scopes: Vec<ScopeRow> = ask!(connection, c, statements => statements::details::scope(scope_id).load(c))?;
-    let mut resources: Vec<ResourceRow> =
-        ask!(connection, c, statements => statements::details::resource(resource_id).load(c))?;
+    let mut contents: Vec<ContentRow> = ask!(connection, statements => statements::details::content(&row))?;
+    let mut scopes: Vec<ScopeRow> = ask!(connection, statements => statements::details::scope(scope_id))?;
+    let mut resources: Vec<ResourceRow> = ask!(connection, statements => statements::details::resource(resource_id))?;
     let span = Span::try_from(row)?;
     let content = contents.pop().ok_or_else(|| {
         Error::new(ErrorKind::Decode, format!("span {span_id} of trace {trace_id} is stored without its content"))
@@ -74,8 +71,8 @@ fn read_resource(row: ResourceRow) -> Result<Resource> {
 }
 
 /// All processes, the latest start first.
-pub(super) fn processes(connection: &mut AnyConnection) -> Result<Vec<Process>, Failure> {
-    let rows: Vec<ProcessRow> = ask!(connection, c, statements => statements::details::processes().load(c))?;
+pub(super) async fn processes(connection: &mut AnyConnection) -> Result<Vec<Process>, Failure> {
+    let rows: Vec<ProcessRow> = ask!(connection, statements => statements::details::processes())?;
     Ok(rows.into_iter().map(read_process).collect::<Result<_>>()?)
 }
 

@@ -1,5 +1,7 @@
 //! Asking: lists of traces, spans and sessions, one trace as a tree, one span with its payload, statistics.
 
+#[cfg(feature = "async")]
+mod async_repository;
 mod candidates;
 mod cursor;
 mod details;
@@ -12,6 +14,8 @@ mod traces;
 
 use std::time::SystemTime;
 
+#[cfg(feature = "async")]
+pub use async_repository::AsyncTraceRepository;
 pub use filter::{SessionFilter, SpanFilter, TraceFilter};
 pub use statistics::{Durations, Group, StatsOrder, StatsQuery, StatsRow};
 
@@ -73,7 +77,7 @@ impl TraceRepository {
     /// [`ErrorKind::InvalidInput`] for the cursor of another list or more than 1,000 values of one field; [`ErrorKind::Query`] when the
     /// database fails.
     pub fn traces(&self, filter: &TraceFilter) -> Result<Page<Trace>> {
-        self.store.read(|connection| traces::list(connection, filter))
+        self.store.ask(async |connection| traces::list(connection, filter).await)
     }
 
     /// How many traces pass `filter`, from its cursor on. Unlike [`traces`](Self::traces), this looks at all that its leading field finds.
@@ -81,7 +85,7 @@ impl TraceRepository {
     /// # Errors
     /// As for [`traces`](Self::traces).
     pub fn count_traces(&self, filter: &TraceFilter) -> Result<u64> {
-        self.store.read(|connection| traces::count(connection, filter))
+        self.store.ask(async |connection| traces::count(connection, filter).await)
     }
 
     /// A trace with all its spans, without their payloads; its [`tree`](TraceTree::tree) is the picture of it.
@@ -106,7 +110,7 @@ impl TraceRepository {
     /// # Errors
     /// [`ErrorKind::Query`] when the database fails.
     pub fn find_trace(&self, id: TraceId) -> Result<Option<TraceTree>> {
-        self.store.read(|connection| traces::tree(connection, id))
+        self.store.ask(async |connection| traces::tree(connection, id).await)
     }
 
     /// The spans that pass `filter`, the latest start first.
@@ -126,7 +130,7 @@ impl TraceRepository {
     /// # Errors
     /// As for [`traces`](Self::traces).
     pub fn spans(&self, filter: &SpanFilter) -> Result<Page<Span>> {
-        self.store.read(|connection| spans::list(connection, filter))
+        self.store.ask(async |connection| spans::list(connection, filter).await)
     }
 
     /// A span with its payload: attributes, events and links as they were recorded, and the input, output and messages found in them.
@@ -135,8 +139,11 @@ impl TraceRepository {
     /// [`ErrorKind::NotFound`] when no such span is stored; [`ErrorKind::Decode`] when another version wrote what this one cannot read;
     /// [`ErrorKind::Query`] when the database fails.
     pub fn span(&self, trace: TraceId, span: SpanId) -> Result<SpanDetail> {
-        let found = self.store.read(|connection| details::span(connection, trace, span))?;
-        found.ok_or_else(|| not_found(&format!("span {span} of trace {trace}")))
+        self.find_span(trace, span)?.ok_or_else(|| not_found(&format!("span {span} of trace {trace}")))
+    }
+
+    fn find_span(&self, trace: TraceId, span: SpanId) -> Result<Option<SpanDetail>> {
+        self.store.ask(async |connection| details::span(connection, trace, span).await)
     }
 
     /// The sessions that pass `filter`, the latest activity first.
@@ -153,7 +160,7 @@ impl TraceRepository {
     /// # Errors
     /// As for [`traces`](Self::traces).
     pub fn sessions(&self, filter: &SessionFilter) -> Result<Page<Session>> {
-        self.store.read(|connection| sessions::list(connection, filter))
+        self.store.ask(async |connection| sessions::list(connection, filter).await)
     }
 
     /// A session. Its traces are those of [`TraceFilter::session`].
@@ -169,7 +176,7 @@ impl TraceRepository {
     /// # Errors
     /// [`ErrorKind::Query`] when the database fails.
     pub fn find_session(&self, id: &str) -> Result<Option<Session>> {
-        self.store.read(|connection| sessions::find(connection, id))
+        self.store.ask(async |connection| sessions::find(connection, id).await)
     }
 
     /// Counts, errors, durations, tokens and cost, by group and by time.
@@ -189,7 +196,7 @@ impl TraceRepository {
     /// [`ErrorKind::InvalidInput`] for a bucket of no length or more than 1,000 values of one field; [`ErrorKind::Query`] when the
     /// database fails.
     pub fn stats(&self, query: &StatsQuery) -> Result<Vec<StatsRow>> {
-        self.store.read(|connection| statistics::stats(connection, query))
+        self.store.ask(async |connection| statistics::stats(connection, query).await)
     }
 
     /// The processes that wrote spans, the latest start first.
@@ -197,7 +204,7 @@ impl TraceRepository {
     /// # Errors
     /// [`ErrorKind::Query`] when the database fails.
     pub fn processes(&self) -> Result<Vec<Process>> {
-        self.store.read(details::processes)
+        self.store.ask(details::processes)
     }
 
     /// Deletes traces with all their spans, and takes them out of their sessions. Ids that are not stored are passed over. Returns how many

@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use diesel::RunQueryDsl as _;
-
 use super::cursor;
 use super::filter::{Conditions, Field, SessionFilter, TimeRange};
 use super::statements::{SessionKey, ask};
@@ -18,20 +16,20 @@ const SCAN_BUDGET: usize = 2_000;
 const PIECE: usize = 100;
 
 /// A page of sessions. Ends when it is full, at the end of the list, or when the scan budget is spent.
-pub(super) fn list(connection: &mut AnyConnection, filter: &SessionFilter) -> Result<Page<Session>, Failure> {
+pub(super) async fn list(connection: &mut AnyConnection, filter: &SessionFilter) -> Result<Page<Session>, Failure> {
     let conditions = filter.conditions();
     conditions.check()?;
     let limit = conditions.limit();
-    let mut walk = Walk::new(connection, conditions)?;
+    let mut walk = Walk::new(connection, conditions).await?;
     let mut items = Vec::with_capacity(limit);
     let mut examined = 0;
     let mut last: Option<SessionKey> = None;
     loop {
-        let keys = walk.next(connection, limit - items.len() + 1)?;
+        let keys = walk.next(connection, limit - items.len() + 1).await?;
         if keys.is_empty() {
             return Ok(Page { items, next: None });
         }
-        let mut rows = walk.holding(connection, &keys)?;
+        let mut rows = walk.holding(connection, &keys).await?;
         for key in keys {
             if items.len() == limit || examined == SCAN_BUDGET {
                 let next = last.map(|(time_ns, id)| Cursor { time_ns, id: id.into_bytes() });
@@ -45,10 +43,10 @@ pub(super) fn list(connection: &mut AnyConnection, filter: &SessionFilter) -> Re
 }
 
 /// A session by its id.
-pub(super) fn find(connection: &mut AnyConnection, id: &str) -> Result<Option<Session>, Failure> {
+pub(super) async fn find(connection: &mut AnyConnection, id: &str) -> Result<Option<Session>, Failure> {
     let ids = vec![key_text(id)];
     let time = TimeRange::ALL;
-    let mut rows: Vec<SessionRow> = ask!(connection, c, statements => statements::sessions::rows(ids, time).load(c))?;
+    let mut rows: Vec<SessionRow> = ask!(connection, statements => statements::sessions::rows(ids, time))?;
     Ok(rows.pop().map(Session::from))
 }
 
@@ -63,15 +61,14 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(connection: &mut AnyConnection, conditions: &'a Conditions) -> Result<Self, Failure> {
+    async fn new(connection: &mut AnyConnection, conditions: &'a Conditions) -> Result<Self, Failure> {
         let time = conditions.time_range();
         let after = conditions.after.as_ref().map(key_of).transpose()?;
         let ids = conditions.keys(Field::Session);
         let listed = if ids.is_empty() {
             None
         } else {
-            let mut keys: Vec<SessionKey> =
-                ask!(connection, c, statements => statements::sessions::by_id(ids).load(c))?;
+            let mut keys: Vec<SessionKey> = ask!(connection, statements => statements::sessions::by_id(ids))?;
             keys.retain(|key| key.0 >= time.since_ns && after.as_ref().is_none_or(|after| key < after));
             keys.sort_unstable_by(|a, b| b.cmp(a));
             Some(keys.into())
@@ -87,21 +84,21 @@ impl<'a> Walk<'a> {
     }
 
     /// The next keys, about `wanted` of them or a larger piece where they have to be checked; none at the end.
-    fn next(&mut self, connection: &mut AnyConnection, wanted: usize) -> Result<Vec<SessionKey>, Failure> {
+    async fn next(&mut self, connection: &mut AnyConnection, wanted: usize) -> Result<Vec<SessionKey>, Failure> {
         let count = if self.is_direct() { wanted } else { wanted.max(PIECE) };
         if let Some(listed) = &mut self.listed {
             return Ok(listed.drain(..count.min(listed.len())).collect());
         }
         let limit = i64::try_from(count).unwrap_or(i64::MAX);
-        let keys: Vec<SessionKey> = ask!(connection, c, statements => {
-            statements::sessions::by_last(self.time, self.after.as_ref(), limit).load(c)
+        let keys: Vec<SessionKey> = ask!(connection, statements => {
+            statements::sessions::by_last(self.time, self.after.as_ref(), limit)
         })?;
         self.after = keys.last().cloned();
         Ok(keys)
     }
 
     /// The summaries of those sessions that pass the other conditions, by id.
-    fn holding(
+    async fn holding(
         &self,
         connection: &mut AnyConnection,
         keys: &[SessionKey],
@@ -119,12 +116,11 @@ impl<'a> Walk<'a> {
             let Some(facet) = field.facet() else { continue };
             let among = ids.clone();
             let with: Vec<String> =
-                ask!(connection, c, statements => statements::sessions::with_facet(among, facet, values).load(c))?;
+                ask!(connection, statements => statements::sessions::with_facet(among, facet, values))?;
             let with: HashSet<String> = with.into_iter().collect();
             ids.retain(|id| with.contains(id) == must_occur);
         }
-        let rows: Vec<SessionRow> =
-            ask!(connection, c, statements => statements::sessions::rows(ids, self.time).load(c))?;
+        let rows: Vec<SessionRow> = ask!(connection, statements => statements::sessions::rows(ids, self.time))?;
         Ok(rows.into_iter().map(|row| (row.session_id.clone(), row)).collect())
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use diesel::RunQueryDsl as _;
-
 use super::cursor;
 use super::filter::{Conditions, Field, Range, SpanFilter, TimeRange};
 use super::statements::{Among, SpanKey, TraceKey, ask};
@@ -22,19 +20,19 @@ const SCAN_BUDGET: usize = 10_000;
 const WINDOW: usize = 2_000;
 
 /// A page of spans, found through their traces or by time.
-pub(super) fn list(connection: &mut AnyConnection, filter: &SpanFilter) -> Result<Page<Span>, Failure> {
+pub(super) async fn list(connection: &mut AnyConnection, filter: &SpanFilter) -> Result<Page<Span>, Failure> {
     let conditions = filter.conditions();
     conditions.check()?;
     let after = conditions.after.as_ref().map(key_of).transpose()?;
-    match among(connection, conditions)? {
-        Among::Traces(ids) => in_traces(connection, conditions, ids, after.as_ref()),
-        Among::Time(time) => in_time(connection, conditions, time, after),
+    match among(connection, conditions).await? {
+        Among::Traces(ids) => in_traces(connection, conditions, ids, after.as_ref()).await,
+        Among::Time(time) => in_time(connection, conditions, time, after).await,
     }
 }
 
 /// Where the spans are to be looked for: in the named traces, or in the few traces in which a field's values occur, or else in the range
 /// of time.
-pub(super) fn among(connection: &mut AnyConnection, conditions: &Conditions) -> Result<Among, Failure> {
+pub(super) async fn among(connection: &mut AnyConnection, conditions: &Conditions) -> Result<Among, Failure> {
     if let Some(ids) = conditions.ids::<TraceId>(Field::Trace) {
         return Ok(Among::Traces(ids.iter().map(|id| id.as_bytes().to_vec()).collect()));
     }
@@ -45,7 +43,7 @@ pub(super) fn among(connection: &mut AnyConnection, conditions: &Conditions) -> 
             field => field.facet(),
         };
         if let Some(facet) = facet
-            && let Some(ids) = few_traces(connection, facet, conditions.keys(*field), conditions.time_range())?
+            && let Some(ids) = few_traces(connection, facet, conditions.keys(*field), conditions.time_range()).await?
         {
             return Ok(Among::Traces(ids));
         }
@@ -54,7 +52,7 @@ pub(super) fn among(connection: &mut AnyConnection, conditions: &Conditions) -> 
 }
 
 /// The traces in which one of the values occurs, unless they or their spans are many.
-fn few_traces(
+async fn few_traces(
     connection: &mut AnyConnection,
     facet: Facet,
     values: Vec<String>,
@@ -65,8 +63,8 @@ fn few_traces(
     let limit = i64::try_from(MAX_TRACES + 1).unwrap_or(i64::MAX);
     let mut ids = Vec::new();
     for value in values {
-        let keys: Vec<TraceKey> = ask!(connection, c, statements => {
-            statements::traces::by_facet(facet, value, begun, None, limit).load(c)
+        let keys: Vec<TraceKey> = ask!(connection, statements => {
+            statements::traces::by_facet(facet, value, begun, None, limit)
         })?;
         ids.extend(keys.into_iter().map(|(_, id)| id));
         if ids.len() > MAX_TRACES {
@@ -75,15 +73,15 @@ fn few_traces(
     }
     ids.sort_unstable();
     ids.dedup();
-    let rows: Vec<TraceRow> = ask!(connection, c, statements => {
-        statements::traces::rows(ids.clone(), Range::default(), Range::default()).load(c)
+    let rows: Vec<TraceRow> = ask!(connection, statements => {
+        statements::traces::rows(ids.clone(), Range::default(), Range::default())
     })?;
     let spans = rows.iter().map(|row| row.span_count).fold(0, i64::saturating_add);
     Ok((spans <= MAX_TRACE_SPANS).then_some(ids))
 }
 
 /// A page of the spans of some traces. All their keys are read and sorted, but only the page's rows.
-fn in_traces(
+async fn in_traces(
     connection: &mut AnyConnection,
     conditions: &Conditions,
     trace_ids: Vec<Vec<u8>>,
@@ -91,21 +89,20 @@ fn in_traces(
 ) -> Result<Page<Span>, Failure> {
     let limit = conditions.limit();
     let time = conditions.time_range();
-    let mut keys: Vec<SpanKey> =
-        ask!(connection, c, statements => statements::spans::in_traces(conditions, trace_ids).load(c))?;
+    let mut keys: Vec<SpanKey> = ask!(connection, statements => statements::spans::in_traces(conditions, trace_ids))?;
     keys.retain(|key| time.contains(key.0) && after.is_none_or(|after| key < after));
     keys.sort_unstable_by(|a, b| b.cmp(a));
     let has_more = keys.len() > limit;
     keys.truncate(limit);
     let (traces, spans) = keys.iter().map(|(_, trace, span)| (trace.clone(), span.clone())).unzip();
-    let rows: Vec<SpanRow> = ask!(connection, c, statements => statements::spans::rows(traces, spans).load(c))?;
+    let rows: Vec<SpanRow> = ask!(connection, statements => statements::spans::rows(traces, spans))?;
     let mut rows: HashMap<SpanKey, SpanRow> = rows.into_iter().map(|row| (key_of_row(&row), row)).collect();
     let items = keys.iter().filter_map(|key| rows.remove(key)).map(Span::try_from).collect::<Result<Vec<_>>>()?;
     Ok(Page { items, next: keys.pop().filter(|_| has_more).map(cursor_of) })
 }
 
 /// Walks back through time, window by window, each as wide as a number of spans.
-fn in_time(
+async fn in_time(
     connection: &mut AnyConnection,
     conditions: &Conditions,
     mut time: TimeRange,
@@ -124,11 +121,11 @@ fn in_time(
     }
     loop {
         let count = i64::try_from(width).unwrap_or(i64::MAX);
-        let starts: Vec<i64> = ask!(connection, c, statements => statements::spans::starts(time, count).load(c))?;
+        let starts: Vec<i64> = ask!(connection, statements => statements::spans::starts(time, count))?;
         let (Some(&high), Some(&low)) = (starts.first(), starts.last()) else { break };
         let wanted = limit - rows.len() + 1;
-        let found: Vec<SpanRow> = ask!(connection, c, statements => {
-            statements::spans::in_window(conditions, (low, high), after.as_ref(), i64::try_from(wanted).unwrap_or(i64::MAX)).load(c)
+        let found: Vec<SpanRow> = ask!(connection, statements => {
+            statements::spans::in_window(conditions, (low, high), after.as_ref(), i64::try_from(wanted).unwrap_or(i64::MAX))
         })?;
         rows.extend(found);
         if rows.len() > limit {

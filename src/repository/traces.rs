@@ -1,7 +1,5 @@
 //! Traces: lists, counts, and one with all its spans.
 
-use diesel::RunQueryDsl as _;
-
 use super::candidates::{SCAN_BUDGET, Search};
 use super::filter::TraceFilter;
 use super::statements::{TraceKey, ask};
@@ -13,16 +11,16 @@ use crate::store::{AnyConnection, Failure};
 
 /// A page of traces. Ends when it is full, at the end of the list, or when the scan budget is spent: then with a cursor to the last trace
 /// that was looked at.
-pub(super) fn list(connection: &mut AnyConnection, filter: &TraceFilter) -> Result<Page<Trace>, Failure> {
+pub(super) async fn list(connection: &mut AnyConnection, filter: &TraceFilter) -> Result<Page<Trace>, Failure> {
     let conditions = filter.conditions();
     let limit = conditions.limit();
-    let mut search = Search::new(conditions, connection)?;
+    let mut search = Search::new(conditions, connection).await?;
     let mut items = Vec::with_capacity(limit);
     let mut examined = 0;
     let mut last: Option<TraceKey> = None;
     loop {
         // One more than wanted tells whether there is a next page.
-        let candidates = search.next(connection, limit - items.len() + 1)?;
+        let candidates = search.next(connection, limit - items.len() + 1).await?;
         if candidates.is_empty() {
             return Ok(Page { items, next: None });
         }
@@ -38,18 +36,17 @@ pub(super) fn list(connection: &mut AnyConnection, filter: &TraceFilter) -> Resu
 }
 
 /// The number of traces that pass a filter.
-pub(super) fn count(connection: &mut AnyConnection, filter: &TraceFilter) -> Result<u64, Failure> {
-    Search::new(filter.conditions(), connection)?.count(connection)
+pub(super) async fn count(connection: &mut AnyConnection, filter: &TraceFilter) -> Result<u64, Failure> {
+    Search::new(filter.conditions(), connection).await?.count(connection).await
 }
 
 /// A trace with its spans, without their payloads.
-pub(super) fn tree(connection: &mut AnyConnection, id: TraceId) -> Result<Option<TraceTree>, Failure> {
+pub(super) async fn tree(connection: &mut AnyConnection, id: TraceId) -> Result<Option<TraceTree>, Failure> {
     let bytes = id.as_bytes().to_vec();
     let (ids, any) = (vec![bytes.clone()], Range::default());
-    let trace: Option<TraceRow> =
-        ask!(connection, c, statements => statements::traces::rows(ids, any, any).load(c))?.pop();
+    let trace: Option<TraceRow> = ask!(connection, statements => statements::traces::rows(ids, any, any))?.pop();
     let Some(trace) = trace else { return Ok(None) };
-    let rows: Vec<SpanRow> = ask!(connection, c, statements => statements::spans::of_trace(bytes).load(c))?;
+    let rows: Vec<SpanRow> = ask!(connection, statements => statements::spans::of_trace(bytes))?;
     let spans = rows.into_iter().map(Span::try_from).collect::<Result<Vec<_>>>()?;
     Ok(Some(TraceTree::new(Trace::try_from(trace)?, spans)))
 }

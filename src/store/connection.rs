@@ -1,10 +1,14 @@
 //! One connection, whatever the database, and the pool of them.
 
+use std::future::Future;
+
 use diesel::connection::{TransactionManager, TransactionManagerStatus};
 use diesel::r2d2::{ManageConnection, Pool};
 use diesel::result::QueryResult;
 
-use super::dialect;
+#[cfg(feature = "sqlite")]
+use super::block_on::block_on;
+use super::dialect::{self, Dialect as _};
 use super::url::DatabaseUrl;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -36,30 +40,78 @@ macro_rules! dispatch {
             }
         }
     };
-    // The same, with the module of that backend's statements.
-    ($connection:expr, $concrete:ident, $statements:ident in $($path:ident)::+ => $body:expr) => {
+}
+pub(crate) use dispatch;
+
+/// Awaits all rows of a statement, built by the module of that backend's statements.
+macro_rules! load {
+    ($connection:expr, $statements:ident in $($path:ident)::+ => $statement:expr) => {
         match $connection {
             #[cfg(feature = "sqlite")]
-            $crate::store::AnyConnection::Sqlite($concrete) => {
+            $crate::store::AnyConnection::Sqlite(connection) => {
                 use $($path)::+::sqlite as $statements;
-                $body
+                diesel::RunQueryDsl::load($statement, connection)
             }
             #[cfg(feature = "postgres")]
             $crate::store::AnyConnection::Postgres(server) => {
                 use $($path)::+::postgres as $statements;
-                let $concrete = &mut server.connection;
-                $body
+                match diesel_async::RunQueryDsl::load_stream($statement, &mut *server.connection).await {
+                    Ok(rows) => $crate::store::stream::collect(rows).await,
+                    Err(error) => Err(error),
+                }
             }
             #[cfg(feature = "mysql")]
             $crate::store::AnyConnection::Mysql(server) => {
                 use $($path)::+::mysql as $statements;
-                let $concrete = &mut server.connection;
-                $body
+                match diesel_async::RunQueryDsl::load_stream($statement, &mut *server.connection).await {
+                    Ok(rows) => $crate::store::stream::collect(rows).await,
+                    Err(error) => Err(error),
+                }
             }
         }
     };
 }
-pub(crate) use dispatch;
+pub(crate) use load;
+
+/// Awaits the rows of a statement one by one, so that they are never in memory all at once.
+macro_rules! for_each_row {
+    ($connection:expr, $statements:ident in $($path:ident)::+ => $statement:expr, $row:ident: $type:ty => $body:expr) => {
+        match $connection {
+            #[cfg(feature = "sqlite")]
+            $crate::store::AnyConnection::Sqlite(connection) => {
+                use $($path)::+::sqlite as $statements;
+                let statement = $statement;
+                for row in diesel::RunQueryDsl::load_iter::<$type, diesel::connection::DefaultLoadingMode>(
+                    statement, connection,
+                )? {
+                    let $row = row?;
+                    $body
+                }
+            }
+            #[cfg(feature = "postgres")]
+            $crate::store::AnyConnection::Postgres(server) => {
+                use $($path)::+::postgres as $statements;
+                let rows = diesel_async::RunQueryDsl::load_stream::<$type>($statement, &mut *server.connection).await?;
+                let mut rows = $crate::store::stream::RowStream::new(rows);
+                while let Some(row) = rows.next().await {
+                    let $row = row?;
+                    $body
+                }
+            }
+            #[cfg(feature = "mysql")]
+            $crate::store::AnyConnection::Mysql(server) => {
+                use $($path)::+::mysql as $statements;
+                let rows = diesel_async::RunQueryDsl::load_stream::<$type>($statement, &mut *server.connection).await?;
+                let mut rows = $crate::store::stream::RowStream::new(rows);
+                while let Some(row) = rows.next().await {
+                    let $row = row?;
+                    $body
+                }
+            }
+        }
+    };
+}
+pub(crate) use for_each_row;
 
 impl AnyConnection {
     pub(crate) fn open(url: &DatabaseUrl) -> Result<Self> {
@@ -101,9 +153,9 @@ impl AnyConnection {
         &mut self,
         body: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, E> {
-        dispatch!(self, connection => dialect::begin_read(connection))?;
+        self.wait(Self::begin_read)?;
         let result = body(self);
-        let ended = dispatch!(self, connection => roll_back(connection));
+        let ended = self.wait(Self::end_read);
         let value = result?;
         ended?;
         Ok(value)
@@ -114,8 +166,31 @@ impl AnyConnection {
         body(self).inspect_err(|_| self.suspect())
     }
 
+    /// Begins a transaction whose reads all see the same state.
+    pub(crate) async fn begin_read(&mut self) -> QueryResult<()> {
+        dispatch!(self, connection => connection.begin_read().await)
+    }
+
+    /// Ends it.
+    pub(crate) async fn end_read(&mut self) -> QueryResult<()> {
+        dispatch!(self, connection => connection.end_read().await)
+    }
+
+    /// Runs asynchronous reads to their end on the calling thread.
+    pub(crate) fn wait<T>(&mut self, body: impl AsyncFnOnce(&mut Self) -> T) -> T {
+        match self {
+            // Needs no runtime: none of its futures ever waits.
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => block_on(body(self)),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => dialect::io::wait(body(self)),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(_) => dialect::io::wait(body(self)),
+        }
+    }
+
     /// After a failed write a server's connection is not used again: what is wrong may be the connection, and no error says so reliably.
-    fn suspect(&mut self) {
+    pub(crate) fn suspect(&mut self) {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => {}
@@ -124,6 +199,22 @@ impl AnyConnection {
             #[cfg(feature = "mysql")]
             Self::Mysql(server) => server.is_suspect = true,
         }
+    }
+
+    /// Has the server stop what it does for this connection.
+    #[cfg(feature = "async")]
+    pub(crate) fn stop(&self, url: &DatabaseUrl) -> impl Future<Output = ()> + Send + use<> {
+        type Stop = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+        let stop: Stop = match (self, url) {
+            #[cfg(feature = "postgres")]
+            (Self::Postgres(server), DatabaseUrl::Postgres(url)) => {
+                Box::pin(dialect::postgres::stop(&server.connection, url))
+            }
+            #[cfg(feature = "mysql")]
+            (Self::Mysql(server), _) => Box::pin(dialect::mysql::stop(&server.connection)),
+            _ => Box::pin(std::future::ready(())),
+        };
+        stop
     }
 
     fn is_broken(&mut self) -> bool {
@@ -165,6 +256,17 @@ fn is_broken<C: diesel::Connection>(connection: &mut C) -> bool {
         TransactionManagerStatus::InError => true,
     };
     is_open || C::TransactionManager::is_broken_transaction_manager(connection)
+}
+
+/// Whether connections to this database can be awaited; others only block.
+#[cfg(feature = "async")]
+pub(crate) fn is_server(url: &DatabaseUrl) -> bool {
+    match url {
+        #[cfg(feature = "sqlite")]
+        DatabaseUrl::Sqlite(_) => false,
+        #[cfg(any(feature = "postgres", feature = "mysql"))]
+        _ => true,
+    }
 }
 
 /// Opens connections for the pool.

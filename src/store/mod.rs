@@ -1,11 +1,14 @@
 //! The database: connections, tables, the writer. All SQL writes are here; [`schema`] and [`rows`] are public, for Diesel queries of
 //! your own and joins with your own tables.
 
+mod block_on;
 mod column;
 mod connection;
 mod convert;
 mod dialect;
 mod migrate;
+#[cfg(feature = "async")]
+mod reading;
 mod retention;
 pub mod rows;
 pub mod schema;
@@ -13,18 +16,24 @@ mod url;
 mod write;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use diesel::r2d2::{Pool, PooledConnection};
 use diesel::result::QueryResult;
 use scheduled_thread_pool::ScheduledThreadPool;
 
 pub(crate) use column::key_text;
-pub(crate) use connection::{AnyConnection, dispatch};
+#[cfg(test)]
+pub(crate) use connection::dispatch;
+pub(crate) use connection::{AnyConnection, for_each_row, load};
 use connection::{ConnectionPool, Manager};
 pub(crate) use convert::{ENCODING, Facet};
 pub(crate) use dialect::for_each_backend;
+#[cfg(feature = "async")]
+pub(crate) use dialect::io::{blocking, within};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) use dialect::stream;
 pub use retention::Pruned;
 use url::DatabaseUrl;
 pub(crate) use write::StoreSink;
@@ -37,6 +46,9 @@ const READERS: u32 = 4;
 /// How long a reader waits for a connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// After this time whoever waits for a connection asks whether one can be made.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+
 /// An open database with its tables up to date. Cheap to clone.
 #[derive(Clone)]
 pub struct Store(Arc<Inner>);
@@ -46,6 +58,11 @@ struct Inner {
     readers: ConnectionPool,
     /// The writer's own connection, so that readers never make it wait; a database in memory has only one connection for both.
     writer: ConnectionPool,
+    /// As many as there are connections for readers: asynchronous ones wait here, where waiting takes no thread.
+    #[cfg(feature = "async")]
+    admission: Arc<tokio::sync::Semaphore>,
+    /// Whoever awaits the result, where that may go away: then nothing more is begun.
+    caller: Option<Weak<()>>,
 }
 
 impl Store {
@@ -69,12 +86,19 @@ impl Store {
         let opener = Arc::new(opener);
         let writer = pool(&url, 1, &opener)?;
         let readers = if is_memory {
-            migrate::migrate(&mut *connection_of(&writer, &url)?, &url)?;
+            migrate::migrate(&mut *connection_of(&writer, &url, Instant::now() + CONNECTION_TIMEOUT)?, &url)?;
             writer.clone()
         } else {
             pool(&url, READERS, &opener)?
         };
-        Ok(Self(Arc::new(Inner { url, readers, writer })))
+        Ok(Self(Arc::new(Inner {
+            #[cfg(feature = "async")]
+            admission: Arc::new(tokio::sync::Semaphore::new(readers.max_size().try_into().unwrap_or(1))),
+            url,
+            readers,
+            writer,
+            caller: None,
+        })))
     }
 
     /// Opens a database that exists: makes no file, and no tables in a database that has none.
@@ -99,20 +123,36 @@ impl Store {
 
     /// Runs reads, all on the same state of the database.
     pub(crate) fn read<T>(&self, body: impl FnOnce(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
-        let mut connection = connection_of(&self.0.readers, &self.0.url)?;
-        connection.read(body).map_err(|failure| self.explain(failure, ErrorKind::Query, "cannot read from"))
+        let mut connection = self.connection_from(&self.0.readers)?;
+        connection.read(body).map_err(|failure| self.explain_read(failure))
+    }
+
+    /// Runs asynchronous reads, all on the same state of the database, and waits for them.
+    pub(crate) fn ask<T>(&self, body: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
+        self.read(|connection| connection.wait(body))
     }
 
     /// Runs writes, all or none.
     pub(crate) fn write<T>(&self, body: impl FnOnce(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
-        let mut connection = connection_of(&self.0.writer, &self.0.url)?;
+        let mut connection = self.connection_from(&self.0.writer)?;
         connection.write(body).map_err(|failure| self.explain(failure, ErrorKind::Write, "cannot write to"))
     }
 
     /// Runs what makes transactions of its own.
     pub(crate) fn maintain<T>(&self, body: impl FnOnce(&mut AnyConnection) -> QueryResult<T>) -> Result<T> {
-        let mut connection = connection_of(&self.0.writer, &self.0.url)?;
+        let mut connection = self.connection_from(&self.0.writer)?;
         connection.maintain(body).map_err(|error| self.explain(error.into(), ErrorKind::Write, "cannot maintain"))
+    }
+
+    fn connection_from(&self, pool: &ConnectionPool) -> Result<PooledConnection<Manager>> {
+        if self.0.caller.as_ref().is_some_and(|caller| caller.strong_count() == 0) {
+            return Err(no_connection(&self.0.url, "nobody awaits it"));
+        }
+        connection_of(pool, &self.0.url, Instant::now() + CONNECTION_TIMEOUT)
+    }
+
+    fn explain_read(&self, failure: Failure) -> Error {
+        self.explain(failure, ErrorKind::Query, "cannot read from")
     }
 
     fn explain(&self, failure: Failure, kind: ErrorKind, what: &str) -> Error {
@@ -163,8 +203,30 @@ fn pool(url: &DatabaseUrl, size: u32, opener: &Arc<ScheduledThreadPool>) -> Resu
         .map_err(|error| Error::with_source(ErrorKind::Connect, format!("cannot connect to {url}"), error))
 }
 
-fn connection_of(pool: &ConnectionPool, url: &DatabaseUrl) -> Result<PooledConnection<Manager>> {
-    pool.get().map_err(|error| {
-        Error::with_source(ErrorKind::Connect, format!("no connection to {url} is free or can be made"), error)
-    })
+/// A connection of the pool, and why there is none by the deadline.
+///
+/// Asks again and again: the pool tells those who wait when a connection comes back, but not when one is given up and another could be
+/// made in its place.
+fn connection_of(pool: &ConnectionPool, url: &DatabaseUrl, deadline: Instant) -> Result<PooledConnection<Manager>> {
+    let mut why = String::new();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match pool.get_timeout(left.min(ASK_AGAIN)) {
+            Ok(connection) => return Ok(connection),
+            Err(error) => {
+                // The one that names a cause is the longest. It is told only once.
+                let said = error.to_string();
+                if said.len() > why.len() {
+                    why = said;
+                }
+            }
+        }
+        if left <= ASK_AGAIN {
+            return Err(no_connection(url, &why));
+        }
+    }
+}
+
+fn no_connection(url: &DatabaseUrl, why: &str) -> Error {
+    Error::with_source(ErrorKind::Connect, format!("no connection to {url} is free or can be made"), why)
 }

@@ -142,7 +142,11 @@ impl fmt::Debug for DatabaseUrl {
 
 /// A URL as messages show it: without the password, and at most 200 characters.
 pub(crate) fn shown(url: &str) -> String {
-    let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let (address, parameters) = match url.split_once('?') {
+        // Else an unescaped `?` of the password was found.
+        Some((address, parameters)) if address.contains('@') || !parameters.contains('@') => (address, parameters),
+        _ => (url, ""),
+    };
     let (scheme, rest) = address.split_at(address.find("://").map_or(0, |colon| colon + "://".len()));
     let mut hidden = match rest.rsplit_once('@').map(|(credentials, host)| (credentials.split_once(':'), host)) {
         Some((Some((user, _)), host)) => format!("{scheme}{user}:***@{host}"),
@@ -152,8 +156,6 @@ pub(crate) fn shown(url: &str) -> String {
         hidden.push(if place == 0 { '?' } else { '&' });
         match parameter.split_once('=') {
             Some((name, _)) if name.to_ascii_lowercase().contains("pass") => hidden.push_str(&format!("{name}=***")),
-            // An unescaped `?` in a password puts its end here.
-            _ if parameter.contains('@') => hidden.push_str("***"),
             _ => hidden.push_str(parameter),
         }
     }

@@ -33,13 +33,23 @@ macro_rules! stamp {
 
 for_each_backend!(stamp);
 
-/// Runs an expression on the concrete connection, with the statements of its database.
+/// Awaits all rows of a statement of the connection's database.
 macro_rules! ask {
-    ($connection:expr, $concrete:ident, $statements:ident => $body:expr) => {
-        $crate::store::dispatch!($connection, $concrete, $statements in crate::repository::statements => $body)
+    ($connection:expr, $statements:ident => $statement:expr) => {
+        $crate::store::load!($connection, $statements in crate::repository::statements => $statement)
     };
 }
 pub(crate) use ask;
+
+/// Awaits the rows of a statement of the connection's database, and does something with each as it comes.
+macro_rules! ask_each {
+    ($connection:expr, $statements:ident => $statement:expr, $row:ident: $type:ty => $body:expr) => {
+        $crate::store::for_each_row!(
+            $connection, $statements in crate::repository::statements => $statement, $row: $type => $body
+        )
+    };
+}
+pub(crate) use ask_each;
 
 /// A place in a list of traces: the start and the trace's id.
 pub(crate) type TraceKey = (i64, Vec<u8>);

@@ -7,7 +7,7 @@ use super::Among;
 use super::sqlite::{details, sessions, spans, traces};
 use crate::repository::filter::{Range, SpanFilter, TimeRange, TraceFilter};
 use crate::repository::statistics::Group;
-use crate::store::{AnyConnection, Facet, Failure, Store};
+use crate::store::{Facet, Failure, Store, dispatch};
 
 fn range() -> TimeRange {
     TimeRange { since_ns: 5, until_ns: 50 }
@@ -32,10 +32,7 @@ fn plan(store: &Store, statement: &impl QueryFragment<Sqlite>) -> String {
     }
     let sql = format!("EXPLAIN QUERY PLAN {}", diesel::debug_query::<Sqlite, _>(statement));
     let steps: Vec<Step> = store
-        .read(|connection| {
-            let AnyConnection::Sqlite(connection) = connection;
-            diesel::sql_query(sql).load(connection).map_err(Failure::from)
-        })
+        .read(|connection| dispatch!(connection, c => diesel::sql_query(sql).load(c)).map_err(Failure::from))
         .unwrap();
     steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("\n")
 }

@@ -2,9 +2,6 @@
 
 use std::collections::HashMap;
 
-use diesel::RunQueryDsl as _;
-use diesel::connection::DefaultLoadingMode;
-
 use super::query::{Group, StatsQuery, Subject};
 use super::tally::{Sample, StatsRow, Tallies};
 use crate::error::Result;
@@ -12,7 +9,7 @@ use crate::model::{SpanState, StatusCode, TraceStatus, Usage};
 use crate::repository::candidates::{SCAN_BUDGET, Search};
 use crate::repository::filter::{Conditions, SpanFilter, TraceFilter};
 use crate::repository::spans::among;
-use crate::repository::statements::ask;
+use crate::repository::statements::{ask, ask_each};
 use crate::store::rows::TraceRow;
 use crate::store::{AnyConnection, Facet, Failure};
 
@@ -23,20 +20,20 @@ type Amounts = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>,
 
 /// The rows of a query: reads all that passes its filter, and adds it up here, because percentiles and distinct counts in SQL differ
 /// from database to database.
-pub(in crate::repository) fn stats(
+pub(in crate::repository) async fn stats(
     connection: &mut AnyConnection,
     query: &StatsQuery,
 ) -> Result<Vec<StatsRow>, Failure> {
     let mut tallies = Tallies::new(query.bucket_ns()?);
     match &query.subject {
-        Subject::Spans(filter) => add_spans(connection, filter, query.group, &mut tallies)?,
-        Subject::Traces(filter) => add_traces(connection, filter, query.group, &mut tallies)?,
+        Subject::Spans(filter) => add_spans(connection, filter, query.group, &mut tallies).await?,
+        Subject::Traces(filter) => add_traces(connection, filter, query.group, &mut tallies).await?,
     }
     Ok(tallies.into_rows(query))
 }
 
 /// Adds the spans that pass a filter.
-fn add_spans(
+async fn add_spans(
     connection: &mut AnyConnection,
     filter: &SpanFilter,
     group: Group,
@@ -45,15 +42,12 @@ fn add_spans(
     let conditions = filter.conditions();
     conditions.check()?;
     let time = conditions.time_range();
-    let among = among(connection, conditions)?;
-    ask!(connection, c, statements => {
-        let statement = statements::spans::samples(conditions, group, among);
-        // Row by row: a long range of time is never held in memory as a whole.
-        for row in statement.load_iter::<SpanSample, DefaultLoadingMode>(c)? {
-            let sample = span_sample(row?);
-            if time.contains(sample.start_ns) {
-                tallies.add(sample);
-            }
+    let among = among(connection, conditions).await?;
+    // Row by row: a long range of time is never held in memory as a whole.
+    ask_each!(connection, statements => statements::spans::samples(conditions, group, among), row: SpanSample => {
+        let sample = span_sample(row);
+        if time.contains(sample.start_ns) {
+            tallies.add(sample);
         }
     });
     Ok(())
@@ -82,16 +76,16 @@ fn span_sample(row: SpanSample) -> Sample {
 }
 
 /// Adds the traces that pass a filter, from their summaries.
-fn add_traces(
+async fn add_traces(
     connection: &mut AnyConnection,
     filter: &TraceFilter,
     group: Group,
     tallies: &mut Tallies,
 ) -> Result<(), Failure> {
     let conditions = Conditions { after: None, ..filter.conditions().clone() };
-    let mut search = Search::new(&conditions, connection)?;
+    let mut search = Search::new(&conditions, connection).await?;
     loop {
-        let candidates = search.next(connection, SCAN_BUDGET)?;
+        let candidates = search.next(connection, SCAN_BUDGET).await?;
         if candidates.is_empty() {
             return Ok(());
         }
@@ -109,7 +103,7 @@ fn add_traces(
         };
         let ids = rows.iter().map(|row| row.trace_id.clone()).collect();
         let values: Vec<(Vec<u8>, String)> =
-            ask!(connection, c, statements => statements::traces::facet_values(ids, facet).load(c))?;
+            ask!(connection, statements => statements::traces::facet_values(ids, facet))?;
         let mut values_of: HashMap<Vec<u8>, Vec<String>> = HashMap::new();
         for (id, value) in values {
             values_of.entry(id).or_default().push(value);

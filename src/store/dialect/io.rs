@@ -4,14 +4,15 @@
 //! asked for, blocking callers need none, and a blocking call inside somebody's runtime is no panic.
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
 
-use diesel_async::async_connection_wrapper::BlockOn;
 use tokio::runtime::{Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use crate::store::block_on::block_on;
 
 /// The runtime that drives the sockets of all stores of this process.
 fn runtime() -> Result<&'static Runtime> {
@@ -32,23 +33,23 @@ fn runtime() -> Result<&'static Runtime> {
     })
 }
 
+/// Runs what blocks on a thread of its own, while the caller awaits it. It is done to its end whether or not somebody still awaits it.
+#[cfg(feature = "async")]
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    handle()?.spawn_blocking(work).await.map_err(|error| {
+        Error::with_source(ErrorKind::Thread, "the thread that asked the database did not come to an end", error)
+    })?
+}
+
 /// The runtime's handle, or why there is none. Whoever opens a connection asks here first.
 pub(crate) fn handle() -> Result<Handle> {
     runtime().map(|runtime| runtime.handle().clone())
 }
 
 /// Runs a future of ours on the calling thread, which waits for it. Sockets and timers that it makes belong to our runtime.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) fn wait<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(within(future));
-    let signal = Arc::new(Signal::default());
-    let waker = Waker::from(Arc::clone(&signal));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(value) => return value,
-            Poll::Pending => signal.wait(),
-        }
-    }
+    block_on(within(future))
 }
 
 /// `future`, polled as if in our runtime, on whatever executor.
@@ -70,34 +71,12 @@ impl<F: Future> Future for Within<F> {
     }
 }
 
-/// Not `thread::park`, whose token other code of the calling thread may be waiting for.
-#[derive(Default)]
-struct Signal {
-    is_set: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Signal {
-    fn wait(&self) {
-        let mut is_set = self.is_set.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*is_set {
-            is_set = self.changed.wait(is_set).unwrap_or_else(PoisonError::into_inner);
-        }
-        *is_set = false;
-    }
-}
-
-impl Wake for Signal {
-    fn wake(self: Arc<Self>) {
-        *self.is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.changed.notify_one();
-    }
-}
-
 /// Lets Diesel's blocking interface wait for an asynchronous connection.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) struct Io;
 
-impl BlockOn for Io {
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+impl diesel_async::async_connection_wrapper::BlockOn for Io {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
         wait(future)
     }
@@ -107,7 +86,7 @@ impl BlockOn for Io {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "postgres", feature = "mysql")))]
 mod tests {
     use std::time::Duration;
 

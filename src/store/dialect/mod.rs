@@ -2,7 +2,7 @@
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod cell;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "async"))]
 pub(crate) mod io;
 #[cfg(feature = "mysql")]
 pub(crate) mod mysql;
@@ -12,8 +12,12 @@ pub(crate) mod postgres;
 mod server;
 #[cfg(feature = "sqlite")]
 pub(crate) mod sqlite;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub(crate) mod stream;
 #[cfg(feature = "postgres")]
 mod tls;
+
+use std::future::Future;
 
 use diesel::result::QueryResult;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -32,7 +36,10 @@ pub(crate) trait Dialect: diesel::Connection {
     fn begin_write(&mut self) -> QueryResult<()>;
 
     /// Begins a transaction whose reads all see the same state.
-    fn begin_read(&mut self) -> QueryResult<()>;
+    fn begin_read(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
+
+    /// Ends a transaction that read. Both futures may be dropped at any time: the connection then counts as broken.
+    fn end_read(&mut self) -> impl Future<Output = QueryResult<()>> + Send;
 
     /// Locks these traces, in this order, until the transaction ends; where a trace is not stored, a row with `span_count` 0 takes its place.
     fn lock_traces(&mut self, ids: &[&[u8]]) -> QueryResult<()>;
@@ -98,10 +105,6 @@ pub(crate) use for_each_backend;
 
 pub(crate) fn begin_write<C: Dialect>(connection: &mut C) -> QueryResult<()> {
     connection.begin_write()
-}
-
-pub(crate) fn begin_read<C: Dialect>(connection: &mut C) -> QueryResult<()> {
-    connection.begin_read()
 }
 
 /// Refuses a database that does not exist or holds no traces, without touching anything.

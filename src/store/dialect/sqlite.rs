@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use diesel::connection::{AnsiTransactionManager, SimpleConnection as _};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, TransactionManager as _};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
@@ -172,8 +172,12 @@ impl Dialect for SqliteConnection {
         AnsiTransactionManager::begin_transaction_sql(self, "BEGIN IMMEDIATE")
     }
 
-    fn begin_read(&mut self) -> QueryResult<()> {
+    async fn begin_read(&mut self) -> QueryResult<()> {
         AnsiTransactionManager::begin_transaction_sql(self, "BEGIN")
+    }
+
+    async fn end_read(&mut self) -> QueryResult<()> {
+        AnsiTransactionManager::rollback_transaction(self)
     }
 
     fn lock_traces(&mut self, _: &[&[u8]]) -> QueryResult<()> {

@@ -9,7 +9,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
-use diesel_async::{AnsiTransactionManager, AsyncMysqlConnection};
+use diesel_async::{AnsiTransactionManager, AsyncMysqlConnection, TransactionManager as _};
 use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts};
 
 use super::Dialect;
@@ -82,6 +82,16 @@ fn tls_options(url: &ServerUrl) -> Option<SslOpts> {
     Some(options)
 }
 
+/// Has the server stop the statement that it runs for this connection.
+#[cfg(feature = "async")]
+pub(crate) fn stop(connection: &MysqlConnection) -> impl Future<Output = ()> + Send + use<> {
+    let token = connection.cancel_token();
+    async move {
+        // Without it the server goes on until it has something to send, and finds nobody there.
+        let _ = token.cancel_query().await;
+    }
+}
+
 /// Refuses a database that holds no traces, without touching anything.
 pub(crate) fn expect_traces(url: &ServerUrl) -> Result<()> {
     #[derive(QueryableByName)]
@@ -146,9 +156,13 @@ impl Dialect for MysqlConnection {
         io::wait(AnsiTransactionManager::begin_transaction_sql(&mut **self, "START TRANSACTION READ WRITE"))
     }
 
-    fn begin_read(&mut self) -> QueryResult<()> {
+    async fn begin_read(&mut self) -> QueryResult<()> {
         let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-        io::wait(AnsiTransactionManager::begin_transaction_sql(&mut **self, begin))
+        AnsiTransactionManager::begin_transaction_sql(&mut **self, begin).await
+    }
+
+    async fn end_read(&mut self) -> QueryResult<()> {
+        AnsiTransactionManager::rollback_transaction(&mut **self).await
     }
 
     fn lock_traces(&mut self, ids: &[&[u8]]) -> QueryResult<()> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection};
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, TransactionManager as _};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -58,6 +58,19 @@ pub(crate) fn open(url: &ServerUrl) -> Result<PostgresConnection> {
         let connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
         connection.map(PostgresConnection::from).map_err(|error| cannot_connect(url, &error))
     })
+}
+
+/// Has the server stop the statement that it runs for this connection.
+#[cfg(feature = "async")]
+pub(crate) fn stop(connection: &PostgresConnection, url: &ServerUrl) -> impl Future<Output = ()> + Send + use<> {
+    let token = connection.cancel_token();
+    let tls = tls::client_config(url).map(MakeRustlsConnect::new);
+    async move {
+        if let Ok(tls) = tls {
+            // Without it the server goes on until it has something to send, and finds nobody there.
+            let _ = token.cancel_query(tls).await;
+        }
+    }
 }
 
 /// Refuses a database that holds no traces, without touching anything.
@@ -123,9 +136,13 @@ impl Dialect for PostgresConnection {
         io::wait(AnsiTransactionManager::begin_transaction_sql(&mut **self, begin))
     }
 
-    fn begin_read(&mut self) -> QueryResult<()> {
+    async fn begin_read(&mut self) -> QueryResult<()> {
         let begin = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        io::wait(AnsiTransactionManager::begin_transaction_sql(&mut **self, begin))
+        AnsiTransactionManager::begin_transaction_sql(&mut **self, begin).await
+    }
+
+    async fn end_read(&mut self) -> QueryResult<()> {
+        AnsiTransactionManager::rollback_transaction(&mut **self).await
     }
 
     fn lock_traces(&mut self, ids: &[&[u8]]) -> QueryResult<()> {

@@ -1,0 +1,217 @@
+//! The repository for asynchronous programs.
+
+use std::time::SystemTime;
+
+use super::{
+    Pruned, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository, details, not_found,
+    sessions, spans, statistics, traces,
+};
+use crate::error::Result;
+use crate::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
+use crate::store::{Store, blocking, within};
+
+/// Answers questions about stored traces without blocking the caller's executor: the calls of [`TraceRepository`], with the same answers
+/// and errors. Cheap to clone.
+///
+/// Works on any executor: Tokio with many threads or one, or another. On PostgreSQL and MySQL the calls await the database; SQLite
+/// knows no waiting but blocking, so there they run on threads that may block. Both belong to this crate, not to your runtime. At most
+/// as many calls read at once as there are connections (4); the others wait for their turn, at most 5 s.
+///
+/// Every future is [`Send`], and can be dropped at any time: a read is then given up, by a server too, and
+/// [`delete_traces`](Self::delete_traces) and [`prune`](Self::prune) finish the transaction that they are in and begin no other.
+///
+/// ```
+/// use tracing_agents::{AsyncTraceRepository, TraceFilter};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let url = format!("sqlite://{}/traces.db", folder.path().display());
+/// # drop(tracing_agents::store::Store::open(&url)?);
+///
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let repository = AsyncTraceRepository::open(&url).await?;
+/// let filter: TraceFilter = "agent:Researcher status:error last:24h".parse()?;
+/// for trace in repository.traces(&filter).await? {
+///     println!("{}: {} ms", trace.name, trace.duration_ms());
+///     println!("{}", repository.trace(trace.trace_id).await?.tree());
+/// }
+/// # Ok::<(), tracing_agents::Error>(())
+/// # })?;
+/// # Ok::<(), tracing_agents::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct AsyncTraceRepository {
+    store: Store,
+}
+
+/// Awaits a read on a server's connection, or else the blocking call on a thread that may block.
+macro_rules! ask {
+    ($store:expr, $connection:ident => $read:expr, $call:expr) => {{
+        let store = &$store;
+        within(async {
+            if store.is_server() {
+                let mut read = store.begin_read().await?;
+                let $connection = read.connection()?;
+                let result = $read.await;
+                read.finish(result).await
+            } else {
+                let call = $call;
+                store.read_on_thread(move |store| call(&TraceRepository::new(store))).await
+            }
+        })
+        .await
+    }};
+}
+
+impl AsyncTraceRepository {
+    /// Answers from an open database.
+    #[must_use]
+    pub const fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Opens a database that exists, as [`TraceRepository::open`] does.
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::open`].
+    pub async fn open(url: &str) -> Result<Self> {
+        let url = url.to_owned();
+        blocking(move || Store::open_existing(&url)).await.map(Self::new)
+    }
+
+    /// The traces that pass `filter`, the latest start first: [`TraceRepository::traces`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::traces`].
+    pub async fn traces(&self, filter: &TraceFilter) -> Result<Page<Trace>> {
+        ask!(self.store, connection => traces::list(connection, filter), {
+            let filter = filter.clone();
+            move |repository: &TraceRepository| repository.traces(&filter)
+        })
+    }
+
+    /// How many traces pass `filter`, from its cursor on: [`TraceRepository::count_traces`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::traces`].
+    pub async fn count_traces(&self, filter: &TraceFilter) -> Result<u64> {
+        ask!(self.store, connection => traces::count(connection, filter), {
+            let filter = filter.clone();
+            move |repository: &TraceRepository| repository.count_traces(&filter)
+        })
+    }
+
+    /// A trace with all its spans, without their payloads: [`TraceRepository::trace`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::trace`].
+    pub async fn trace(&self, id: TraceId) -> Result<TraceTree> {
+        self.find_trace(id).await?.ok_or_else(|| not_found(&format!("trace {id}")))
+    }
+
+    /// A trace with all its spans, if it is stored: [`TraceRepository::find_trace`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::find_trace`].
+    pub async fn find_trace(&self, id: TraceId) -> Result<Option<TraceTree>> {
+        ask!(self.store, connection => traces::tree(connection, id), {
+            move |repository: &TraceRepository| repository.find_trace(id)
+        })
+    }
+
+    /// The spans that pass `filter`, the latest start first: [`TraceRepository::spans`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::traces`].
+    pub async fn spans(&self, filter: &SpanFilter) -> Result<Page<Span>> {
+        ask!(self.store, connection => spans::list(connection, filter), {
+            let filter = filter.clone();
+            move |repository: &TraceRepository| repository.spans(&filter)
+        })
+    }
+
+    /// A span with its payload: [`TraceRepository::span`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::span`].
+    pub async fn span(&self, trace: TraceId, span: SpanId) -> Result<SpanDetail> {
+        let found = ask!(self.store, connection => details::span(connection, trace, span), {
+            move |repository: &TraceRepository| repository.find_span(trace, span)
+        });
+        found?.ok_or_else(|| not_found(&format!("span {span} of trace {trace}")))
+    }
+
+    /// The sessions that pass `filter`, the latest activity first: [`TraceRepository::sessions`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::traces`].
+    pub async fn sessions(&self, filter: &SessionFilter) -> Result<Page<Session>> {
+        ask!(self.store, connection => sessions::list(connection, filter), {
+            let filter = filter.clone();
+            move |repository: &TraceRepository| repository.sessions(&filter)
+        })
+    }
+
+    /// A session: [`TraceRepository::session`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::session`].
+    pub async fn session(&self, id: &str) -> Result<Session> {
+        self.find_session(id).await?.ok_or_else(|| not_found(&format!("session {id:?}")))
+    }
+
+    /// A session, if it is stored: [`TraceRepository::find_session`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::find_session`].
+    pub async fn find_session(&self, id: &str) -> Result<Option<Session>> {
+        ask!(self.store, connection => sessions::find(connection, id), {
+            let id = id.to_owned();
+            move |repository: &TraceRepository| repository.find_session(&id)
+        })
+    }
+
+    /// Counts, errors, durations, tokens and cost, by group and by time: [`TraceRepository::stats`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::stats`].
+    pub async fn stats(&self, query: &StatsQuery) -> Result<Vec<StatsRow>> {
+        ask!(self.store, connection => statistics::stats(connection, query), {
+            let query = query.clone();
+            move |repository: &TraceRepository| repository.stats(&query)
+        })
+    }
+
+    /// The processes that wrote spans, the latest start first: [`TraceRepository::processes`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::processes`].
+    pub async fn processes(&self) -> Result<Vec<Process>> {
+        ask!(self.store, connection => details::processes(connection), TraceRepository::processes)
+    }
+
+    /// Deletes traces with all their spans: [`TraceRepository::delete_traces`].
+    ///
+    /// Dropping the future stops it before its next transaction; what was deleted stays deleted, trace by trace.
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::delete_traces`].
+    pub async fn delete_traces(&self, ids: &[TraceId]) -> Result<u64> {
+        let ids = ids.to_vec();
+        self.store.on_thread(move |store| store.delete_traces(&ids)).await
+    }
+
+    /// Deletes the traces whose last activity lies before `older_than`: [`TraceRepository::prune`].
+    ///
+    /// Dropping the future stops it before its next transaction; the next call goes on where it stopped.
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::prune`].
+    pub async fn prune(&self, older_than: SystemTime) -> Result<Pruned> {
+        self.store.on_thread(move |store| TraceRepository::new(store).prune(older_than)).await
+    }
+}
+
+impl From<TraceRepository> for AsyncTraceRepository {
+    fn from(repository: TraceRepository) -> Self {
+        Self::new(repository.store)
+    }
+}
