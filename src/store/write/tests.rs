@@ -335,6 +335,19 @@ fn a_model_call_behind_a_tool_is_another_call() {
 }
 
 #[test]
+fn a_session_whose_summary_is_missing_gets_one_of_all_its_traces() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let of = |trace, span| Sketch { trace, session: Some("s1"), ..model(span, None, Some(1)) };
+    write(&store, &[of(0, 0), of(1, 0)]);
+    store
+        .write(|connection| Ok(dispatch!(connection, c => diesel::delete(sessions::table).execute(c)).map(drop)?))
+        .unwrap();
+    write(&store, &[of(1, 1)]);
+    let session = &dump(&store).sessions[0];
+    assert_eq!((session.trace_count, session.span_count, session.input_tokens), (2, 3, Some(3)));
+}
+
+#[test]
 fn absent_tokens_stay_absent() {
     let store = Store::open("sqlite::memory:").unwrap();
     write(&store, &[model(0, None, None)]);
