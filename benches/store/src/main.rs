@@ -10,7 +10,6 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the program's output")]
 #![expect(clippy::indexing_slicing, reason = "all positions are this program's own")]
-#![cfg_attr(test, expect(clippy::unwrap_used, reason = "a test fails by panicking"))]
 
 mod clock;
 mod raw;
@@ -119,9 +118,14 @@ fn measure(database: &str, raw: &mut dyn Raw, workload: &Workload, rounds: usize
         for turn in 0..2 {
             if (round + turn) % 2 == 0 {
                 let records = workload.records.clone();
-                outcome.ours.push(in_database(raw, &name, |_, url| Store::open(url, spans)?.write(records))?);
+                outcome.ours.push(in_database(raw, &name, |raw, url| {
+                    let store = Store::open(url, spans)?;
+                    with_server_cpu(raw, |_| store.write(records))
+                })?);
             } else {
-                outcome.raw.push(in_database(raw, &name, |raw, _| raw.write(&name, &batches, method))?);
+                outcome.raw.push(in_database(raw, &name, |raw, _| {
+                    with_server_cpu(raw, |raw| raw.write(&name, &batches, method))
+                })?);
             }
         }
         outcome.interpretation.push(whole_path::interpret(workload.records.clone())?);
@@ -140,6 +144,15 @@ fn in_database<T>(raw: &mut dyn Raw, name: &str, body: impl FnOnce(&mut dyn Raw,
     let value = result?;
     removed?;
     Ok(value)
+}
+
+fn with_server_cpu(raw: &mut dyn Raw, write: impl FnOnce(&mut dyn Raw) -> Result<Measure>) -> Result<Measure> {
+    let process = raw.process();
+    let cpu = || process.and_then(clock::family_cpu);
+    let before = cpu();
+    let measure = write(raw)?;
+    let server = before.zip(cpu()).map(|(before, after)| after.saturating_sub(before));
+    Ok(Measure { server, ..measure })
 }
 
 /// The raw method that writes `batches` in the least time. One that the server refuses, or that leaves other rows, is told and left

@@ -1,5 +1,7 @@
 //! What was measured, as the table that people read.
 
+use std::time::Duration;
+
 use crate::clock::Measure;
 
 /// All rounds of one database.
@@ -49,13 +51,13 @@ fn rates(measures: &[Measure], spans: f64) -> Option<Spread> {
     Spread::of(measures.iter().map(|measure| spans / measure.wall.as_secs_f64()))
 }
 
-/// CPU time of this process a span, in microseconds: the middle.
-fn cpu(measures: &[Measure], spans: f64) -> Option<f64> {
-    let spread = Spread::of(measures.iter().filter_map(|measure| Some(measure.cpu?.as_secs_f64() * 1e6 / spans)));
-    spread.map(|spread| spread.median)
+/// CPU time a span, in microseconds: the middle, or `-`.
+fn microseconds(times: impl Iterator<Item = Option<Duration>>, spans: f64) -> String {
+    let spread = Spread::of(times.flatten().map(|time| time.as_secs_f64() * 1e6 / spans));
+    spread.map_or("-".to_owned(), |spread| format!("{:.0}", spread.median))
 }
 
-const HEADING: [&str; 8] = [
+const HEADING: [&str; 9] = [
     "database",
     "ours, spans/s",
     "raw limit, spans/s",
@@ -64,6 +66,7 @@ const HEADING: [&str; 8] = [
     "goal",
     "before the database, spans/s",
     "CPU here, µs/span: ours, before, raw",
+    "server: ours, raw",
 ];
 
 /// The table: medians, with the least and the greatest of the rounds.
@@ -74,8 +77,10 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
         let measured = (rates(&outcome.ours, spans), rates(&outcome.raw, spans), rates(&outcome.interpretation, spans));
         let (Some(ours), Some(raw), Some(before)) = measured else { continue };
         let ratio = ours.median / raw.median;
-        let microseconds =
-            |measures: &[Measure]| cpu(measures, spans).map_or("?".to_owned(), |cpu| format!("{cpu:.0}"));
+        let here = [&outcome.ours, &outcome.interpretation, &outcome.raw];
+        let here = here.map(|measures| microseconds(measures.iter().map(|measure| measure.cpu), spans));
+        let server = [&outcome.ours, &outcome.raw];
+        let server = server.map(|measures| microseconds(measures.iter().map(|measure| measure.server), spans));
         rows.push([
             outcome.database.clone(),
             ours.rates(),
@@ -84,7 +89,8 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
             format!("{ratio:.2}"),
             verdict(ratio, goal(&outcome.database)),
             before.rates(),
-            [&outcome.ours, &outcome.interpretation, &outcome.raw].map(|measures| microseconds(measures)).join(", "),
+            here.join(", "),
+            server.join(", "),
         ]);
     }
     aligned(&rows)
@@ -94,7 +100,7 @@ fn verdict(ratio: f64, goal: f64) -> String {
     if ratio >= goal { format!("{goal}: met") } else { format!("{goal}: missed by {:.2}", goal - ratio) }
 }
 
-fn aligned(rows: &[[String; 8]]) -> String {
+fn aligned(rows: &[[String; 9]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
@@ -111,12 +117,10 @@ fn aligned(rows: &[[String; 8]]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn rounds(milliseconds: &[u64]) -> Vec<Measure> {
-        milliseconds.iter().map(|&ms| Measure { wall: Duration::from_millis(ms), cpu: None }).collect()
+        milliseconds.iter().map(|&ms| Measure { wall: Duration::from_millis(ms), cpu: None, server: None }).collect()
     }
 
     #[test]

@@ -25,6 +25,9 @@ pub(crate) trait Raw {
     /// Removes a database.
     fn remove(&mut self, name: &str) -> Result<()>;
 
+    /// The server's first process, when it runs on this machine.
+    fn process(&mut self) -> Option<u32>;
+
     /// All rows of a table, in no order.
     fn read(&mut self, name: &str, table: &'static str) -> Result<Table>;
 
@@ -44,6 +47,12 @@ pub(crate) fn open(argument: &str, folder: &Path) -> Result<Box<dyn Raw>> {
         ("mariadb" | "mysql", url) if !url.is_empty() => Ok(Box::new(mysql::Server::connect(url)?)),
         _ => anyhow::bail!("{argument:?} is no database: give sqlite, postgres=URL, mariadb=URL or mysql=URL"),
     }
+}
+
+/// Whether the host of a URL is this machine.
+fn is_local(url: &str) -> bool {
+    let host = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).and_then(|host| host.rsplit('@').next());
+    host.is_some_and(|host| ["127.0.0.1", "localhost", "[::1]"].iter().any(|local| host.starts_with(local)))
 }
 
 /// All tables of a database, rows in the order of their keys.
@@ -79,7 +88,7 @@ fn without_tls(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{with_database, without_tls};
+    use super::{is_local, with_database, without_tls};
 
     #[test]
     fn the_database_of_a_url_is_replaced() {
@@ -89,6 +98,17 @@ mod tests {
             ("mysql://u@h/a?ssl-mode=required&x=1", "mysql://u@h/b?x=1&sslmode=disable"),
         ] {
             assert_eq!(without_tls(&with_database(url, "b")), expected);
+        }
+    }
+
+    #[test]
+    fn a_url_tells_whether_the_server_is_here() {
+        for (url, here) in [
+            ("postgres://u:p%40@127.0.0.1:5/a", true),
+            ("mysql://localhost/a", true),
+            ("postgres://db.example/localhost", false),
+        ] {
+            assert_eq!(is_local(url), here, "{url}");
         }
     }
 }

@@ -10,7 +10,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder, Params, Value};
 use tokio::runtime::Runtime;
 
-use super::{Raw, with_database, without_tls};
+use super::{Raw, is_local, with_database, without_tls};
 use crate::clock::{Clock, Measure};
 use crate::tables::{Batch, Cell, Row, Table};
 
@@ -68,6 +68,14 @@ impl Raw for Server {
 
     fn remove(&mut self, name: &str) -> Result<()> {
         Ok(self.runtime.block_on(self.connection.query_drop(format!("DROP DATABASE IF EXISTS {name}")))?)
+    }
+
+    fn process(&mut self) -> Option<u32> {
+        if !is_local(&self.url) {
+            return None;
+        }
+        let file: Option<String> = self.runtime.block_on(self.connection.query_first("SELECT @@pid_file")).ok()?;
+        std::fs::read_to_string(file?).ok()?.trim().parse().ok()
     }
 
     fn read(&mut self, name: &str, table: &'static str) -> Result<Table> {

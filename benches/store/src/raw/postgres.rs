@@ -9,8 +9,8 @@ use tokio::runtime::Runtime;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, NoTls};
 
-use super::{Raw, with_database, without_tls};
-use crate::clock::{Clock, Measure};
+use super::{Raw, is_local, with_database, without_tls};
+use crate::clock::{Clock, Measure, parent_of};
 use crate::tables::{Batch, Cell, TABLES, Table};
 
 const METHOD: &str = "COPY BINARY";
@@ -48,6 +48,15 @@ impl Raw for Server {
 
     fn remove(&mut self, name: &str) -> Result<()> {
         Ok(self.runtime.block_on(self.client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")))?)
+    }
+
+    fn process(&mut self) -> Option<u32> {
+        if !is_local(&self.url) {
+            return None;
+        }
+        // Each connection has a process of its own, which the first one started.
+        let row = self.runtime.block_on(self.client.query_one("SELECT pg_backend_pid()", &[])).ok()?;
+        parent_of(row.get::<_, i32>(0).try_into().ok()?)
     }
 
     fn read(&mut self, name: &str, table: &'static str) -> Result<Table> {

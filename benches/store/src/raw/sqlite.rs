@@ -68,6 +68,10 @@ impl Raw for Files {
         Ok(())
     }
 
+    fn process(&mut self) -> Option<u32> {
+        None
+    }
+
     fn read(&mut self, name: &str, table: &'static str) -> Result<Table> {
         let connection = self.open(name)?;
         let mut statement = connection.prepare(&format!("SELECT * FROM {table}"))?;
