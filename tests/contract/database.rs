@@ -2,10 +2,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
 use crate::sql::Sql;
+use crate::world::PATIENCE;
 
 /// Names servers that must be there: a missing one fails instead of being skipped.
 const REQUIRE: &str = "TRACING_AGENTS_TEST_REQUIRE";
@@ -170,10 +172,17 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         let (Some(server), None) = (&self.place.server, &self.folder) else { return };
-        // Connections that a pool is still closing must not keep it.
+        // Connections that a pool is still closing must not keep it; a vacuum of the server's own, which this user cannot end, does.
         let force = if self.dialect() == Dialect::Postgres { " WITH (FORCE)" } else { "" };
         let statement = format!("DROP DATABASE {}{force}", self.name);
-        server.admin().execute(&statement);
+        let begun = Instant::now();
+        while let Err(error) = server.admin().try_execute(&statement) {
+            if begun.elapsed() > PATIENCE {
+                println!("left behind: {statement}: {error}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 

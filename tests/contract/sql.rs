@@ -59,15 +59,19 @@ impl Sql {
     /// Runs a statement.
     #[track_caller]
     pub(crate) fn execute(&mut self, statement: &str) {
-        let result = match self {
+        self.try_execute(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+
+    /// Runs a statement that can fail for a while.
+    pub(crate) fn try_execute(&mut self, statement: &str) -> QueryResult<()> {
+        match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => diesel::connection::SimpleConnection::batch_execute(connection, statement),
             #[cfg(feature = "postgres")]
             Self::Postgres(runtime, connection) => runtime.block_on(connection.batch_execute(statement)),
             #[cfg(feature = "mysql")]
             Self::Mysql(runtime, connection) => runtime.block_on(connection.batch_execute(statement)),
-        };
-        result.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        }
     }
 
     /// The rows of a query whose only column is a text named `line`.
