@@ -126,10 +126,12 @@ fn messages(world: &World) {
 
 fn scope_and_resource(world: &World) {
     let mut written = span(0, 0);
-    let mut scope = tracing_agents::model::Scope::default();
-    scope.name = "lib".into();
-    scope.version = "1.0".into();
-    scope.schema_url = "https://example.org/scope".into();
+    let mut scope = tracing_agents::model::Scope {
+        name: "lib".into(),
+        version: "1.0".into(),
+        schema_url: "https://example.org/scope".into(),
+        ..Default::default()
+    };
     scope.attributes.push("k", 1);
     let mut resource = tracing_agents::model::Resource::default();
     resource.attributes.push("service.name", "web");

@@ -45,6 +45,7 @@ mod writing;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -134,9 +135,11 @@ fn main() -> ExitCode {
 fn trial(place: &Arc<Place>, api: Api, room: &str, case: Case, report: &Arc<Report>) -> Trial {
     let name = format!("{}/{api}/{room}/{}", place.engine().name, case.name);
     let (place, report) = (Arc::clone(place), Arc::clone(report));
-    Trial::test(name, move || {
+    Trial::test(name.clone(), move || {
+        let begun = Instant::now();
         let outcome = report::caught(|| (case.run)(&World::new(&place, api)));
         report.add(place.engine().name, api, outcome.is_ok());
+        report.time(&name, begun.elapsed());
         outcome.map_err(Failed::from)
     })
 }

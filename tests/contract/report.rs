@@ -1,10 +1,11 @@
 //! What became of the cases, and why one failed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use crate::api::Api;
 use crate::database::ENGINES;
@@ -35,7 +36,12 @@ pub(crate) fn caught(case: impl FnOnce()) -> Result<(), String> {
 pub(crate) struct Report {
     counts: Mutex<BTreeMap<(&'static str, &'static str), Count>>,
     skipped: Mutex<BTreeMap<&'static str, String>>,
+    /// The cases that took longest, of all databases together.
+    slowest: Mutex<BTreeSet<(Duration, String)>>,
 }
+
+/// Cases whose time is told.
+const SLOWEST: usize = 3;
 
 #[derive(Default, Clone, Copy)]
 struct Count {
@@ -49,6 +55,15 @@ impl Report {
         let mut counts = self.counts.lock().unwrap();
         let count = counts.entry((engine, api.name())).or_default();
         *(if has_passed { &mut count.passed } else { &mut count.failed }) += 1;
+    }
+
+    /// A case took so long.
+    pub(crate) fn time(&self, test: &str, time: Duration) {
+        let mut slowest = self.slowest.lock().unwrap();
+        slowest.insert((time, test.to_owned()));
+        if slowest.len() > SLOWEST {
+            slowest.pop_first();
+        }
     }
 
     /// A database is not there.
@@ -72,6 +87,9 @@ impl fmt::Display for Report {
                 write!(f, " {:<6} {passed:>3} passed, {failed} failed;", api.name())?;
             }
             writeln!(f)?;
+        }
+        for (time, test) in self.slowest.lock().unwrap().iter().rev() {
+            writeln!(f, "  slow: {test}, {:.1} s", time.as_secs_f64())?;
         }
         Ok(())
     }

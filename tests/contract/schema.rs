@@ -114,11 +114,8 @@ fn text_is_compared_byte_by_byte(world: &World) {
     let mut sql = world.database.sql();
     let texts = || {
         declared().into_iter().flat_map(|table| {
-            table
-                .columns
-                .into_iter()
-                .filter(|column| column.kind == "Text")
-                .map(move |column| (table.name, column.name))
+            let texts = table.columns.into_iter().filter(|column| column.kind == "Text");
+            texts.map(move |column| (table.name, column.name))
         })
     };
     match world.database.dialect() {

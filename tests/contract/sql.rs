@@ -14,9 +14,9 @@ pub(crate) enum Sql {
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteConnection),
     #[cfg(feature = "postgres")]
-    Postgres(Runtime, diesel_async::AsyncPgConnection),
+    Postgres(Runtime, Box<diesel_async::AsyncPgConnection>),
     #[cfg(feature = "mysql")]
-    Mysql(Runtime, diesel_async::AsyncMysqlConnection),
+    Mysql(Runtime, Box<diesel_async::AsyncMysqlConnection>),
 }
 
 #[derive(QueryableByName)]
@@ -40,7 +40,7 @@ impl Sql {
             Dialect::Postgres => {
                 let runtime = runtime();
                 let connection = runtime.block_on(diesel_async::AsyncPgConnection::establish(url))?;
-                Ok(Self::Postgres(runtime, connection))
+                Ok(Self::Postgres(runtime, Box::new(connection)))
             }
             #[cfg(feature = "mysql")]
             Dialect::Mysql => {
@@ -49,7 +49,7 @@ impl Sql {
                 let url = format!("mysql://{}", rest.split('?').next().unwrap_or_default());
                 let runtime = runtime();
                 let connection = runtime.block_on(diesel_async::AsyncMysqlConnection::establish(&url))?;
-                Ok(Self::Mysql(runtime, connection))
+                Ok(Self::Mysql(runtime, Box::new(connection)))
             }
             #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
             other => unreachable!("{other:?} is not in this build: {url}"),
@@ -83,11 +83,11 @@ impl Sql {
             Self::Sqlite(connection) => diesel::RunQueryDsl::load(statement, connection),
             #[cfg(feature = "postgres")]
             Self::Postgres(runtime, connection) => {
-                runtime.block_on(diesel_async::RunQueryDsl::load(statement, connection))
+                runtime.block_on(diesel_async::RunQueryDsl::load(statement, connection.as_mut()))
             }
             #[cfg(feature = "mysql")]
             Self::Mysql(runtime, connection) => {
-                runtime.block_on(diesel_async::RunQueryDsl::load(statement, connection))
+                runtime.block_on(diesel_async::RunQueryDsl::load(statement, connection.as_mut()))
             }
         };
         let rows = rows.unwrap_or_else(|error| panic!("{query}: {error}"));

@@ -467,10 +467,12 @@ fn services_and_libraries_of_any_name(world: &World) {
         .zip(0..)
         .map(|(name, trace)| {
             let mut span = span(trace, 0).service(name);
-            let mut scope = tracing_agents::model::Scope::default();
-            scope.name = (*name).to_owned();
-            scope.version = (*name).to_owned();
-            scope.schema_url = (*name).to_owned();
+            let scope = tracing_agents::model::Scope {
+                name: (*name).to_owned(),
+                version: (*name).to_owned(),
+                schema_url: (*name).to_owned(),
+                ..Default::default()
+            };
             span.0.scope = scope.into();
             span
         })

@@ -85,9 +85,11 @@ fn two_processes_keep_their_resources_and_scopes(world: &World) {
     let (first, second) = (world.writer(), world.writer());
     let of = |number: u64, service: &str| {
         let mut span = span(0, number).service(service);
-        let mut scope = tracing_agents::model::Scope::default();
-        scope.name = format!("lib of {service}");
-        scope.version = "1.2".to_owned();
+        let mut scope = tracing_agents::model::Scope {
+            name: format!("lib of {service}"),
+            version: "1.2".to_owned(),
+            ..Default::default()
+        };
         scope.attributes.push("built", true);
         span.0.scope = scope.into();
         span

@@ -110,7 +110,7 @@ fn a_whole_tree_has_its_summary(world: &World) {
         span(1, 3).model("m").tokens(30, 4).costing(0.25).below(2),
     ]);
     let trace = repository.trace(trace_id(1)).unwrap().trace;
-    assert_eq!(repository.traces(&TraceFilter::new()).unwrap().items, [trace.clone()]);
+    assert_eq!(repository.traces(&TraceFilter::new()).unwrap().items, std::slice::from_ref(&trace));
     assert_eq!((trace.name.as_str(), trace.root_span_id), ("invoke_agent A", span_id(0)));
     assert_eq!((trace.start_ns, trace.end_ns), (at(1), Some(at(21) + 2)));
     assert_eq!((trace.duration_ns(), trace.duration_ms()), (20 * SECOND + 2, 20_000));
