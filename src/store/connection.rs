@@ -1,7 +1,5 @@
 //! One connection, whatever the database, and the pool of them.
 
-use std::future::Future;
-
 use diesel::connection::{TransactionManager, TransactionManagerStatus};
 use diesel::r2d2::{ManageConnection, Pool};
 use diesel::result::QueryResult;
@@ -206,13 +204,16 @@ impl AnyConnection {
     pub(crate) fn stop(&self, url: &DatabaseUrl) -> impl Future<Output = ()> + Send + use<> {
         type Stop = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
         let stop: Stop = match (self, url) {
+            #[cfg(feature = "sqlite")]
+            (Self::Sqlite(_), _) => Box::pin(std::future::ready(())),
             #[cfg(feature = "postgres")]
             (Self::Postgres(server), DatabaseUrl::Postgres(url)) => {
                 Box::pin(dialect::postgres::stop(&server.connection, url))
             }
+            #[cfg(all(feature = "postgres", any(feature = "sqlite", feature = "mysql")))]
+            (Self::Postgres(_), _) => Box::pin(std::future::ready(())),
             #[cfg(feature = "mysql")]
             (Self::Mysql(server), _) => Box::pin(dialect::mysql::stop(&server.connection)),
-            _ => Box::pin(std::future::ready(())),
         };
         stop
     }

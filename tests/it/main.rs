@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[cfg(all(feature = "async", feature = "sqlite"))]
+mod async_repository;
 mod bad_input;
 mod capture;
 mod content;

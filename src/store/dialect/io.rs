@@ -3,7 +3,6 @@
 //! The drivers are asynchronous. Their sockets belong to a runtime of our own, so that a connection outlives the runtime in which it was
 //! asked for, blocking callers need none, and a blocking call inside somebody's runtime is no panic.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};

@@ -17,8 +17,6 @@ pub(crate) mod stream;
 #[cfg(feature = "postgres")]
 mod tls;
 
-use std::future::Future;
-
 use diesel::result::QueryResult;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use server::Server;
