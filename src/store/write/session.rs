@@ -36,7 +36,7 @@ pub(super) fn update(connection: &mut AnyConnection, changes: &[(Option<&TraceRo
     for (session, changes) in grown {
         let stored = rows.remove(session);
         let is_stored = stored.is_some();
-        let mut row = stored.unwrap_or_else(|| empty(session));
+        let mut row = stored.unwrap_or_else(|| SessionRow::placeholder(session));
         let mut is_told = true;
         for (before, after) in changes {
             is_told &= before.is_none_or(|before| is_stored && !is_lost(&row, before, after));
@@ -76,7 +76,7 @@ pub(crate) fn recompute_sessions(connection: &mut AnyConnection, keys: &BTreeSet
             })?;
             continue;
         }
-        let mut row = empty(session);
+        let mut row = SessionRow::placeholder(session);
         for trace in &members {
             add(&mut row, None, trace);
         }
@@ -168,25 +168,5 @@ fn add(session: &mut SessionRow, before: Option<&TraceRow>, after: &TraceRow) {
         if let Some(after) = after {
             *sum = Some(sum.unwrap_or(0).saturating_sub(before.unwrap_or(0)).saturating_add(after));
         }
-    }
-}
-
-fn empty(session: &str) -> SessionRow {
-    SessionRow {
-        session_id: session.to_owned(),
-        user_id: None,
-        user_first_ns: None,
-        start_ns: i64::MAX,
-        last_ns: i64::MIN,
-        trace_count: 0,
-        error_trace_count: 0,
-        span_count: 0,
-        input_tokens: None,
-        output_tokens: None,
-        total_tokens: None,
-        cache_read_tokens: None,
-        cache_write_tokens: None,
-        reasoning_tokens: None,
-        cost_nano_usd: None,
     }
 }
