@@ -10,16 +10,24 @@ use tracing_agents::{Pruned, Result, SessionFilter, SpanFilter, StatsQuery, Stat
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Api {
     Sync,
+    #[cfg(feature = "async")]
+    Async,
 }
 
 impl Api {
     /// All of them: each runs the whole list of cases.
-    pub(crate) const ALL: [Self; 1] = [Self::Sync];
+    pub(crate) const ALL: &[Self] = &[
+        Self::Sync,
+        #[cfg(feature = "async")]
+        Self::Async,
+    ];
 
     /// Its part of a test's name.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Sync => "sync",
+            #[cfg(feature = "async")]
+            Self::Async => "async",
         }
     }
 
@@ -27,6 +35,12 @@ impl Api {
     pub(crate) fn open(self, url: &str) -> Result<Repository> {
         match self {
             Self::Sync => TraceRepository::open(url).map(Repository::Sync),
+            #[cfg(feature = "async")]
+            Self::Async => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                let repository = runtime.block_on(tracing_agents::AsyncTraceRepository::open(url))?;
+                Ok(Repository::Async(repository, runtime))
+            }
         }
     }
 }
@@ -41,6 +55,9 @@ impl fmt::Display for Api {
 #[derive(Debug)]
 pub(crate) enum Repository {
     Sync(TraceRepository),
+    /// On a runtime of one thread, which a call that blocks it would stop.
+    #[cfg(feature = "async")]
+    Async(tracing_agents::AsyncTraceRepository, tokio::runtime::Runtime),
 }
 
 /// Stamps the repository's calls, each by every way.
@@ -51,6 +68,8 @@ macro_rules! calls {
                 pub(crate) fn $name(&self, $($argument: $type),*) -> Result<$answer> {
                     match self {
                         Self::Sync(repository) => repository.$name($($argument),*),
+                        #[cfg(feature = "async")]
+                        Self::Async(repository, runtime) => runtime.block_on(repository.$name($($argument),*)),
                     }
                 }
             )+

@@ -116,10 +116,10 @@ fn main() -> ExitCode {
                 continue;
             }
         };
-        for (place_in_list, api) in Api::ALL.into_iter().enumerate() {
+        for (place_in_list, api) in Api::ALL.iter().enumerate() {
             let once = if place_in_list == 0 { ONCE } else { &[] };
             for (room, cases) in ROOMS.iter().chain(once) {
-                trials.extend(cases.iter().map(|case| trial(&place, api, room, *case, &report)));
+                trials.extend(cases.iter().map(|case| trial(&place, *api, room, *case, &report)));
             }
         }
     }

@@ -51,10 +51,10 @@ fn traces_of_one_start_time(world: &World) {
 }
 
 fn spans_in_pages_of_any_size(world: &World) {
-    let repository = world.with((0..40).flat_map(|trace| (0..5).map(move |number| span(trace, number).agent("A"))));
+    let repository = world.with((0..20).flat_map(|trace| (0..5).map(move |number| span(trace, number).agent("A"))));
     let all: Vec<(u64, u64)> =
-        (0..40).rev().flat_map(|trace| (0..5).rev().map(move |number| (trace, number))).collect();
-    for limit in [1, 7, 199, 1_000] {
+        (0..20).rev().flat_map(|trace| (0..5).rev().map(move |number| (trace, number))).collect();
+    for limit in [1, 7, 99, 1_000] {
         let filter = SpanFilter::new().limit(limit);
         assert_eq!(walk::spans(&repository, &filter), all, "{limit} a page");
         assert_eq!(walk::spans(&repository, &filter.clone().agent("A")), all, "{limit} a page");
