@@ -26,7 +26,7 @@ pub(crate) struct Read {
 /// A connection, and the right to have one.
 struct Held {
     connection: PooledConnection<Manager>,
-    permit: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Read {
@@ -79,7 +79,7 @@ impl Store {
         let store = self.clone();
         let held = io::blocking(move || {
             let connection = connection_of(&store.0.readers, &store.0.url, deadline)?;
-            Ok(Held { connection, permit })
+            Ok(Held { connection, _permit: permit })
         });
         let mut read = Read { store: self.clone(), held: Some(held.await?), is_finished: false };
         read.connection()?.begin_read().await.map_err(|error| self.explain_read(error.into()))?;
