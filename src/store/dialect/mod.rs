@@ -1,6 +1,5 @@
 //! All that differs between databases: how to open one, and the statements that Diesel cannot say portably.
 
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod cell;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "async"))]
 pub(crate) mod io;

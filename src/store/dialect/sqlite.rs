@@ -1,5 +1,7 @@
 //! SQLite.
 
+mod bulk;
+
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +13,6 @@ use diesel::result::QueryResult;
 use super::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
-use crate::store::schema::{processes, resources, scopes, sessions, span_contents, spans, trace_facets, traces};
 use crate::store::url::SqliteTarget;
 
 /// Settings of every connection. `busy_timeout` lets writers of several processes wait for each other; `temp_store` keeps statement
@@ -151,22 +152,6 @@ fn make_file(path: &Path) -> Result<()> {
     }
 }
 
-/// `INSERT OR REPLACE` row by row: a cached statement is as fast here as one of many rows, which cannot be cached.
-macro_rules! put {
-    ($connection:expr, $table:ident, $rows:expr) => {
-        $rows.iter().try_for_each(|row| diesel::replace_into($table::table).values(*row).execute($connection).map(drop))
-    };
-}
-
-/// `INSERT OR IGNORE` row by row.
-macro_rules! add {
-    ($connection:expr, $table:ident, $rows:expr) => {
-        $rows.iter().try_for_each(|row| {
-            diesel::insert_or_ignore_into($table::table).values(*row).execute($connection).map(drop)
-        })
-    };
-}
-
 impl Dialect for SqliteConnection {
     fn begin_write(&mut self) -> QueryResult<()> {
         AnsiTransactionManager::begin_transaction_sql(self, "BEGIN IMMEDIATE")
@@ -190,35 +175,35 @@ impl Dialect for SqliteConnection {
     }
 
     fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
-        put!(self, spans, rows)
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
-        put!(self, span_contents, rows)
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
-        put!(self, traces, rows)
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
-        put!(self, trace_facets, rows)
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
-        put!(self, sessions, rows)
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
-        put!(self, processes, rows)
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {
-        add!(self, resources, rows)
+        bulk::insert::<_, false>(self, rows)
     }
 
     fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
-        add!(self, scopes, rows)
+        bulk::insert::<_, false>(self, rows)
     }
 
     fn release_space(&mut self) -> QueryResult<bool> {
