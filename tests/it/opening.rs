@@ -9,60 +9,6 @@ use tracing_agents::{AgentTracing, TraceFilter, TraceRepository};
 
 use crate::support::{PATIENCE, connect, url_in};
 
-#[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Column {
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Text)]
-    kind: String,
-    #[diesel(sql_type = BigInt)]
-    required: i64,
-}
-
-/// Columns as the live database has them.
-fn live_columns(connection: &mut SqliteConnection, table: &str) -> Vec<Column> {
-    diesel::sql_query(format!("SELECT name, type AS kind, \"notnull\" AS required FROM pragma_table_info('{table}')"))
-        .load(connection)
-        .unwrap()
-}
-
-/// Columns as `schema.rs` declares them, read from its text.
-fn declared_columns(schema: &str, table: &str) -> Vec<Column> {
-    let start = schema.find(&format!("    {table} (")).unwrap();
-    let body = &schema[start..start + schema[start..].find("\n    }").unwrap()];
-    body.lines()
-        .skip(1)
-        .map(|line| {
-            let (name, kind) = line.trim().trim_end_matches(',').split_once(" -> ").unwrap();
-            let (required, kind) = match kind.strip_prefix("Nullable<") {
-                Some(kind) => (0, kind.trim_end_matches('>')),
-                None => (1, kind),
-            };
-            let kind = match kind {
-                "Binary" => "BLOB",
-                "Integer" => "INTEGER",
-                "Bool" => "BOOLEAN",
-                "Text" => "TEXT",
-                "SmallInt" => "SMALLINT",
-                "BigInt" => "BIGINT",
-                other => panic!("no portable type: {other}"),
-            };
-            Column { name: name.to_owned(), kind: kind.to_owned(), required }
-        })
-        .collect()
-}
-
-#[test]
-fn the_live_tables_are_the_declared_ones() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(AgentTracing::open(&url_in(&folder)).unwrap());
-    let mut connection = connect(&folder.path().join("traces.db"));
-    let schema = include_str!("../../src/store/schema.rs");
-    for table in ["spans", "span_contents", "traces", "trace_facets", "sessions", "resources", "scopes", "processes"] {
-        assert_eq!(live_columns(&mut connection, table), declared_columns(schema, table), "table {table}");
-    }
-}
-
 #[test]
 fn many_may_open_the_same_new_file_at_once() {
     for _ in 0..10 {
