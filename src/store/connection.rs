@@ -54,7 +54,7 @@ macro_rules! load {
             $crate::store::AnyConnection::Postgres(server) => {
                 use $($path)::+::postgres as $statements;
                 match diesel_async::RunQueryDsl::load_stream($statement, &mut *server.connection).await {
-                    Ok(rows) => $crate::store::stream::collect(rows).await,
+                    Ok(rows) => $crate::store::dialect::stream::collect(rows).await,
                     Err(error) => Err(error),
                 }
             }
@@ -62,7 +62,7 @@ macro_rules! load {
             $crate::store::AnyConnection::Mysql(server) => {
                 use $($path)::+::mysql as $statements;
                 match diesel_async::RunQueryDsl::load_stream($statement, &mut *server.connection).await {
-                    Ok(rows) => $crate::store::stream::collect(rows).await,
+                    Ok(rows) => $crate::store::dialect::stream::collect(rows).await,
                     Err(error) => Err(error),
                 }
             }
@@ -90,7 +90,7 @@ macro_rules! for_each_row {
             $crate::store::AnyConnection::Postgres(server) => {
                 use $($path)::+::postgres as $statements;
                 let rows = diesel_async::RunQueryDsl::load_stream::<$type>($statement, &mut *server.connection).await?;
-                let mut rows = $crate::store::stream::RowStream::new(rows);
+                let mut rows = $crate::store::dialect::stream::RowStream::new(rows);
                 while let Some(row) = rows.next().await {
                     let $row = row?;
                     $body
@@ -100,7 +100,7 @@ macro_rules! for_each_row {
             $crate::store::AnyConnection::Mysql(server) => {
                 use $($path)::+::mysql as $statements;
                 let rows = diesel_async::RunQueryDsl::load_stream::<$type>($statement, &mut *server.connection).await?;
-                let mut rows = $crate::store::stream::RowStream::new(rows);
+                let mut rows = $crate::store::dialect::stream::RowStream::new(rows);
                 while let Some(row) = rows.next().await {
                     let $row = row?;
                     $body

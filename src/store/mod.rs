@@ -5,7 +5,7 @@ mod block_on;
 mod column;
 mod connection;
 mod convert;
-mod dialect;
+pub(crate) mod dialect;
 mod migrate;
 #[cfg(feature = "async")]
 mod reading;
@@ -32,8 +32,6 @@ pub(crate) use convert::{ENCODING, Facet};
 pub(crate) use dialect::for_each_backend;
 #[cfg(feature = "async")]
 pub(crate) use dialect::io::{blocking, within};
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) use dialect::stream;
 pub use retention::Pruned;
 use url::DatabaseUrl;
 pub(crate) use write::StoreSink;

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 mod concierge;
-mod service;
+mod routes;
 mod visitor;
 
 use std::time::{Duration, SystemTime};
@@ -25,7 +25,7 @@ async fn main() -> anyhow::Result<()> {
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let router = service::router(tracing.async_repository());
+    let router = routes::router(tracing.async_repository());
     tokio::spawn(async move { axum::serve(listener, router).await });
 
     let session = format!("visit-{}", SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos());
@@ -39,7 +39,7 @@ async fn main() -> anyhow::Result<()> {
 
     let list = visitor::get(address, &format!("/traces?q=agent:Concierge+session:{session}")).await?;
     println!("{list}\n");
-    let list: Vec<service::Summary> = serde_json::from_str(&list)?;
+    let list: Vec<routes::Summary> = serde_json::from_str(&list)?;
     let [summary] = list.as_slice() else { anyhow::bail!("the run is not the only one of its session") };
     ensure!((summary.spans, summary.total_tokens) == (4, Some(137)), "the run was not stored as it was: {summary:?}");
 

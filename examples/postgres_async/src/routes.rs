@@ -1,4 +1,4 @@
-//! The service: one route runs the agent, two answer questions about its runs.
+//! One route runs the agent, two answer questions about its runs.
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
