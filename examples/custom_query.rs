@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
+use diesel::query_source::TableNotEqual;
 use tracing_agents::model::Usage;
 use tracing_agents::schema::{sessions, spans};
 use tracing_agents::{AgentTracing, SpanExt, agent_span, field, model_span};
@@ -22,8 +23,12 @@ diesel::table! {
         customer -> Text,
     }
 }
-diesel::allow_tables_to_appear_in_same_query!(customers, sessions);
-diesel::allow_tables_to_appear_in_same_query!(customers, spans);
+
+// What `allow_tables_to_appear_in_same_query!` says; with PostgreSQL, that macro says more, which only the crate of both tables may.
+impl TableNotEqual<customers::table> for sessions::table {}
+impl TableNotEqual<sessions::table> for customers::table {}
+impl TableNotEqual<customers::table> for spans::table {}
+impl TableNotEqual<spans::table> for customers::table {}
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;

@@ -14,6 +14,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use tracing_agents::schema::{span_contents, spans, traces};
@@ -96,6 +97,8 @@ fn killed_twenty_times() {
 
         drop(AgentTracing::open(&url).unwrap());
         let mut connection = SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+        // The pool's own thread may be closing the file just now.
+        connection.batch_execute("PRAGMA busy_timeout = 30000").unwrap();
         let check: Check = diesel::sql_query("PRAGMA integrity_check").get_result(&mut connection).unwrap();
         assert_eq!(check.integrity_check, "ok", "round {round}");
         let stored: i64 = spans::table.count().get_result(&mut connection).unwrap();

@@ -1,11 +1,15 @@
-//! A recording of either form, and what a fresh database makes of each run in it.
+//! A recording of either form, and what a database makes of each run in it.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tracing_agents::AgentTracing;
+use tracing_agents::model::{InterpretedSpan, TraceId};
 use tracing_agents::otel::StoreExporter;
-use tracing_agents::{AgentTracing, TraceFilter};
+use tracing_agents::pipeline::Sink;
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -51,14 +55,14 @@ impl Run {
         }
     }
 
-    /// Lets the run happen again into a new database, and prints the traces that are found there, in the order of their start.
+    /// Lets the run happen again into a database, and prints the traces that are found there, in the order of their start. What else is in
+    /// the database stays, and is not shown.
     ///
     /// # Errors
     /// When the recording contradicts itself or the store fails.
-    pub(crate) fn trees(&self) -> Result<String> {
-        let folder = tempfile::tempdir()?;
-        let tracing =
-            AgentTracing::builder(&format!("sqlite://{}", folder.path().join("traces.db").display())).open()?;
+    pub(crate) fn trees(&self, database: &str) -> Result<String> {
+        let seen = Seen::default();
+        let tracing = AgentTracing::builder(database).sink(seen.clone()).open()?;
         match self {
             Self::Framework(scenario) => {
                 let subscriber = Registry::default().with(tracing.layer());
@@ -69,19 +73,38 @@ impl Run {
         tracing.force_flush(DEADLINE)?;
 
         let repository = tracing.repository();
-        let mut filter = TraceFilter::new().limit(100);
-        let mut traces = Vec::new();
-        loop {
-            let page = repository.traces(&filter)?;
-            traces.extend(page.items);
-            let Some(next) = page.next else { break };
-            filter = filter.after(next);
-        }
-        traces.sort_by_key(|trace| (trace.start_ns, trace.trace_id));
+        let mut trees = seen.traces().into_iter().map(|id| repository.trace(id)).collect::<Result<Vec<_>, _>>()?;
+        trees.sort_by_key(|tree| (tree.trace.start_ns, tree.trace.trace_id));
         let mut text = String::new();
-        for trace in traces {
-            write!(text, "{}", tree::Lines(&repository.trace(trace.trace_id)?))?;
+        for tree in &trees {
+            write!(text, "{}", tree::Lines(tree))?;
         }
         Ok(text)
+    }
+}
+
+/// The traces that a run made.
+#[derive(Clone, Default)]
+struct Seen(Arc<Mutex<BTreeSet<TraceId>>>);
+
+impl Seen {
+    fn traces(&self) -> BTreeSet<TraceId> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Sink for Seen {
+    fn name(&self) -> &'static str {
+        "seen"
+    }
+
+    fn write(&mut self, batch: &[InterpretedSpan]) -> tracing_agents::Result<()> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.extend(batch.iter().map(|item| item.record.trace_id));
+        Ok(())
+    }
+
+    fn probe(&mut self) -> tracing_agents::Result<()> {
+        Ok(())
     }
 }

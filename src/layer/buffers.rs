@@ -108,7 +108,7 @@ impl Buffers {
             Value::Error(text) => Raw::Error(self.text(limits, &text)),
             Value::Bytes(bytes) => Raw::Bytes(self.bytes(limits, &bytes)),
             mut nested => {
-                self.truncated_bytes += super::text::cut_nested(&mut nested, limits.value_bytes);
+                self.truncated_bytes += nested.cut(limits.value_bytes);
                 Raw::Whole(Box::new(nested))
             }
         };

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::model::Value;
+use crate::model::cut_marker;
 
 /// What stands for a value whose `Debug` or `Display` panicked.
 pub(super) const PANICKED: &str = "<panicked while formatting>";
@@ -73,7 +73,7 @@ pub(super) fn format(
     }
     let cut = out.cut;
     if cut > 0 {
-        arena.extend_from_slice(marker(cut).as_bytes());
+        arena.extend_from_slice(cut_marker(cut).as_bytes());
     }
     Formatted { text: Text { start, len: arena.len() - start }, cut }
 }
@@ -93,31 +93,6 @@ pub(super) fn write_error_chain(out: &mut dyn Write, error: &(dyn Error + 'stati
         source = error.source();
     }
     Ok(())
-}
-
-/// Cuts the texts inside a list or map to `limit` bytes each; returns how many bytes that took.
-pub(super) fn cut_nested(value: &mut Value, limit: usize) -> u64 {
-    match value {
-        Value::Str(text) | Value::Debug(text) | Value::Error(text) if text.len() > limit => {
-            let kept = text.floor_char_boundary(limit);
-            let cut = (text.len() - kept) as u64;
-            text.truncate(kept);
-            text.push_str(&marker(cut));
-            cut
-        }
-        Value::Bytes(bytes) if bytes.len() > limit => {
-            let cut = (bytes.len() - limit) as u64;
-            bytes.truncate(limit);
-            cut
-        }
-        Value::Array(items) => items.iter_mut().map(|item| cut_nested(item, limit)).sum(),
-        Value::Map(entries) => entries.iter_mut().map(|(_, item)| cut_nested(item, limit)).sum(),
-        _ => 0,
-    }
-}
-
-fn marker(cut: u64) -> String {
-    format!("…[+{cut} bytes]")
 }
 
 /// Keeps the first `room` bytes and counts the rest, so that a value of any length costs bounded memory.

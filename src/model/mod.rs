@@ -27,3 +27,4 @@ pub use span::{InterpretedSpan, Span, start_day};
 pub use trace::{Cursor, Page, Session, SpanContent, SpanDetail, Trace, TraceStatus, TraceTree};
 pub use usage::{Cost, CostSource, Usage, UsageBasis};
 pub use value::{Attributes, Key, MAX_DEPTH, Value};
+pub(crate) use value::{cut_marker, cut_text};

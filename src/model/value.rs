@@ -53,6 +53,21 @@ impl Value {
         }
     }
 
+    /// Cuts each text and byte string in this value, at any depth, to `limit` bytes, and says so at its end; returns how many bytes that took.
+    pub(crate) fn cut(&mut self, limit: usize) -> u64 {
+        match self {
+            Self::Str(text) | Self::Debug(text) | Self::Error(text) => cut_text(text, limit),
+            Self::Bytes(bytes) if bytes.len() > limit => {
+                let cut = (bytes.len() - limit) as u64;
+                bytes.truncate(limit);
+                cut
+            }
+            Self::Array(items) => items.iter_mut().map(|item| item.cut(limit)).sum(),
+            Self::Map(entries) => entries.iter_mut().map(|(_, item)| item.cut(limit)).sum(),
+            _ => 0,
+        }
+    }
+
     /// Bytes of payload in this value, as queue and row limits count them.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -120,6 +135,23 @@ impl From<serde_json::Value> for Value {
     }
 }
 
+/// Cuts a text to `limit` bytes, whole characters, and says so at its end; returns how many bytes that took.
+pub(crate) fn cut_text(text: &mut String, limit: usize) -> u64 {
+    if text.len() <= limit {
+        return 0;
+    }
+    let kept = text.floor_char_boundary(limit);
+    let cut = (text.len() - kept) as u64;
+    text.truncate(kept);
+    text.push_str(&cut_marker(cut));
+    cut
+}
+
+/// What stands at the end of a text that was cut.
+pub(crate) fn cut_marker(bytes: u64) -> String {
+    format!("…[+{bytes} bytes]")
+}
+
 /// An ordered list of attributes. Duplicates are kept: "the last write wins" is a rule of views, such as [`Attributes::get`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Attributes(Vec<(Key, Value)>);
@@ -169,6 +201,18 @@ impl Attributes {
     #[must_use]
     pub fn size(&self) -> usize {
         self.0.iter().map(|(key, value)| key.len() + value.size() + 8).sum()
+    }
+
+    /// Cuts the values as [`Value::cut`] does.
+    pub(crate) fn cut(&mut self, limit: usize) -> u64 {
+        self.0.iter_mut().map(|(_, value)| value.cut(limit)).sum()
+    }
+
+    /// Drops all attributes behind the first `count`; returns how many.
+    pub(crate) fn truncate(&mut self, count: usize) -> u32 {
+        let dropped = self.0.len().saturating_sub(count);
+        self.0.truncate(count);
+        u32::try_from(dropped).unwrap_or(u32::MAX)
     }
 
     /// Drops the attributes for which `keep` is false.

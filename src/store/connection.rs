@@ -159,6 +159,11 @@ impl AnyConnection {
         Ok(value)
     }
 
+    /// Runs what makes transactions of its own.
+    pub(crate) fn maintain<T>(&mut self, body: impl FnOnce(&mut Self) -> QueryResult<T>) -> QueryResult<T> {
+        body(self).inspect_err(|_| self.suspect())
+    }
+
     /// Begins a transaction whose reads all see the same state.
     pub(crate) async fn begin_read(&mut self) -> QueryResult<()> {
         dispatch!(self, connection => connection.begin_read().await)

@@ -132,8 +132,7 @@ impl ContentRow {
 }
 
 impl TraceRow {
-    /// A row that only takes a trace's place, so that it can be locked.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    /// A summary of no spans, which any span's name replaces. As a row, it only takes the trace's place, so that it can be locked.
     pub(crate) fn placeholder(trace_id: &[u8]) -> Self {
         Self {
             trace_id: trace_id.to_vec(),

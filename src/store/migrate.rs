@@ -92,7 +92,11 @@ fn run_in_postgres(
     url: &DatabaseUrl,
 ) -> Result<(), AnyError> {
     use super::dialect::postgres;
-    make_queue(connection, "INSERT INTO trace_schema (version) VALUES ('') ON CONFLICT DO NOTHING")?;
+    make_queue(
+        connection,
+        r#"CREATE TABLE IF NOT EXISTS trace_schema (version TEXT COLLATE "C" NOT NULL PRIMARY KEY);
+           INSERT INTO trace_schema (version) VALUES ('') ON CONFLICT DO NOTHING;"#,
+    )?;
     connection.transaction(|connection| {
         queue(connection)?;
         let is_new = trace_schema::table.count().get_result::<i64>(connection)? == 1;
@@ -113,7 +117,12 @@ fn run_in_mysql(connection: &mut super::dialect::mysql::MysqlConnection, url: &D
     use super::dialect::mysql;
     use diesel::connection::SimpleConnection as _;
     let DatabaseUrl::Mysql(url) = url else { return Ok(()) };
-    make_queue(connection, "INSERT INTO trace_schema (version) VALUES ('') ON DUPLICATE KEY UPDATE version = version")?;
+    make_queue(
+        connection,
+        "CREATE TABLE IF NOT EXISTS trace_schema (version VARCHAR(50) NOT NULL, PRIMARY KEY (version))
+             ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 /*M! COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */;
+         INSERT INTO trace_schema (version) VALUES ('') ON DUPLICATE KEY UPDATE version = version;",
+    )?;
     let mut waiting = mysql::open(url)?;
     waiting.batch_execute("SET SESSION innodb_lock_wait_timeout = 600")?;
     waiting.transaction::<_, AnyError, _>(|waiting| {
@@ -130,13 +139,13 @@ const MAKING_TRIES: u32 = 50;
 
 /// Makes what processes that start at once queue at: the row '' of `trace_schema`.
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-fn make_queue<C>(connection: &mut C, row: &str) -> Result<(), AnyError>
+fn make_queue<C>(connection: &mut C, table_and_row: &str) -> Result<(), AnyError>
 where
     C: diesel::connection::SimpleConnection,
 {
     let mut tries = 0;
     loop {
-        let made = connection.batch_execute(QUEUE).and_then(|()| connection.batch_execute(row));
+        let made = connection.batch_execute(table_and_row);
         tries += 1;
         match made {
             Ok(()) => return Ok(()),
@@ -145,9 +154,6 @@ where
         }
     }
 }
-
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-const QUEUE: &str = "CREATE TABLE IF NOT EXISTS trace_schema (version VARCHAR(50) NOT NULL PRIMARY KEY)";
 
 /// Waits until no other process migrates, and keeps others waiting until the transaction ends. A row is locked and not one of the
 /// servers' named locks, which not every engine has.

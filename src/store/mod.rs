@@ -20,6 +20,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::{Pool, PooledConnection};
+use diesel::result::QueryResult;
 use scheduled_thread_pool::ScheduledThreadPool;
 
 pub(crate) use column::key_text;
@@ -133,6 +134,12 @@ impl Store {
     pub(crate) fn write<T>(&self, body: impl FnOnce(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
         let mut connection = self.connection_from(&self.0.writer)?;
         connection.write(body).map_err(|failure| self.explain(failure, ErrorKind::Write, "cannot write to"))
+    }
+
+    /// Runs what makes transactions of its own.
+    pub(crate) fn maintain<T>(&self, body: impl FnOnce(&mut AnyConnection) -> QueryResult<T>) -> Result<T> {
+        let mut connection = self.connection_from(&self.0.writer)?;
+        connection.maintain(body).map_err(|error| self.explain(error.into(), ErrorKind::Write, "cannot maintain"))
     }
 
     fn connection_from(&self, pool: &ConnectionPool) -> Result<PooledConnection<Manager>> {

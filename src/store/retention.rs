@@ -1,6 +1,6 @@
 //! Deleting traces, in transactions small enough that writers need not wait long.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel::result::QueryResult;
@@ -77,7 +77,7 @@ impl Store {
             let mut size = 0;
             for candidate in candidates {
                 if size + candidate.size() > MAX_SPANS {
-                    deleted.add(self.write(|connection| Ok(delete(connection, &std::mem::take(&mut piece))?))?);
+                    deleted.add(self.delete_piece(std::mem::take(&mut piece))?);
                     size = 0;
                 }
                 if candidate.size() > MAX_SPANS {
@@ -87,14 +87,24 @@ impl Store {
                     piece.push(candidate.trace_id);
                 }
             }
-            deleted.add(self.write(|connection| Ok(delete(connection, &piece)?))?);
+            deleted.add(self.delete_piece(piece)?);
         }
         Ok(deleted.traces)
+    }
+
+    fn delete_piece(&self, mut ids: Vec<Vec<u8>>) -> Result<Pruned> {
+        ids.sort_unstable();
+        self.write(|connection| {
+            lock(connection, &ids)?;
+            Ok(delete(connection, &ids)?)
+        })
     }
 
     /// Deletes the traces whose last activity lies before a time in nanoseconds since 1970, and gives space back.
     pub(crate) fn prune(&self, before_ns: i64) -> Result<Pruned> {
         let mut deleted = Pruned::default();
+        // Where a whole day cannot go at once, because somebody reads it, its rows go one by one.
+        deleted.spans += self.maintain(|connection| dialect::drop_days(connection, before_ns)).unwrap_or(0);
         let mut after = None;
         loop {
             let step = self.write(|connection| Ok(prune_step(connection, before_ns, after.as_ref())?))?;
@@ -113,17 +123,30 @@ impl Store {
 
     /// Deletes a trace of many spans piece by piece, its summary last: a deletion that is interrupted leaves a trace that the next one finds.
     fn delete_large(&self, trace_id: &[u8]) -> Result<Pruned> {
+        let ids = [trace_id.to_vec()];
         let mut deleted = Pruned::default();
         loop {
-            let spans = self.write(|connection| Ok(delete_some_spans(connection, trace_id)?))?;
-            deleted.spans += spans as u64;
-            if spans < MAX_SPANS {
-                break;
+            let (piece, is_last) = self.write(|connection| {
+                lock(connection, &ids)?;
+                let spans = delete_some_spans(connection, trace_id)?;
+                let mut piece = Pruned { traces: 0, spans: spans as u64 };
+                let is_last = spans < MAX_SPANS;
+                if is_last {
+                    piece.add(delete(connection, &ids)?);
+                }
+                Ok((piece, is_last))
+            })?;
+            deleted.add(piece);
+            if is_last {
+                return Ok(deleted);
             }
         }
-        deleted.add(self.write(|connection| Ok(delete(connection, &[trace_id.to_vec()])?))?);
-        Ok(deleted)
     }
+}
+
+/// Holds these traces, which are in order, until the transaction ends.
+fn lock(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<()> {
+    dialect::lock_traces(connection, &ids.iter().map(Vec::as_slice).collect::<Vec<_>>())
 }
 
 fn by_id(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<Candidate>> {
@@ -131,23 +154,35 @@ fn by_id(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<Can
         traces::table
             .select((traces::start_ns, traces::trace_id, traces::end_ns, traces::span_count, traces::open_count))
             .filter(traces::trace_id.eq_any(ids))
+            .filter(traces::span_count.gt(0))
             .load(concrete)
     })
 }
 
 /// Deletes the next old traces, from the oldest on: as many as fit in one transaction.
 fn prune_step(connection: &mut AnyConnection, before_ns: i64, after: Option<&(i64, Vec<u8>)>) -> QueryResult<Step> {
-    let candidates = next_by_start(connection, before_ns, after)?;
+    let keys = next_by_start(connection, before_ns, after)?;
+    let mut ids: Vec<Vec<u8>> = keys.iter().map(|(_, trace_id)| trace_id.clone()).collect();
+    ids.sort_unstable();
+    lock(connection, &ids)?;
+    // What they are like counts from here on, when nobody can change them.
+    let candidates = by_id(connection, &ids)?.into_iter().map(|candidate| (candidate.trace_id.clone(), candidate));
+    let mut candidates: BTreeMap<Vec<u8>, Candidate> = candidates.collect();
     let mut step = Step { deleted: Pruned::default(), large: None, last: None };
-    let mut piece = Vec::new();
+    // Those that another has deleted since: what was locked in their place goes too.
+    let mut piece: Vec<Vec<u8>> = ids.into_iter().filter(|id| !candidates.contains_key(id)).collect();
     let mut size = 0;
-    for candidate in candidates {
+    for (start_ns, trace_id) in keys {
+        let Some(candidate) = candidates.remove(&trace_id) else {
+            step.last = Some((start_ns, trace_id));
+            continue;
+        };
         let is_old = candidate.is_older_than(before_ns, connection)?;
         let is_large = candidate.size() > MAX_SPANS;
         if is_old && !is_large && size + candidate.size() > MAX_SPANS {
             break;
         }
-        step.last = Some((candidate.start_ns, candidate.trace_id.clone()));
+        step.last = Some((start_ns, trace_id));
         if is_old && is_large {
             step.large = Some(candidate.trace_id);
             break;
@@ -165,11 +200,11 @@ fn next_by_start(
     connection: &mut AnyConnection,
     before_ns: i64,
     after: Option<&(i64, Vec<u8>)>,
-) -> QueryResult<Vec<Candidate>> {
+) -> QueryResult<Vec<(i64, Vec<u8>)>> {
     let (start_ns, trace_id) = after.cloned().unwrap_or((i64::MIN, Vec::new()));
     dispatch!(connection, concrete => {
         traces::table
-            .select((traces::start_ns, traces::trace_id, traces::end_ns, traces::span_count, traces::open_count))
+            .select((traces::start_ns, traces::trace_id))
             .filter(traces::start_ns.lt(before_ns))
             .filter(traces::start_ns.ge(start_ns))
             .filter(traces::start_ns.gt(start_ns).or(traces::trace_id.gt(trace_id)))
@@ -185,23 +220,31 @@ fn has_started_since(connection: &mut AnyConnection, trace_id: &[u8], time_ns: i
     dispatch!(connection, concrete => diesel::select(diesel::dsl::exists(later)).get_result(concrete))
 }
 
-/// Deletes whole traces, and takes them out of their sessions. What they share with others, resources and scopes, stays.
+/// Deletes whole traces, which the transaction must [hold](lock), and takes them out of their sessions. What they share with others,
+/// resources and scopes, stays.
 fn delete(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Pruned> {
     if ids.is_empty() {
         return Ok(Pruned::default());
     }
-    let (sessions, deleted) = dispatch!(connection, concrete => {
-        let sessions: Vec<Option<String>> =
-            traces::table.select(traces::session_id).filter(traces::trace_id.eq_any(ids)).load(concrete)?;
+    let sessions: Vec<Option<String>> = dispatch!(connection, concrete => {
+        traces::table
+            .select(traces::session_id)
+            .filter(traces::trace_id.eq_any(ids))
+            .filter(traces::span_count.gt(0))
+            .load(concrete)
+    })?;
+    let traces = sessions.len() as u64;
+    let sessions: BTreeSet<String> = sessions.into_iter().flatten().collect();
+    write::lock_sessions(connection, &sessions)?;
+    let spans = dispatch!(connection, concrete => {
         diesel::delete(span_contents::table.filter(span_contents::trace_id.eq_any(ids))).execute(concrete)?;
         let spans = diesel::delete(spans::table.filter(spans::trace_id.eq_any(ids))).execute(concrete)?;
         diesel::delete(trace_facets::table.filter(trace_facets::trace_id.eq_any(ids))).execute(concrete)?;
-        let traces = diesel::delete(traces::table.filter(traces::trace_id.eq_any(ids))).execute(concrete)?;
-        (sessions, Pruned { traces: traces as u64, spans: spans as u64 })
+        diesel::delete(traces::table.filter(traces::trace_id.eq_any(ids))).execute(concrete)?;
+        spans as u64
     });
-    let sessions: BTreeSet<String> = sessions.into_iter().flatten().collect();
     write::recompute_sessions(connection, &sessions)?;
-    Ok(deleted)
+    Ok(Pruned { traces, spans })
 }
 
 /// Deletes some of a trace's spans; returns how many.

@@ -142,7 +142,11 @@ impl fmt::Debug for DatabaseUrl {
 
 /// A URL as messages show it: without the password, and at most 200 characters.
 pub(crate) fn shown(url: &str) -> String {
-    let (address, parameters) = url.split_once('?').unwrap_or((url, ""));
+    let (address, parameters) = match url.split_once('?') {
+        // Else an unescaped `?` of the password was found.
+        Some((address, parameters)) if address.contains('@') || !parameters.contains('@') => (address, parameters),
+        _ => (url, ""),
+    };
     let (scheme, rest) = address.split_at(address.find("://").map_or(0, |colon| colon + "://".len()));
     let mut hidden = match rest.rsplit_once('@').map(|(credentials, host)| (credentials.split_once(':'), host)) {
         Some((Some((user, _)), host)) => format!("{scheme}{user}:***@{host}"),
@@ -152,8 +156,6 @@ pub(crate) fn shown(url: &str) -> String {
         hidden.push(if place == 0 { '?' } else { '&' });
         match parameter.split_once('=') {
             Some((name, _)) if name.to_ascii_lowercase().contains("pass") => hidden.push_str(&format!("{name}=***")),
-            // An unescaped `?` in a password puts its end here.
-            _ if parameter.contains('@') => hidden.push_str("***"),
             _ => hidden.push_str(parameter),
         }
     }
@@ -184,6 +186,56 @@ mod tests {
         for url in ["sqlite://traces.db", "sqlite:traces.db", "sqlite:./traces.db"] {
             let expected = DatabaseUrl::Sqlite(SqliteTarget::File(here.clone()));
             assert_eq!(DatabaseUrl::parse(url).unwrap().absolute(), expected, "{url}");
+        }
+    }
+
+    #[cfg(all(feature = "postgres", feature = "mysql"))]
+    #[test]
+    fn server_urls() {
+        for (url, shown) in [
+            ("postgres://u:s3cret@h:5433/db", "postgres://u:***@h:5433/db"),
+            ("postgresql://u:s3%40cret@h/db?sslmode=require", "postgres://u:***@h/db?sslmode=require"),
+            ("postgres:///db?host=/run/postgresql&password=s3cret", "postgres:///db?host=/run/postgresql&password=***"),
+            ("mysql://u:s3cret@h/db", "mysql://u:***@h/db"),
+            (
+                "mariadb://u@h:3307/db?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem",
+                "mysql://u@h:3307/db?ssl-mode=VERIFY_CA&ssl-ca=/ca.pem",
+            ),
+        ] {
+            let parsed = DatabaseUrl::parse(url).unwrap();
+            assert_eq!(parsed.to_string(), shown);
+            assert_eq!(format!("{parsed:?}"), shown);
+        }
+        let DatabaseUrl::Postgres(url) = DatabaseUrl::parse(
+            "postgres://h/db?sslmode=verify-full&application_name=x&partition=weekly&sslrootcert=%2Fca.pem",
+        )
+        .unwrap() else {
+            panic!("another database")
+        };
+        assert_eq!(url.driver, "postgres://h/db?application_name=x");
+        assert_eq!((url.tls, url.partition), (TlsMode::VerifyFull, Some(Partition::Weekly)));
+        assert_eq!(url.authorities.as_deref(), Some(std::path::Path::new("/ca.pem")));
+    }
+
+    #[cfg(all(feature = "postgres", feature = "mysql"))]
+    #[test]
+    fn bad_server_urls_say_what_is_wrong_without_their_password() {
+        for (url, what) in [
+            ("postgres:db", "must begin with postgres://"),
+            ("postgres://u:s3cret@h/db?sslmode=sometimes", "\"sometimes\""),
+            ("postgres://u:s3cret@h:port/db", "is no PostgreSQL URL"),
+            ("postgres://u:s3cret@h/db?color=red", "color"),
+            ("postgres://u:s3cret@h/db?partition=hourly", "\"hourly\""),
+            ("mysql://u:s3cret@h", "names no database"),
+            ("mysql://u:s3cret@h/", "names no database"),
+            ("mysql://u:s3cret@h/db?color=red", "\"color\""),
+            ("mysql://u:s3cret@h/db?partition=daily", "only PostgreSQL"),
+            ("mysql://u:s3cret?@h/db", "is no MySQL URL"),
+        ] {
+            let error = DatabaseUrl::parse(url).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidUrl);
+            let text = error.to_string();
+            assert!(text.contains(what) && !text.contains("s3cret"), "{url}: {text}");
         }
     }
 

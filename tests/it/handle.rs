@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::prelude::*;
 use tempfile::TempDir;
 use tracing::{Dispatch, info_span};
 use tracing_agents::model::Usage;
 use tracing_agents::{AgentTracing, SpanExt, TraceFilter, TraceRepository, model_span};
 use tracing_subscriber::prelude::*;
 
-use crate::support::{PATIENCE, url_in};
+use crate::support::{PATIENCE, connect, url_in};
 
 fn dispatch(tracing: &AgentTracing) -> Dispatch {
     Dispatch::new(tracing_subscriber::registry().with(tracing.layer()))
@@ -85,7 +84,7 @@ fn a_last_handle_that_cannot_write_is_reported() {
     };
     let timeout = Duration::from_millis(100);
     let tracing = AgentTracing::builder(&url_in(&folder)).on_error(on_error).shutdown_timeout(timeout).open().unwrap();
-    let mut other = SqliteConnection::establish(folder.path().join("traces.db").to_str().unwrap()).unwrap();
+    let mut other = connect(&folder.path().join("traces.db"));
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     tracing::dispatcher::with_default(&dispatch(&tracing), || drop(info_span!("lost")));
     let inlet = tracing.inlet();
@@ -109,7 +108,7 @@ fn a_callback_may_drop_the_last_handle() {
         }
     };
     let tracing = AgentTracing::builder(&url_in(&folder)).on_error(on_error).open().unwrap();
-    let mut other = SqliteConnection::establish(folder.path().join("traces.db").to_str().unwrap()).unwrap();
+    let mut other = connect(&folder.path().join("traces.db"));
     other
         .batch_execute(
             "CREATE TRIGGER refuse BEFORE INSERT ON spans WHEN NEW.name = 'poison' BEGIN SELECT RAISE(ABORT, 'refused'); END",

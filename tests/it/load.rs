@@ -8,7 +8,7 @@ use tracing_agents::schema::spans;
 use tracing_agents::{AgentTracing, agent_span, field, model_span};
 use tracing_subscriber::prelude::*;
 
-use crate::support::url_in;
+use crate::support::{connect, url_in};
 
 const THREADS: usize = 8;
 const RUNS: usize = 50;
@@ -55,7 +55,7 @@ fn a_hundred_thousand_spans_from_eight_threads() {
     assert_eq!((health.rejected.total(), health.dropped.total(), health.dead_lettered.total()), (0, 0, 0));
     assert!(health.adds_up());
 
-    let mut connection = SqliteConnection::establish(folder.path().join("traces.db").to_str().unwrap()).unwrap();
+    let mut connection = connect(&folder.path().join("traces.db"));
     type Row = (Vec<u8>, Vec<u8>, Option<Vec<u8>>, Option<String>, String, Option<i64>);
     let rows: Vec<Row> = spans::table
         .select((

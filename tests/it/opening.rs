@@ -7,61 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use tracing_agents::{AgentTracing, TraceFilter, TraceRepository};
 
-use crate::support::{PATIENCE, url_in};
-
-#[derive(QueryableByName, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Column {
-    #[diesel(sql_type = Text)]
-    name: String,
-    #[diesel(sql_type = Text)]
-    kind: String,
-    #[diesel(sql_type = BigInt)]
-    required: i64,
-}
-
-/// Columns as the live database has them.
-fn live_columns(connection: &mut SqliteConnection, table: &str) -> Vec<Column> {
-    diesel::sql_query(format!("SELECT name, type AS kind, \"notnull\" AS required FROM pragma_table_info('{table}')"))
-        .load(connection)
-        .unwrap()
-}
-
-/// Columns as `schema.rs` declares them, read from its text.
-fn declared_columns(schema: &str, table: &str) -> Vec<Column> {
-    let start = schema.find(&format!("    {table} (")).unwrap();
-    let body = &schema[start..start + schema[start..].find("\n    }").unwrap()];
-    body.lines()
-        .skip(1)
-        .map(|line| {
-            let (name, kind) = line.trim().trim_end_matches(',').split_once(" -> ").unwrap();
-            let (required, kind) = match kind.strip_prefix("Nullable<") {
-                Some(kind) => (0, kind.trim_end_matches('>')),
-                None => (1, kind),
-            };
-            let kind = match kind {
-                "Binary" => "BLOB",
-                "Integer" => "INTEGER",
-                "Bool" => "BOOLEAN",
-                "Text" => "TEXT",
-                "SmallInt" => "SMALLINT",
-                "BigInt" => "BIGINT",
-                other => panic!("no portable type: {other}"),
-            };
-            Column { name: name.to_owned(), kind: kind.to_owned(), required }
-        })
-        .collect()
-}
-
-#[test]
-fn the_live_tables_are_the_declared_ones() {
-    let folder = tempfile::tempdir().unwrap();
-    drop(AgentTracing::open(&url_in(&folder)).unwrap());
-    let mut connection = SqliteConnection::establish(folder.path().join("traces.db").to_str().unwrap()).unwrap();
-    let schema = include_str!("../../src/store/schema.rs");
-    for table in ["spans", "span_contents", "traces", "trace_facets", "sessions", "resources", "scopes", "processes"] {
-        assert_eq!(live_columns(&mut connection, table), declared_columns(schema, table), "table {table}");
-    }
-}
+use crate::support::{PATIENCE, connect, url_in};
 
 #[test]
 fn many_may_open_the_same_new_file_at_once() {
@@ -148,7 +94,7 @@ struct FileSettings {
 }
 
 fn file_settings(folder: &tempfile::TempDir) -> FileSettings {
-    let mut connection = SqliteConnection::establish(folder.path().join("traces.db").to_str().unwrap()).unwrap();
+    let mut connection = connect(&folder.path().join("traces.db"));
     diesel::sql_query("SELECT auto_vacuum, journal_mode FROM pragma_auto_vacuum, pragma_journal_mode")
         .get_result(&mut connection)
         .unwrap()
@@ -166,7 +112,7 @@ fn a_new_file_can_shrink_and_be_read_while_it_is_written() {
 fn a_file_with_tables_of_ones_own_gets_a_write_ahead_log() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("traces.db");
-    let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    let mut connection = connect(&path);
     connection.batch_execute("PRAGMA journal_mode = DELETE; CREATE TABLE orders (id INTEGER)").unwrap();
     drop(connection);
     let tracing = AgentTracing::open(&url_in(&folder)).unwrap();

@@ -4,13 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::prelude::*;
 use tracing_agents::model::{InterpretedSpan, SpanId, SpanRecord, SpanState, TraceId, TraceStatus};
 use tracing_agents::pipeline::Sink;
 use tracing_agents::{AgentTracing, Error, TraceFilter, agent_span, model_span, wire};
 use tracing_subscriber::prelude::*;
 
-use crate::support::{Bench, PATIENCE, url_in};
+use crate::support::{Bench, PATIENCE, connect, url_in};
 
 /// Keeps what it gets; refuses while told to.
 #[derive(Clone, Default)]
@@ -128,7 +127,7 @@ fn one_poison_row_does_not_lose_its_batch() {
         .on_error(move |error| sink.lock().unwrap().push(error.to_string()))
         .open()
         .unwrap();
-    let mut connection = SqliteConnection::establish(folder.path().join("traces.db").to_str().unwrap()).unwrap();
+    let mut connection = connect(&folder.path().join("traces.db"));
     connection
         .batch_execute(
             "CREATE TRIGGER refuse BEFORE INSERT ON spans WHEN NEW.name = 'poison' BEGIN SELECT RAISE(ABORT, 'refused'); END",
@@ -150,7 +149,7 @@ fn one_poison_row_does_not_lose_its_batch() {
 fn a_store_that_fails_later_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let tracing = AgentTracing::builder(&url_in(&folder)).immediate().open().unwrap();
-    let mut other = SqliteConnection::establish(folder.path().join("traces.db").to_str().unwrap()).unwrap();
+    let mut other = connect(&folder.path().join("traces.db"));
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     trace_two_spans(&tracing);
     let error = tracing.force_flush(Duration::from_millis(200)).unwrap_err();

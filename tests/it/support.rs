@@ -1,7 +1,10 @@
 //! A database in a folder of its own, and a subscriber for this thread.
 
+use std::path::Path;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
+use diesel::{Connection as _, SqliteConnection};
 use tempfile::TempDir;
 use tracing::subscriber::DefaultGuard;
 use tracing_agents::model::{Kind, Span, Trace, TraceTree};
@@ -46,6 +49,13 @@ impl Bench {
 
 pub(crate) fn url_in(folder: &TempDir) -> String {
     format!("sqlite://{}", folder.path().join("traces.db").display())
+}
+
+/// The file beside a store. Another handle may be opening or closing it just now, and then holds it for a moment.
+pub(crate) fn connect(path: &Path) -> SqliteConnection {
+    let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+    connection.batch_execute("PRAGMA busy_timeout = 30000").unwrap();
+    connection
 }
 
 /// The only span of this kind.

@@ -25,9 +25,11 @@ fn every_recording_gives_the_trees_that_a_reader_expects() {
         let runs = runs.iter().filter(|run| !WITHOUT_SCENARIO.contains(&run.name()));
         let mut expected = expected(&path).into_iter();
         for run in runs {
+            let folder = tempfile::tempdir().unwrap();
+            let url = format!("sqlite://{}", folder.path().join("traces.db").display());
             let (scenario, lines) = expected.next().unwrap();
             assert_eq!(scenario, run.name(), "{}: runs in the order of the recording", path.display());
-            let found: Vec<String> = run.trees().unwrap().lines().map(str::to_owned).collect();
+            let found: Vec<String> = run.trees(&url).unwrap().lines().map(str::to_owned).collect();
             let difference = difference(&lines, &found);
             if !difference.is_empty() {
                 differences.push(format!("{} {scenario}", path.file_name().unwrap().display()));

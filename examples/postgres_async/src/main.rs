@@ -1,5 +1,7 @@
 //! A service whose agent is traced into PostgreSQL, and which answers questions about the traces.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it does")]
+
 mod concierge;
 mod routes;
 mod visitor;

@@ -169,6 +169,6 @@ CREATE TABLE processes (
 -- Which of these migrations have run: what tells a database of a newer version, also where the program's own Diesel migrations
 -- share Diesel's table. Made before them: its row '' is what processes that start at once queue at.
 CREATE TABLE IF NOT EXISTS trace_schema (
-    version VARCHAR(50) NOT NULL PRIMARY KEY
+    version TEXT COLLATE "C" NOT NULL PRIMARY KEY
 );
 INSERT INTO trace_schema (version) VALUES ('20261122000000');

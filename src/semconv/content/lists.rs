@@ -31,7 +31,9 @@ pub(super) fn documents(attributes: &Attributes) -> Option<String> {
 
 /// The texts that were embedded: the text itself where it is one, else a JSON list. Vectors stay attributes.
 pub(super) fn embedded(attributes: &Attributes) -> Option<String> {
-    let texts = leaves(attributes, "embedding.embeddings.").filter(|(_, path, _)| *path == "embedding.text");
+    // An error without text is a value, but no text.
+    let texts = leaves(attributes, "embedding.embeddings.")
+        .filter(|(_, path, json)| *path == "embedding.text" && json.as_str() != Some(""));
     let texts: BTreeMap<usize, Json> = texts.map(|(index, _, text)| (index, text)).collect();
     let mut texts: Vec<Json> = texts.into_values().collect();
     match texts.as_mut_slice() {

@@ -286,6 +286,10 @@ fn the_texts_are_an_embeddings_input() {
         .with("embedding.embeddings.0.embedding.text", "hello")
         .content(Kind::Embedding);
     assert_eq!(many.input.as_deref(), Some(r#"["hello","world"]"#));
+    let nothing = case("CreateEmbeddings")
+        .with("embedding.embeddings.0.embedding.text", Value::Error(String::new()))
+        .content(Kind::Embedding);
+    assert_eq!(nothing.input, None);
     let told = case("CreateEmbeddings")
         .with("embedding.embeddings.0.embedding.text", "hello")
         .with("input.value", r#"{"input":"hello"}"#)

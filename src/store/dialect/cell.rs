@@ -1,4 +1,5 @@
-//! Rows as lists of cells: what the servers' bulk statements are made of, whatever the table.
+//! Rows as lists of cells: what inserts are made of, whatever the table. Diesel's own inserts walk a row as a tuple of tuples several
+//! times for each execution, which costs more than SQLite's work.
 
 use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
 
@@ -27,11 +28,15 @@ impl Cell<'_> {
 /// A row of one of the tables.
 pub(crate) trait Row: std::fmt::Debug + Send + Sync + 'static {
     const TABLE: &'static str;
-    /// The columns of the primary key.
-    const KEY: &'static [&'static str];
-    /// All columns.
-    const COLUMNS: &'static [&'static str];
-    /// How each column's value is read, in the same order.
+    /// The columns of the primary key: `a, b`.
+    const KEY: &'static str;
+    /// All columns: `a, b, c`.
+    const COLUMNS: &'static str;
+    /// Each column with what an insert that found its key wanted to write, as PostgreSQL says it: `a = excluded.a, …`.
+    const EXCLUDED: &'static str;
+    /// The same, as MySQL says it: `a = VALUES(a), …`.
+    const VALUES: &'static str;
+    /// How each column's value is read, in the order of the columns.
     const CELLS: &'static [fn(&Self) -> Cell<'_>];
 
     /// The row's values, in the order of the columns.
@@ -76,13 +81,47 @@ as_cell! {
     bool => Bool, value => value;
 }
 
+/// Binds a value in a statement. A macro, because as a function it would need a bound for each type on each database.
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+macro_rules! push_cell {
+    ($out:expr, $cell:expr) => {{
+        use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
+        use $crate::store::dialect::cell::Cell;
+        match $cell {
+            Cell::Bytes(Some(bytes)) => $out.push_bind_param::<Binary, [u8]>(bytes),
+            Cell::Bytes(None) => $out.push_bind_param::<Nullable<Binary>, Option<&[u8]>>(&None),
+            Cell::Text(Some(text)) => $out.push_bind_param::<Text, str>(text),
+            Cell::Text(None) => $out.push_bind_param::<Nullable<Text>, Option<&str>>(&None),
+            Cell::Big(Some(number)) => $out.push_bind_param::<BigInt, i64>(number),
+            Cell::Big(None) => $out.push_bind_param::<Nullable<BigInt>, Option<i64>>(&None),
+            Cell::Int(Some(number)) => $out.push_bind_param::<Integer, i32>(number),
+            Cell::Int(None) => $out.push_bind_param::<Nullable<Integer>, Option<i32>>(&None),
+            Cell::Small(Some(number)) => $out.push_bind_param::<SmallInt, i16>(number),
+            Cell::Small(None) => $out.push_bind_param::<Nullable<SmallInt>, Option<i16>>(&None),
+            Cell::Bool(Some(value)) => $out.push_bind_param::<Bool, bool>(value),
+            Cell::Bool(None) => $out.push_bind_param::<Nullable<Bool>, Option<bool>>(&None),
+        }
+    }};
+}
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+pub(super) use push_cell;
+
 macro_rules! row {
-    ($row:ty, $table:literal, key [$($key:ident),+], [$($column:ident),+ $(,)?]) => {
+    ($row:ty, $table:literal, key [$key:ident $(, $keys:ident)*], [$column:ident $(, $columns:ident)* $(,)?]) => {
         impl Row for $row {
             const TABLE: &'static str = $table;
-            const KEY: &'static [&'static str] = &[$(stringify!($key)),+];
-            const COLUMNS: &'static [&'static str] = &[$(stringify!($column)),+];
-            const CELLS: &'static [fn(&Self) -> Cell<'_>] = &[$(|row| row.$column.as_cell()),+];
+            const KEY: &'static str = concat!(stringify!($key) $(, ", ", stringify!($keys))*);
+            const COLUMNS: &'static str = concat!(stringify!($column) $(, ", ", stringify!($columns))*);
+            const EXCLUDED: &'static str = concat!(
+                stringify!($column), " = excluded.", stringify!($column)
+                $(, ", ", stringify!($columns), " = excluded.", stringify!($columns))*
+            );
+            const VALUES: &'static str = concat!(
+                stringify!($column), " = VALUES(", stringify!($column)
+                $(, "), ", stringify!($columns), " = VALUES(", stringify!($columns))*, ")"
+            );
+            const CELLS: &'static [fn(&Self) -> Cell<'_>] =
+                &[|row| row.$column.as_cell() $(, |row| row.$columns.as_cell())*];
         }
     };
 }

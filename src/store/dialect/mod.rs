@@ -1,6 +1,5 @@
 //! All that differs between databases: how to open one, and the statements that Diesel cannot say portably.
 
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod cell;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "async"))]
 pub(crate) mod io;
@@ -27,6 +26,8 @@ use super::url::DatabaseUrl;
 use crate::error::Result;
 
 /// What a database must be able to do beyond what Diesel says in one way for all.
+///
+/// Rows come sorted by their key, each key once, so that two writers never wait for each other in a circle.
 pub(crate) trait Dialect: diesel::Connection {
     /// Begins a transaction that may write. Other writers' commits show in it.
     fn begin_write(&mut self) -> QueryResult<()>;
@@ -44,7 +45,7 @@ pub(crate) trait Dialect: diesel::Connection {
     /// place.
     fn lock_sessions(&mut self, ids: &[&str]) -> QueryResult<()>;
 
-    /// Inserts spans or replaces the rows of the same keys. Here and below each key comes once, in order.
+    /// Inserts spans or replaces the rows of the same keys.
     fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()>;
 
     /// Inserts spans' contents or replaces the rows of the same keys.
@@ -115,9 +116,13 @@ pub(crate) fn expect_traces(url: &DatabaseUrl) -> Result<()> {
     }
 }
 
+/// Nothing is asked of the database for no rows.
 macro_rules! forward {
-    ($($name:ident($rows:ty)),+ $(,)?) => {
-        $(pub(crate) fn $name(connection: &mut AnyConnection, rows: &[&$rows]) -> QueryResult<()> {
+    ($($name:ident($row:ty)),+ $(,)?) => {
+        $(pub(crate) fn $name(connection: &mut AnyConnection, rows: &[&$row]) -> QueryResult<()> {
+            if rows.is_empty() {
+                return Ok(());
+            }
             dispatch!(connection, concrete => concrete.$name(rows))
         })+
     };
@@ -134,32 +139,6 @@ forward! {
     put_processes(ProcessRow),
     add_resources(ResourceRow),
     add_scopes(ScopeRow),
-}
-
-// SHIM
-pub(crate) fn put_span(c: &mut AnyConnection, r: &SpanRow) -> QueryResult<()> {
-    put_spans(c, &[r])
-}
-pub(crate) fn put_content(c: &mut AnyConnection, r: &ContentRow) -> QueryResult<()> {
-    put_contents(c, &[r])
-}
-pub(crate) fn put_trace(c: &mut AnyConnection, r: &TraceRow) -> QueryResult<()> {
-    put_traces(c, &[r])
-}
-pub(crate) fn put_facet(c: &mut AnyConnection, r: &FacetRow) -> QueryResult<()> {
-    put_facets(c, &[r])
-}
-pub(crate) fn put_session(c: &mut AnyConnection, r: &SessionRow) -> QueryResult<()> {
-    put_sessions(c, &[r])
-}
-pub(crate) fn put_process(c: &mut AnyConnection, r: &ProcessRow) -> QueryResult<()> {
-    put_processes(c, &[r])
-}
-pub(crate) fn add_resource(c: &mut AnyConnection, r: &ResourceRow) -> QueryResult<()> {
-    add_resources(c, &[r])
-}
-pub(crate) fn add_scope(c: &mut AnyConnection, r: &ScopeRow) -> QueryResult<()> {
-    add_scopes(c, &[r])
 }
 
 pub(crate) fn prepare_days(connection: &mut AnyConnection, today: i32) -> QueryResult<()> {

@@ -1,5 +1,7 @@
 //! SQLite.
 
+mod bulk;
+
 use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +13,6 @@ use diesel::result::QueryResult;
 use super::Dialect;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
-use crate::store::schema::{processes, resources, scopes, sessions, span_contents, spans, trace_facets, traces};
 use crate::store::url::SqliteTarget;
 
 /// Settings of every connection. `busy_timeout` lets writers of several processes wait for each other; `temp_store` keeps statement
@@ -101,6 +102,7 @@ pub(crate) fn expect_traces(target: &SqliteTarget) -> Result<()> {
     }
     let Some(path) = path.to_str() else { return Ok(()) };
     let tables = SqliteConnection::establish(&file_url(path)).map(|mut connection| {
+        connection.batch_execute("PRAGMA busy_timeout = 5000")?;
         diesel::sql_query(
             "SELECT COUNT(*) AS count FROM sqlite_master WHERE type = 'table' AND name IN ('spans', 'traces')",
         )
@@ -150,20 +152,6 @@ fn make_file(path: &Path) -> Result<()> {
     }
 }
 
-/// `INSERT OR REPLACE` with a cached statement.
-macro_rules! put {
-    ($connection:expr, $table:ident, $row:expr) => {
-        diesel::replace_into($table::table).values($row).execute($connection).map(drop)
-    };
-}
-
-/// `INSERT OR IGNORE` with a cached statement.
-macro_rules! add {
-    ($connection:expr, $table:ident, $row:expr) => {
-        diesel::insert_or_ignore_into($table::table).values($row).execute($connection).map(drop)
-    };
-}
-
 impl Dialect for SqliteConnection {
     fn begin_write(&mut self) -> QueryResult<()> {
         AnsiTransactionManager::begin_transaction_sql(self, "BEGIN IMMEDIATE")
@@ -177,45 +165,45 @@ impl Dialect for SqliteConnection {
         AnsiTransactionManager::rollback_transaction(self)
     }
 
-    // The whole database is locked.
-    fn lock_traces(&mut self, _ids: &[&[u8]]) -> QueryResult<()> {
+    fn lock_traces(&mut self, _: &[&[u8]]) -> QueryResult<()> {
+        // `BEGIN IMMEDIATE` holds the whole file.
         Ok(())
     }
 
-    fn lock_sessions(&mut self, _ids: &[&str]) -> QueryResult<()> {
+    fn lock_sessions(&mut self, _: &[&str]) -> QueryResult<()> {
         Ok(())
     }
 
     fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, spans, *row))
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, span_contents, *row))
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, traces, *row))
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, trace_facets, *row))
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, sessions, *row))
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| put!(self, processes, *row))
+        bulk::insert::<_, true>(self, rows)
     }
 
     fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| add!(self, resources, *row))
+        bulk::insert::<_, false>(self, rows)
     }
 
     fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
-        rows.iter().try_for_each(|row| add!(self, scopes, *row))
+        bulk::insert::<_, false>(self, rows)
     }
 
     fn release_space(&mut self) -> QueryResult<bool> {

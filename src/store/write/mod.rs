@@ -4,9 +4,20 @@
 //! permutation ends in the same tables. Summaries change in the same transaction by the difference between a span's stored and its
 //! new version; where a difference cannot tell (the first or the last of something went), the summary is made anew from the rows.
 //! [`recompute_trace`] makes any summary anew: the two must always agree.
+//!
+//! A batch goes through phases, each for all of its traces at once, so that the number of statements does not grow with its traces and
+//! spans: hold the summaries ([`dialect::lock_traces`]), load what can change (`load`), merge in memory (`trace`, `graph`, `lineage`,
+//! `summary`), write table by table in the order of the keys, and then the same for the sessions. Whoever writes holds traces first,
+//! then sessions, each in the order of their ids: then nobody waits for each other in a circle.
 
+mod any_of;
+mod facets;
+mod fit;
 mod graph;
 mod lineage;
+mod load;
+mod prepare;
+mod recompute;
 mod session;
 mod sink;
 mod summary;
@@ -15,158 +26,136 @@ mod trace;
 #[cfg(test)]
 mod tests;
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
-use std::sync::Arc;
 
 use diesel::prelude::*;
+use diesel::result::QueryResult;
 
-pub(crate) use session::recompute_sessions;
+pub(crate) use prepare::{Prepared, prepare};
+pub(crate) use session::{lock_sessions, recompute_sessions};
 pub(crate) use sink::StoreSink;
 
+use self::any_of::{AnyOf, pieces};
+use self::facets::{FacetChange, write_facets};
+use self::load::{load_touched, load_traces, pass_ids_down};
+use self::recompute::recompute;
+use self::summary::Change;
+use self::trace::{Part, parts};
 use super::Failure;
-use super::column::{hash128, key_text};
 use super::connection::{AnyConnection, dispatch};
-use super::convert::{ENCODING, service_name};
 use super::dialect;
 use super::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow, TraceRow};
-use super::schema::traces;
-use crate::error::Result;
-use crate::model::canonical::{self, to_json};
-use crate::model::{Attributes, Event, InterpretedSpan, Resource, Scope};
-use crate::semconv;
-
-/// A span ready to be written: all that can be done outside the transaction is done.
-pub(crate) struct Prepared<'a> {
-    item: &'a InterpretedSpan,
-    row: SpanRow,
-    content: ContentRow,
-    resource: Rc<ResourceRow>,
-    scope: Rc<ScopeRow>,
-}
-
-/// Rows of the resources and scopes that a batch's spans share, by the place of the shared value.
-#[derive(Default)]
-struct Senders {
-    resources: BTreeMap<*const Resource, Rc<ResourceRow>>,
-    scopes: BTreeMap<*const Scope, Rc<ScopeRow>>,
-}
-
-/// Does all that can be done outside the transaction.
-pub(crate) fn prepare(batch: &[InterpretedSpan], now_ns: i64) -> Result<Vec<Prepared<'_>>> {
-    let mut senders = Senders::default();
-    batch.iter().map(|item| Prepared::new(item, &mut senders, now_ns)).collect()
-}
-
-impl<'a> Prepared<'a> {
-    fn new(item: &'a InterpretedSpan, senders: &mut Senders, now_ns: i64) -> Result<Self> {
-        let resource = match senders.resources.entry(Arc::as_ptr(&item.record.resource)) {
-            Entry::Occupied(known) => Rc::clone(known.get()),
-            Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(resource_row(&item.record.resource)?))),
-        };
-        let scope = match senders.scopes.entry(Arc::as_ptr(&item.record.scope)) {
-            Entry::Occupied(known) => Rc::clone(known.get()),
-            Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(scope_row(&item.record.scope)?))),
-        };
-        let content = canonical::encode(&item.record)?;
-        let row = SpanRow::new(item, &content, &scope.scope_id, &resource.resource_id, now_ns);
-        Ok(Self { item, content: ContentRow::new(&row, content), row, resource, scope })
-    }
-}
+use super::schema::{span_contents, spans, traces};
 
 /// Writes a batch in the transaction that `connection` is in.
 pub(crate) fn write_batch(connection: &mut AnyConnection, batch: &[Prepared<'_>]) -> Result<(), Failure> {
-    let mut written = BTreeSet::new();
-    let mut by_trace: BTreeMap<&[u8], BTreeMap<Vec<u8>, &Prepared<'_>>> = BTreeMap::new();
-    for prepared in batch {
-        let row = &prepared.row;
-        let newest = by_trace.entry(&row.trace_id).or_default().entry(row.span_id.clone()).or_insert(prepared);
-        if newest.row.version() < row.version() {
-            *newest = prepared;
-        }
-        if written.insert(prepared.resource.resource_id.as_slice()) {
-            dialect::add_resource(connection, &prepared.resource)?;
-        }
-        if written.insert(prepared.scope.scope_id.as_slice()) {
-            dialect::add_scope(connection, &prepared.scope)?;
+    add_senders(connection, batch)?;
+    let mut parts = parts(batch);
+    let ids: Vec<&[u8]> = parts.keys().copied().collect();
+    dialect::lock_traces(connection, &ids)?;
+    for before in load_traces(connection, &ids)? {
+        if let Some(part) = parts.get_mut(before.trace_id.as_slice()) {
+            part.before = Some(before);
         }
     }
-    let keys: Vec<&[u8]> = by_trace.keys().copied().collect();
-    let stored = load_traces(connection, &keys)?;
-    let mut changes = Vec::with_capacity(keys.len());
-    for (trace_id, spans) in by_trace {
-        let before = stored.get(trace_id);
-        let after = trace::write(connection, before, spans)?;
-        changes.push((before.cloned(), after));
+    load_touched(connection, &mut parts)?;
+    parts.values_mut().for_each(Part::merge);
+    pass_ids_down(connection, &mut parts)?;
+
+    let mut changed = Vec::with_capacity(parts.len());
+    for part in parts.values() {
+        // None: a replay.
+        if let Some(change) = part.change()? {
+            changed.push((part, change));
+        }
     }
-    session::update(connection, &changes)?;
+    write_spans(connection, &changed)?;
+    let (lost, told): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, change)| change.needs_recompute);
+    write_summaries(connection, &told)?;
+    let mut summaries: Vec<(Option<&TraceRow>, TraceRow)> =
+        told.into_iter().map(|(part, change)| (part.before.as_ref(), change.trace)).collect();
+    for (part, _) in lost {
+        let before = part.before.as_ref();
+        summaries.push((before, recompute(connection, before, part.trace_id)?));
+    }
+    session::update(connection, &summaries)?;
     Ok(())
 }
 
 /// Makes a trace's summary, its facets, its spans' counters and its session anew from the rows. What this changes, if anything, was
 /// wrong before.
 pub(crate) fn recompute_trace(connection: &mut AnyConnection, trace_id: &[u8]) -> Result<bool, Failure> {
-    let Some(before) = load_traces(connection, &[trace_id])?.remove(trace_id) else { return Ok(false) };
-    let after = trace::recompute(connection, Some(&before), trace_id)?;
-    let sessions = [before.session_id, after.session_id];
-    recompute_sessions(connection, &sessions.into_iter().flatten().collect())?;
+    dialect::lock_traces(connection, &[trace_id])?;
+    let Some(before) = load_traces(connection, &[trace_id])?.pop() else {
+        // What was locked in its place.
+        dispatch!(connection, concrete => diesel::delete(traces::table.find(trace_id)).execute(concrete))?;
+        return Ok(false);
+    };
+    let after = recompute(connection, Some(&before), trace_id)?;
+    let sessions: BTreeSet<String> = [before.session_id, after.session_id].into_iter().flatten().collect();
+    lock_sessions(connection, &sessions)?;
+    recompute_sessions(connection, &sessions)?;
     Ok(true)
 }
 
-fn load_traces(connection: &mut AnyConnection, keys: &[&[u8]]) -> QueryResult<BTreeMap<Vec<u8>, TraceRow>> {
-    let rows: Vec<TraceRow> = dispatch!(connection, concrete => {
-        traces::table
-            .filter(traces::trace_id.eq_any(keys.iter().copied()))
-            .order(traces::trace_id)
-            .select(TraceRow::as_select())
-            .load(concrete)
-    })?;
-    Ok(rows.into_iter().map(|row| (row.trace_id.clone(), row)).collect())
+/// Adds the resources and scopes of a batch that are not known yet.
+fn add_senders(connection: &mut AnyConnection, batch: &[Prepared<'_>]) -> QueryResult<()> {
+    let mut resources: BTreeMap<&[u8], &ResourceRow> = BTreeMap::new();
+    let mut scopes: BTreeMap<&[u8], &ScopeRow> = BTreeMap::new();
+    for prepared in batch {
+        resources.insert(&prepared.resource.resource_id, &prepared.resource);
+        scopes.insert(&prepared.scope.scope_id, &prepared.scope);
+    }
+    dialect::add_resources(connection, &resources.into_values().collect::<Vec<_>>())?;
+    dialect::add_scopes(connection, &scopes.into_values().collect::<Vec<_>>())
 }
 
-/// The starts of a span's input and output, for lists.
-fn previews(item: &InterpretedSpan) -> (Option<String>, Option<String>) {
-    previews_of(&item.record.attributes, &item.record.events, item.span.kind)
+/// Writes the new versions, and the rows whose counters or inherited ids they change.
+fn write_spans(connection: &mut AnyConnection, changed: &[(&Part<'_>, Change)]) -> QueryResult<()> {
+    let moved = changed.iter().map(|(part, _)| {
+        let is_moved = |row: &SpanRow, stored: &SpanRow| row.start_day != stored.start_day;
+        let moved =
+            part.graph.changed().filter(|node| node.stored.as_ref().is_some_and(|old| is_moved(&node.row, old)));
+        (part.trace_id, moved.map(|node| &node.row.span_id).collect())
+    });
+    delete_spans(connection, moved.collect())?;
+    let contents: Vec<&ContentRow> =
+        changed.iter().flat_map(|(part, _)| part.applied.iter().map(|prepared| &prepared.content)).collect();
+    dialect::put_contents(connection, &contents)?;
+    let rows: Vec<&SpanRow> = changed.iter().flat_map(|(part, _)| part.graph.changed().map(|node| &node.row)).collect();
+    dialect::put_spans(connection, &rows)
 }
 
-fn previews_of(
-    attributes: &Attributes,
-    events: &[Event],
-    kind: crate::model::Kind,
-) -> (Option<String>, Option<String>) {
-    let content = semconv::read_content(attributes, events, kind);
-    let preview = |text: Option<String>| {
-        text.map(|text| super::column::message_text(&semconv::preview(&text))).filter(|text| !text.is_empty())
-    };
-    (preview(content.input), preview(content.output))
+/// Deletes spans with their contents, whatever day their rows are filed under.
+fn delete_spans(connection: &mut AnyConnection, gone: Vec<(&[u8], Vec<&Vec<u8>>)>) -> QueryResult<()> {
+    for piece in pieces(gone) {
+        let rows: AnyOf<_> = piece
+            .iter()
+            .map(|(trace_id, keys)| spans::trace_id.eq(*trace_id).and(spans::span_id.eq_any(keys.iter().copied())))
+            .collect();
+        let contents: AnyOf<_> = piece
+            .iter()
+            .map(|(trace_id, keys)| {
+                span_contents::trace_id.eq(*trace_id).and(span_contents::span_id.eq_any(keys.iter().copied()))
+            })
+            .collect();
+        dispatch!(connection, concrete => {
+            diesel::delete(spans::table.filter(rows)).execute(concrete)?;
+            diesel::delete(span_contents::table.filter(contents)).execute(concrete)?;
+        });
+    }
+    Ok(())
 }
 
-/// The same from a stored payload.
-fn preview_of_content(row: &SpanRow, content: Option<ContentRow>) -> Result<(Option<String>, Option<String>)> {
-    let Some(content) = content.filter(|content| content.encoding == ENCODING) else {
-        return Ok((None, None));
-    };
-    let attributes: Attributes = canonical::decode("attributes", &content.attributes)?;
-    let events: Vec<Event> = canonical::decode("events", &content.events)?;
-    Ok(previews_of(&attributes, &events, graph::kind(row)))
-}
-
-fn resource_row(resource: &Resource) -> Result<ResourceRow> {
-    Ok(ResourceRow {
-        resource_id: hash128(&to_json(resource)?).to_vec(),
-        service_name: service_name(resource),
-        attributes: to_json(&resource.attributes)?,
-        schema_url: key_text(&resource.schema_url),
-    })
-}
-
-fn scope_row(scope: &Scope) -> Result<ScopeRow> {
-    Ok(ScopeRow {
-        scope_id: hash128(&to_json(scope)?).to_vec(),
-        name: key_text(&scope.name),
-        version: key_text(&scope.version),
-        attributes: to_json(&scope.attributes)?,
-        schema_url: key_text(&scope.schema_url),
-    })
+/// Writes the summaries and facets of traces whose change tells them.
+fn write_summaries(connection: &mut AnyConnection, told: &[(&Part<'_>, Change)]) -> QueryResult<()> {
+    let others = told.iter().filter(|(part, change)| part.before.as_ref() != Some(&change.trace));
+    let summaries: Vec<&TraceRow> = others.map(|(_, change)| &change.trace).collect();
+    dialect::put_traces(connection, &summaries)?;
+    let facets = told.iter().map(|(part, change)| FacetChange {
+        before: part.before.as_ref(),
+        after: &change.trace,
+        counts: &change.facets,
+    });
+    write_facets(connection, &facets.collect::<Vec<_>>())
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
+use super::any_of::KEYS_A_QUERY;
 use super::summary::tokens_of_trace;
 use crate::model::TraceStatus;
 use crate::store::connection::{AnyConnection, dispatch};
@@ -14,39 +15,50 @@ use crate::store::rows::{SessionRow, TraceRow};
 use crate::store::schema::{sessions, trace_facets, traces};
 
 /// Carries the changes of traces (before, after) over to their sessions.
-pub(super) fn update(connection: &mut AnyConnection, changes: &[(Option<TraceRow>, TraceRow)]) -> QueryResult<()> {
-    let mut recompute = BTreeSet::new();
+pub(super) fn update(connection: &mut AnyConnection, changes: &[(Option<&TraceRow>, TraceRow)]) -> QueryResult<()> {
+    let mut anew = BTreeSet::new();
     let mut grown: BTreeMap<&str, Vec<(Option<&TraceRow>, &TraceRow)>> = BTreeMap::new();
-    for (before, after) in changes {
-        if before.as_ref() == Some(after) {
-            continue;
-        }
-        let session_before = before.as_ref().and_then(|before| before.session_id.as_deref());
+    for (before, after) in changes.iter().filter(|(before, after)| *before != Some(after)) {
+        let session_before = before.and_then(|before| before.session_id.as_deref());
         if let Some(left) = session_before.filter(|left| after.session_id.as_deref() != Some(left)) {
-            recompute.insert(left.to_owned());
+            anew.insert(left.to_owned());
         }
         if let Some(session) = &after.session_id {
-            let before = before.as_ref().filter(|_| session_before == Some(session));
+            let before = before.filter(|_| session_before == Some(session));
             grown.entry(session).or_default().push((before, after));
         }
     }
-    let grown: Vec<_> = grown.into_iter().filter(|(session, _)| !recompute.contains(*session)).collect();
-    let keys: Vec<&str> = grown.iter().map(|(session, _)| *session).collect();
-    let stored: BTreeMap<String, SessionRow> = load(connection, &keys)?;
+    let touched = grown.keys().map(|session| (*session).to_owned()).chain(anew.iter().cloned()).collect();
+    lock_sessions(connection, &touched)?;
+    grown.retain(|session, _| !anew.contains(*session));
+    let mut rows = load(connection, &grown.keys().copied().collect::<Vec<_>>())?;
+    let mut summaries = Vec::with_capacity(grown.len());
     for (session, changes) in grown {
-        let mut row = stored.get(session).cloned().unwrap_or_else(|| empty(session));
+        let stored = rows.remove(session);
+        let is_stored = stored.is_some();
+        let mut row = stored.unwrap_or_else(|| SessionRow::placeholder(session));
+        let mut is_told = true;
         for (before, after) in changes {
-            if before.is_some_and(|before| is_lost(&row, before, after)) {
-                recompute.insert(session.to_owned());
-            }
+            is_told &= before.is_none_or(|before| is_stored && !is_lost(&row, before, after));
             add(&mut row, before, after);
         }
-        dialect::put_session(connection, &row)?;
+        if is_told {
+            summaries.push(row);
+        } else {
+            anew.insert(session.to_owned());
+        }
     }
-    recompute_sessions(connection, &recompute)
+    dialect::put_sessions(connection, &summaries.iter().collect::<Vec<_>>())?;
+    recompute_sessions(connection, &anew)
 }
 
-/// Makes the summaries of these sessions anew from their traces; a session without traces goes.
+/// Holds these sessions' summaries until the transaction ends.
+pub(crate) fn lock_sessions(connection: &mut AnyConnection, keys: &BTreeSet<String>) -> QueryResult<()> {
+    dialect::lock_sessions(connection, &keys.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Makes the summaries of these sessions, which the transaction must [hold](lock_sessions), anew from their traces; a session without traces
+/// goes.
 pub(crate) fn recompute_sessions(connection: &mut AnyConnection, keys: &BTreeSet<String>) -> QueryResult<()> {
     for session in keys {
         let members: Vec<TraceRow> = dispatch!(connection, concrete => {
@@ -64,23 +76,29 @@ pub(crate) fn recompute_sessions(connection: &mut AnyConnection, keys: &BTreeSet
             })?;
             continue;
         }
-        let mut row = empty(session);
+        let mut row = SessionRow::placeholder(session);
         for trace in &members {
             add(&mut row, None, trace);
         }
-        dialect::put_session(connection, &row)?;
+        dialect::put_sessions(connection, &[&row])?;
     }
     Ok(())
 }
 
+/// The summaries of these sessions, as far as there are any; what [`lock_sessions`] made is none.
 fn load(connection: &mut AnyConnection, keys: &[&str]) -> QueryResult<BTreeMap<String, SessionRow>> {
-    let rows: Vec<SessionRow> = dispatch!(connection, concrete => {
-        sessions::table
-            .filter(sessions::session_id.eq_any(keys.iter().copied()))
-            .select(SessionRow::as_select())
-            .load(concrete)
-    })?;
-    Ok(rows.into_iter().map(|row| (row.session_id.clone(), row)).collect())
+    let mut rows = BTreeMap::new();
+    for keys in keys.chunks(KEYS_A_QUERY) {
+        let found: Vec<SessionRow> = dispatch!(connection, concrete => {
+            sessions::table
+                .filter(sessions::session_id.eq_any(keys.iter().copied()))
+                .filter(sessions::trace_count.gt(0))
+                .select(SessionRow::as_select())
+                .load(concrete)
+        })?;
+        rows.extend(found.into_iter().map(|row| (row.session_id.clone(), row)));
+    }
+    Ok(rows)
 }
 
 /// Whether something is gone that the session's summary stands on, so that it cannot be told from the change alone.
@@ -150,25 +168,5 @@ fn add(session: &mut SessionRow, before: Option<&TraceRow>, after: &TraceRow) {
         if let Some(after) = after {
             *sum = Some(sum.unwrap_or(0).saturating_sub(before.unwrap_or(0)).saturating_add(after));
         }
-    }
-}
-
-fn empty(session: &str) -> SessionRow {
-    SessionRow {
-        session_id: session.to_owned(),
-        user_id: None,
-        user_first_ns: None,
-        start_ns: i64::MAX,
-        last_ns: i64::MIN,
-        trace_count: 0,
-        error_trace_count: 0,
-        span_count: 0,
-        input_tokens: None,
-        output_tokens: None,
-        total_tokens: None,
-        cache_read_tokens: None,
-        cache_write_tokens: None,
-        reasoning_tokens: None,
-        cost_nano_usd: None,
     }
 }

@@ -1,10 +1,10 @@
 //! The store as the pipeline sees it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{Prepared, prepare, write_batch};
 use crate::error::Result;
-use crate::model::{InterpretedSpan, ProcessId};
+use crate::model::{InterpretedSpan, ProcessId, start_day};
 use crate::pipeline::Sink;
 use crate::store::rows::ProcessRow;
 use crate::store::{Store, dialect, key_text};
@@ -12,11 +12,17 @@ use crate::store::{Store, dialect, key_text};
 /// Spans in one transaction, and bytes of their payload: a bigger batch would keep other writers waiting.
 const MAX_ROWS: usize = 1000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Between two tries to make ready for the days to come.
+const PREPARING_PAUSE: Duration = Duration::from_secs(60);
 
 /// Writes batches into a [`Store`], and keeps the process's row alive.
 pub(crate) struct StoreSink {
     store: Store,
     process: ProcessRow,
+    /// The day that the tables were last made ready for.
+    ready_for: Option<i32>,
+    /// When they are next tried to be made ready.
+    next_try: Instant,
 }
 
 impl StoreSink {
@@ -31,7 +37,20 @@ impl StoreSink {
             heartbeat_ns: now,
             ended_ns: None,
         };
-        Self { store, process }
+        Self { store, process, ready_for: None, next_try: Instant::now() }
+    }
+
+    /// Lets the database make ready for the days to come. Where it cannot now, spans are stored all the same, only not where they are
+    /// best kept, and it is tried again.
+    fn prepare_days(&mut self, now_ns: i64) {
+        let today = start_day(now_ns);
+        if self.ready_for == Some(today) || Instant::now() < self.next_try {
+            return;
+        }
+        match self.store.maintain(|connection| dialect::prepare_days(connection, today)) {
+            Ok(()) => self.ready_for = Some(today),
+            Err(_) => self.next_try = Instant::now() + PREPARING_PAUSE,
+        }
     }
 }
 
@@ -44,9 +63,10 @@ impl Sink for StoreSink {
         let now = now_ns();
         let prepared = prepare(batch, now)?;
         self.process.heartbeat_ns = now;
+        self.prepare_days(now);
         for part in parts(&prepared) {
             self.store.write(|connection| {
-                dialect::put_process(connection, &self.process)?;
+                dialect::put_processes(connection, &[&self.process])?;
                 write_batch(connection, part)
             })?;
         }
@@ -55,7 +75,7 @@ impl Sink for StoreSink {
 
     fn probe(&mut self) -> Result<()> {
         self.process.heartbeat_ns = now_ns();
-        self.store.write(|connection| Ok(dialect::put_process(connection, &self.process)?))
+        self.store.write(|connection| Ok(dialect::put_processes(connection, &[&self.process])?))
     }
 }
 
@@ -65,7 +85,7 @@ impl Drop for StoreSink {
         let now = now_ns();
         self.process.heartbeat_ns = now;
         self.process.ended_ns = Some(now);
-        let _ = self.store.write(|connection| Ok(dialect::put_process(connection, &self.process)?));
+        let _ = self.store.write(|connection| Ok(dialect::put_processes(connection, &[&self.process])?));
     }
 }
 

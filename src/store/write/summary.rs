@@ -269,41 +269,9 @@ fn facets(row: &SpanRow) -> BTreeSet<(Facet, String)> {
 /// A summary of no spans, which any span's name replaces.
 fn empty(row: &SpanRow) -> TraceRow {
     TraceRow {
-        trace_id: row.trace_id.clone(),
         name: row.display_name.clone(),
         root_span_id: row.span_id.clone(),
-        root_class: i16::MAX,
-        root_start_ns: i64::MAX,
-        start_ns: i64::MAX,
-        end_ns: None,
-        duration_ns: None,
-        status: String::new(),
-        span_count: 0,
-        error_count: 0,
-        open_count: 0,
-        interrupted_count: 0,
-        input_tokens: None,
-        output_tokens: None,
-        total_tokens: None,
-        cache_read_tokens: None,
-        cache_write_tokens: None,
-        reasoning_tokens: None,
-        cost_nano_usd: None,
-        run_id: None,
-        run_first_ns: None,
-        session_id: None,
-        session_first_ns: None,
-        user_id: None,
-        user_first_ns: None,
-        agent_id: None,
-        agent_name: None,
-        team_id: None,
-        team_name: None,
-        workflow_id: None,
-        workflow_name: None,
-        joined_to: None,
-        input_preview: None,
-        output_preview: None,
+        ..TraceRow::placeholder(&row.trace_id)
     }
 }
 

@@ -1,12 +1,14 @@
 //! Order and repetition of batches must not matter, and the step-by-step summaries must agree with a recompute.
 
+mod statements;
+
 use diesel::prelude::*;
 use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Cost, CostSource, Identity, IdentityField, Kind, Span, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId,
-    Usage,
+    Cost, CostSource, Identity, IdentityField, InterpretedSpan, Kind, Span, SpanId, SpanRecord, SpanState, Status,
+    StatusCode, TraceId, Usage,
 };
 use crate::store::Store;
 use crate::store::rows::{FacetRow, SessionRow};
@@ -15,7 +17,7 @@ use crate::store::schema::{sessions, span_contents, spans, trace_facets};
 /// What a test says of a span; the rest is filled in.
 #[derive(Debug, Clone)]
 struct Sketch {
-    trace: u8,
+    trace: u16,
     span: u16,
     parent: Option<u16>,
     kind: Kind,
@@ -32,13 +34,17 @@ struct Sketch {
     agent: Option<&'static str>,
 }
 
+fn trace_id(number: u16) -> TraceId {
+    TraceId::from_bytes((u128::from(number) + 1).to_be_bytes())
+}
+
 fn span_id(number: u16) -> SpanId {
     SpanId::from_bytes((u64::from(number) + 1).to_be_bytes())
 }
 
 impl Sketch {
     fn item(&self) -> InterpretedSpan {
-        let trace_id = TraceId::from_bytes([self.trace + 1; 16]);
+        let trace_id = trace_id(self.trace);
         let own_id = span_id(self.span);
         let mut identity = Identity::default();
         for (field, value) in [
@@ -75,7 +81,8 @@ impl Sketch {
     }
 }
 
-fn sketch() -> impl Strategy<Value = Sketch> {
+/// Spans of a few traces.
+fn sketch(traces: u16) -> impl Strategy<Value = Sketch> {
     let kind = prop_oneof![
         Just(Kind::Agent),
         Just(Kind::Team),
@@ -85,7 +92,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
         Just(Kind::Step),
         Just(Kind::Span),
     ];
-    let place = (0u8..2, 0u16..8, proptest::option::of(0u16..8));
+    let place = (0..traces, 0u16..8, proptest::option::of(0u16..8));
     // Few times, so that versions differ by little; the smallest are on another day.
     let start = prop_oneof![-2i64..8, Just(-2 * 86_400_000_000_000)];
     let state =
@@ -94,7 +101,7 @@ fn sketch() -> impl Strategy<Value = Sketch> {
     let tokens = prop_oneof![8 => 0u64..4, 1 => Just(u64::MAX)];
     let usage = (proptest::option::of(tokens), proptest::option::of(0i64..4), proptest::bool::weighted(0.2));
     let ids = (
-        proptest::option::weighted(0.3, prop_oneof![Just("s1"), Just("s2")]),
+        proptest::option::weighted(0.3, prop_oneof![Just("s1"), Just("s2"), Just("s3")]),
         proptest::option::weighted(0.3, prop_oneof![Just("c1"), Just("s2")]),
         proptest::option::of(prop_oneof![Just("u1"), Just("u2")]),
         proptest::option::of(prop_oneof![Just("A"), Just("B")]),
@@ -202,7 +209,7 @@ proptest! {
     /// Any split into batches, any order, any repetition: the same tables, and a recompute changes nothing.
     #[test]
     fn order_and_repetition_do_not_matter(
-        sketches in proptest::collection::vec(sketch(), 1..24),
+        sketches in proptest::collection::vec(sketch(2), 1..24),
         order in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..4), 0..24),
     ) {
         let straight = Store::open("sqlite::memory:").unwrap();
@@ -227,7 +234,7 @@ proptest! {
     /// After each batch, a recompute changes nothing; also when traces are deleted in between.
     #[test]
     fn each_step_agrees_with_a_recompute(
-        batches in proptest::collection::vec((proptest::collection::vec(sketch(), 1..5), any::<u8>()), 1..10),
+        batches in proptest::collection::vec((proptest::collection::vec(sketch(4), 1..12), any::<u8>()), 1..10),
     ) {
         let store = Store::open("sqlite::memory:").unwrap();
         for (batch, deleted) in batches {
@@ -236,9 +243,48 @@ proptest! {
             recompute_all(&store);
             prop_assert_eq!(&dump(&store), &stepwise);
             if deleted < 20 {
-                store.delete_traces(&[TraceId::from_bytes([deleted % 2 + 1; 16])]).unwrap();
+                store.delete_traces(&[trace_id(u16::from(deleted % 4))]).unwrap();
             }
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(80))]
+
+    /// The same for batches that reach into many traces and sessions at once.
+    #[test]
+    fn traces_side_by_side_in_a_batch_do_not_touch_each_other(
+        sketches in proptest::collection::vec(sketch(7), 1..80),
+        shuffles in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..40), 1..12),
+    ) {
+        let straight = Store::open("sqlite::memory:").unwrap();
+        write(&straight, &sketches);
+        let expected = dump(&straight);
+
+        // Trace by trace: what each would be alone.
+        let apart = Store::open("sqlite::memory:").unwrap();
+        for trace in 0..7 {
+            write(&apart, &sketches.iter().filter(|sketch| sketch.trace == trace).cloned().collect::<Vec<_>>());
+        }
+        prop_assert_eq!(&dump(&apart), &expected);
+
+        let shuffled = Store::open("sqlite::memory:").unwrap();
+        let mut rest: Vec<Sketch> = sketches.clone();
+        for (place, length) in &shuffles {
+            // From anywhere, across the end, and half of it again with the next.
+            let from = place.index(rest.len());
+            rest.rotate_left(from);
+            let length = (*length).min(rest.len());
+            write(&shuffled, &rest[..length]);
+            rest.drain(..length / 2);
+        }
+        rest.reverse();
+        write(&shuffled, &rest);
+        prop_assert_eq!(&dump(&shuffled), &expected);
+
+        recompute_all(&shuffled);
+        prop_assert_eq!(&dump(&shuffled), &expected);
     }
 }
 
@@ -286,6 +332,19 @@ fn a_model_call_behind_a_tool_is_another_call() {
     let tool = Sketch { kind: Kind::Tool, ..model(1, Some(0), None) };
     write(&store, &[model(0, None, Some(10)), tool, model(2, Some(1), Some(7))]);
     assert_eq!(total(&store), Some(17));
+}
+
+#[test]
+fn a_session_whose_summary_is_missing_gets_one_of_all_its_traces() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let of = |trace, span| Sketch { trace, session: Some("s1"), ..model(span, None, Some(1)) };
+    write(&store, &[of(0, 0), of(1, 0)]);
+    store
+        .write(|connection| Ok(dispatch!(connection, c => diesel::delete(sessions::table).execute(c)).map(drop)?))
+        .unwrap();
+    write(&store, &[of(1, 1)]);
+    let session = &dump(&store).sessions[0];
+    assert_eq!((session.trace_count, session.span_count, session.input_tokens), (2, 3, Some(3)));
 }
 
 #[test]

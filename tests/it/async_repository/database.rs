@@ -124,11 +124,8 @@ impl Database {
     pub(super) fn filled(self, traces: u64, calls: u64) -> Self {
         let tracing = AgentTracing::open(&self.url).unwrap();
         let _guard = tracing_subscriber::registry().with(tracing.layer()).set_default();
-        for number in 0..traces {
-            let agent = agent_span!(
-                ["Researcher", "Writer", "Editor"][number as usize % 3],
-                { field::SESSION_ID } = format!("s{}", number % 4)
-            );
+        for (number, agent) in (0..traces).zip(["Researcher", "Writer", "Editor"].into_iter().cycle()) {
+            let agent = agent_span!(agent, { field::SESSION_ID } = format!("s{}", number % 4));
             agent.in_scope(|| {
                 for call in 0..calls {
                     drop(model_span!("m", { field::INPUT_TOKENS } = call, { field::OUTPUT_TOKENS } = 2_u64));

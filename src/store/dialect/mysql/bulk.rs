@@ -5,10 +5,9 @@ use diesel::mysql::Mysql;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 
 use super::MysqlConnection;
-use crate::store::dialect::cell::{Cell, Row};
+use crate::store::dialect::cell::{Row, push_cell};
 
 /// Bytes of one statement's values, but for a single larger row: the server's `max_allowed_packet` is 16 MiB or more by default.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -24,7 +23,7 @@ impl<R: Row, const N: usize, const REPLACE: bool> QueryFragment<Mysql> for BulkI
         out.push_sql("INSERT INTO ");
         out.push_identifier(R::TABLE)?;
         out.push_sql(" (");
-        out.push_sql(&R::COLUMNS.join(", "));
+        out.push_sql(R::COLUMNS);
         out.push_sql(") VALUES ");
         for (place, row) in self.rows.iter().enumerate() {
             out.push_sql(if place == 0 { "(" } else { ", (" });
@@ -32,38 +31,24 @@ impl<R: Row, const N: usize, const REPLACE: bool> QueryFragment<Mysql> for BulkI
                 if place > 0 {
                     out.push_sql(", ");
                 }
-                push(&mut out, cell)?;
+                push_cell!(out, cell)?;
             }
             out.push_sql(")");
         }
         out.push_sql(" ON DUPLICATE KEY UPDATE ");
-        let assignments: Vec<String> = if REPLACE {
+        if REPLACE {
             // `VALUES` is what both families of servers understand.
-            let others = R::COLUMNS.iter().filter(|column| !R::KEY.contains(column));
-            others.map(|column| format!("{column} = VALUES({column})")).collect()
+            out.push_sql(R::VALUES);
         } else {
-            // Not IGNORE, which would ignore more than the key.
-            R::KEY.iter().map(|column| format!("{column} = {column}")).collect()
-        };
-        out.push_sql(&assignments.join(", "));
+            // Changes nothing. Not IGNORE, which would ignore more than the key.
+            for (place, column) in R::KEY.split(", ").enumerate() {
+                out.push_sql(if place == 0 { "" } else { ", " });
+                out.push_sql(column);
+                out.push_sql(" = ");
+                out.push_sql(column);
+            }
+        }
         Ok(())
-    }
-}
-
-fn push<'b>(out: &mut AstPass<'_, 'b, Mysql>, cell: Cell<'b>) -> QueryResult<()> {
-    match cell {
-        Cell::Bytes(Some(bytes)) => out.push_bind_param::<Binary, [u8]>(bytes),
-        Cell::Bytes(None) => out.push_bind_param::<Nullable<Binary>, Option<&[u8]>>(&None),
-        Cell::Text(Some(text)) => out.push_bind_param::<Text, str>(text),
-        Cell::Text(None) => out.push_bind_param::<Nullable<Text>, Option<&str>>(&None),
-        Cell::Big(Some(number)) => out.push_bind_param::<BigInt, i64>(number),
-        Cell::Big(None) => out.push_bind_param::<Nullable<BigInt>, Option<i64>>(&None),
-        Cell::Int(Some(number)) => out.push_bind_param::<Integer, i32>(number),
-        Cell::Int(None) => out.push_bind_param::<Nullable<Integer>, Option<i32>>(&None),
-        Cell::Small(Some(number)) => out.push_bind_param::<SmallInt, i16>(number),
-        Cell::Small(None) => out.push_bind_param::<Nullable<SmallInt>, Option<i16>>(&None),
-        Cell::Bool(Some(value)) => out.push_bind_param::<Bool, bool>(value),
-        Cell::Bool(None) => out.push_bind_param::<Nullable<Bool>, Option<bool>>(&None),
     }
 }
 

@@ -117,7 +117,7 @@ pub(crate) fn expect_traces(url: &ServerUrl) -> Result<()> {
 /// Refuses tables that lack a column: another program made a table of the same name.
 pub(crate) fn expect_columns(connection: &mut MysqlConnection) -> QueryResult<()> {
     fn expect<R: Row>(connection: &mut MysqlConnection) -> QueryResult<()> {
-        connection.batch_execute(&format!("SELECT {} FROM {} LIMIT 0", R::COLUMNS.join(", "), R::TABLE))
+        connection.batch_execute(&format!("SELECT {} FROM {} LIMIT 0", R::COLUMNS, R::TABLE))
     }
     expect::<SpanRow>(connection)?;
     expect::<ContentRow>(connection)?;

@@ -65,7 +65,7 @@ impl<R: Row, const REPLACE: bool> QueryFragment<Pg> for BulkInsert<'_, R, REPLAC
         out.push_sql("INSERT INTO ");
         out.push_identifier(R::TABLE)?;
         out.push_sql(" (");
-        out.push_sql(&R::COLUMNS.join(", "));
+        out.push_sql(R::COLUMNS);
         out.push_sql(") SELECT * FROM unnest(");
         for (place, column) in self.columns.iter().enumerate() {
             if place > 0 {
@@ -81,16 +81,14 @@ impl<R: Row, const REPLACE: bool> QueryFragment<Pg> for BulkInsert<'_, R, REPLAC
             }
         }
         out.push_sql(") ON CONFLICT (");
-        out.push_sql(&R::KEY.join(", "));
+        out.push_sql(R::KEY);
         out.push_sql(")");
         if !REPLACE {
             out.push_sql(" DO NOTHING");
             return Ok(());
         }
         out.push_sql(" DO UPDATE SET ");
-        let others = R::COLUMNS.iter().filter(|column| !R::KEY.contains(column));
-        let assignments: Vec<String> = others.map(|column| format!("{column} = excluded.{column}")).collect();
-        out.push_sql(&assignments.join(", "));
+        out.push_sql(R::EXCLUDED);
         Ok(())
     }
 }

@@ -1,0 +1,100 @@
+//! All that can be done for a batch outside the transaction.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::fit::{self, Fitting};
+use super::graph;
+use crate::error::Result;
+use crate::model::canonical::{self, to_json};
+use crate::model::{Attributes, Event, InterpretedSpan, Kind, Resource, Scope};
+use crate::semconv;
+use crate::store::column::{count, hash128, key_text, message_text};
+use crate::store::convert::{ENCODING, service_name};
+use crate::store::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow};
+
+/// A span ready to be written: all that can be done outside the transaction is done.
+pub(crate) struct Prepared<'a> {
+    pub(super) item: &'a InterpretedSpan,
+    pub(super) row: SpanRow,
+    pub(super) content: ContentRow,
+    pub(super) resource: Rc<ResourceRow>,
+    pub(super) scope: Rc<ScopeRow>,
+}
+
+/// Rows of the resources and scopes that a batch's spans share, by the place of the shared value.
+#[derive(Default)]
+struct Senders {
+    resources: BTreeMap<*const Resource, Rc<ResourceRow>>,
+    scopes: BTreeMap<*const Scope, Rc<ScopeRow>>,
+}
+
+/// Does all that can be done outside the transaction.
+pub(crate) fn prepare(batch: &[InterpretedSpan], now_ns: i64) -> Result<Vec<Prepared<'_>>> {
+    let mut senders = Senders::default();
+    batch.iter().map(|item| Prepared::new(item, &mut senders, now_ns)).collect()
+}
+
+impl<'a> Prepared<'a> {
+    fn new(item: &'a InterpretedSpan, senders: &mut Senders, now_ns: i64) -> Result<Self> {
+        let resource = match senders.resources.entry(Arc::as_ptr(&item.record.resource)) {
+            Entry::Occupied(known) => Rc::clone(known.get()),
+            Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(resource_row(&item.record.resource)?))),
+        };
+        let scope = match senders.scopes.entry(Arc::as_ptr(&item.record.scope)) {
+            Entry::Occupied(known) => Rc::clone(known.get()),
+            Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(scope_row(&item.record.scope)?))),
+        };
+        let Fitting { content, cut_bytes, dropped } = fit::encode(&item.record)?;
+        let mut row = SpanRow::new(item, &content, &scope.scope_id, &resource.resource_id, now_ns);
+        row.truncated_bytes = row.truncated_bytes.saturating_add(count(cut_bytes));
+        row.dropped_count = row.dropped_count.saturating_add(i64::from(dropped));
+        Ok(Self { item, content: ContentRow::new(&row, content), row, resource, scope })
+    }
+}
+
+/// The starts of a span's input and output, for lists.
+pub(super) fn previews(item: &InterpretedSpan) -> (Option<String>, Option<String>) {
+    previews_of(&item.record.attributes, &item.record.events, item.span.kind)
+}
+
+fn previews_of(attributes: &Attributes, events: &[Event], kind: Kind) -> (Option<String>, Option<String>) {
+    let content = semconv::read_content(attributes, events, kind);
+    let preview =
+        |text: Option<String>| text.map(|text| message_text(&semconv::preview(&text))).filter(|text| !text.is_empty());
+    (preview(content.input), preview(content.output))
+}
+
+/// The same from a stored payload.
+pub(super) fn preview_of_content(
+    row: &SpanRow,
+    content: Option<ContentRow>,
+) -> Result<(Option<String>, Option<String>)> {
+    let Some(content) = content.filter(|content| content.encoding == ENCODING) else {
+        return Ok((None, None));
+    };
+    let attributes: Attributes = canonical::decode("attributes", &content.attributes)?;
+    let events: Vec<Event> = canonical::decode("events", &content.events)?;
+    Ok(previews_of(&attributes, &events, graph::kind(row)))
+}
+
+fn resource_row(resource: &Resource) -> Result<ResourceRow> {
+    Ok(ResourceRow {
+        resource_id: hash128(&to_json(resource)?).to_vec(),
+        service_name: service_name(resource),
+        attributes: to_json(&resource.attributes)?,
+        schema_url: key_text(&resource.schema_url),
+    })
+}
+
+fn scope_row(scope: &Scope) -> Result<ScopeRow> {
+    Ok(ScopeRow {
+        scope_id: hash128(&to_json(scope)?).to_vec(),
+        name: key_text(&scope.name),
+        version: key_text(&scope.version),
+        attributes: to_json(&scope.attributes)?,
+        schema_url: key_text(&scope.schema_url),
+    })
+}

@@ -1,0 +1,197 @@
+//! The databases of the contract, and a fresh one for each case.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::sql::Sql;
+use crate::world::PATIENCE;
+
+/// Names servers that must be there: a missing one fails instead of being skipped.
+const REQUIRE: &str = "TRACING_AGENTS_TEST_REQUIRE";
+
+/// A kind of database that the contract holds for.
+pub(crate) struct Engine {
+    /// Its part of a test's name.
+    pub(crate) name: &'static str,
+    pub(crate) dialect: Dialect,
+    /// The environment variable with the server's URL; `None` for a database that needs no server.
+    variable: Option<&'static str>,
+    /// What the crate's URL has behind the question mark.
+    parameters: &'static str,
+}
+
+/// Which SQL a database speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
+    Mysql,
+}
+
+impl Dialect {
+    /// Whether this build can open such a database.
+    const fn is_built_in(self) -> bool {
+        match self {
+            Self::Sqlite => cfg!(feature = "sqlite"),
+            Self::Postgres => cfg!(feature = "postgres"),
+            Self::Mysql => cfg!(feature = "mysql"),
+        }
+    }
+}
+
+const fn server(name: &'static str, dialect: Dialect, variable: &'static str, parameters: &'static str) -> Engine {
+    Engine { name, dialect, variable: Some(variable), parameters }
+}
+
+/// All databases: each runs the whole list of cases.
+pub(crate) const ENGINES: [Engine; 5] = [
+    Engine { name: "sqlite", dialect: Dialect::Sqlite, variable: None, parameters: "" },
+    server("postgres", Dialect::Postgres, "TRACING_AGENTS_TEST_POSTGRES_URL", ""),
+    server("postgres-partitioned", Dialect::Postgres, "TRACING_AGENTS_TEST_POSTGRES_URL", "partition=daily"),
+    server("mariadb", Dialect::Mysql, "TRACING_AGENTS_TEST_MARIADB_URL", ""),
+    server("mysql", Dialect::Mysql, "TRACING_AGENTS_TEST_MYSQL_URL", ""),
+];
+
+/// Why a kind of database cannot be tested here.
+pub(crate) struct Missing {
+    pub(crate) reason: String,
+    pub(crate) is_required: bool,
+}
+
+/// Where databases of one kind are made: a folder, or a server.
+pub(crate) struct Place {
+    engine: &'static Engine,
+    server: Option<Server>,
+}
+
+struct Server {
+    url: String,
+    /// Makes and removes databases, one after the other.
+    admin: Mutex<Sql>,
+}
+
+impl Server {
+    /// The connection that makes and removes databases; a case that failed with it must not fail all others.
+    fn admin(&self) -> MutexGuard<'_, Sql> {
+        self.admin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Place {
+    /// Where databases of this kind can be made, if this build and this machine can.
+    pub(crate) fn find(engine: &'static Engine) -> Result<Self, Missing> {
+        let required = std::env::var(REQUIRE).unwrap_or_default();
+        let is_required = required.split(',').any(|name| !name.is_empty() && engine.name.starts_with(name.trim()));
+        if !engine.dialect.is_built_in() {
+            return Err(Missing { reason: "this build is without its feature".to_owned(), is_required });
+        }
+        let Some(variable) = engine.variable else { return Ok(Self { engine, server: None }) };
+        let Some(url) = std::env::var(variable).ok().filter(|url| !url.is_empty()) else {
+            return Err(Missing { reason: format!("{variable} is not set"), is_required });
+        };
+        // A server that is named must answer: only one that is not named is passed over.
+        match Sql::connect(engine.dialect, &url) {
+            Ok(admin) => Ok(Self { engine, server: Some(Server { url, admin: Mutex::new(admin) }) }),
+            Err(error) => Err(Missing { reason: format!("no connection to the server: {error}"), is_required: true }),
+        }
+    }
+
+    pub(crate) const fn engine(&self) -> &'static Engine {
+        self.engine
+    }
+
+    /// An empty database, without tables.
+    pub(crate) fn database(self: &Arc<Self>) -> Database {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("contract_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        match &self.server {
+            None => {
+                let folder = tempfile::tempdir().unwrap();
+                let url = format!("sqlite://{}", folder.path().join("traces.db").display());
+                Database { place: Arc::clone(self), name, url, folder: Some(folder) }
+            }
+            Some(server) => {
+                server.admin().execute(&format!("CREATE DATABASE {name}"));
+                let url = at(&server.url, &name, self.engine.parameters);
+                Database { place: Arc::clone(self), name, url, folder: None }
+            }
+        }
+    }
+}
+
+/// A database of one case, removed at its end.
+pub(crate) struct Database {
+    place: Arc<Place>,
+    name: String,
+    url: String,
+    folder: Option<TempDir>,
+}
+
+impl Database {
+    /// The crate's URL of it.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where it was made, for more of its kind.
+    pub(crate) const fn place(&self) -> &Arc<Place> {
+        &self.place
+    }
+
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.place.engine.dialect
+    }
+
+    /// The URL of a database that does not exist, at the same place.
+    pub(crate) fn missing_url(&self) -> String {
+        match &self.place.server {
+            None => self.url.replace("traces.db", "none.db"),
+            Some(server) => at(&server.url, "contract_none", self.place.engine.parameters),
+        }
+    }
+
+    /// This database's URL with these credentials, `user:password`; `None` where there are none.
+    pub(crate) fn url_with(&self, credentials: &str) -> Option<String> {
+        self.place.server.as_ref()?;
+        let (scheme, rest) = self.url.split_once("://")?;
+        let (authority, path) = rest.split_once('/')?;
+        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        Some(format!("{scheme}://{credentials}@{host}/{path}"))
+    }
+
+    /// A connection beside the crate's.
+    pub(crate) fn sql(&self) -> Sql {
+        let url = self.place.server.as_ref().map_or_else(|| self.url.clone(), |server| at(&server.url, &self.name, ""));
+        Sql::connect(self.dialect(), &url).unwrap()
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let (Some(server), None) = (&self.place.server, &self.folder) else { return };
+        // Connections that a pool is still closing must not keep it; a vacuum of the server's own, which this user cannot end, does.
+        let force = if self.dialect() == Dialect::Postgres { " WITH (FORCE)" } else { "" };
+        let statement = format!("DROP DATABASE {}{force}", self.name);
+        let begun = Instant::now();
+        while let Err(error) = server.admin().try_execute(&statement) {
+            if begun.elapsed() > PATIENCE {
+                println!("left behind: {statement}: {error}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// A server's URL with another database and more parameters; all else, such as an encoded password, stays as it is.
+fn at(url: &str, database: &str, parameters: &str) -> String {
+    let (address, own) = url.split_once('?').unwrap_or((url, ""));
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    let authority = rest.split('/').next().unwrap_or_default();
+    let parameters = [own, parameters].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("&");
+    let mark = if parameters.is_empty() { "" } else { "?" };
+    format!("{scheme}://{authority}/{database}{mark}{parameters}")
+}

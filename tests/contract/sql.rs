@@ -1,0 +1,102 @@
+//! Statements beside the crate's own: to make databases, and to look into them.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use tokio::runtime::Runtime;
+
+use crate::database::Dialect;
+
+/// A connection of its own.
+pub(crate) enum Sql {
+    #[cfg(feature = "sqlite")]
+    Sqlite(SqliteConnection),
+    #[cfg(feature = "postgres")]
+    Postgres(Runtime, Box<diesel_async::AsyncPgConnection>),
+    #[cfg(feature = "mysql")]
+    Mysql(Runtime, Box<diesel_async::AsyncMysqlConnection>),
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Nullable<Text>)]
+    line: Option<String>,
+}
+
+impl Sql {
+    /// Connects to a database, by the crate's URL without the crate's own parameters.
+    pub(crate) fn connect(dialect: Dialect, url: &str) -> Result<Self, ConnectionError> {
+        match dialect {
+            #[cfg(feature = "sqlite")]
+            Dialect::Sqlite => {
+                let mut connection = SqliteConnection::establish(url.strip_prefix("sqlite://").unwrap_or(url))?;
+                diesel::connection::SimpleConnection::batch_execute(&mut connection, "PRAGMA busy_timeout = 30000")
+                    .unwrap();
+                Ok(Self::Sqlite(connection))
+            }
+            #[cfg(feature = "postgres")]
+            Dialect::Postgres => {
+                let runtime = runtime();
+                let connection = runtime.block_on(diesel_async::AsyncPgConnection::establish(url))?;
+                Ok(Self::Postgres(runtime, Box::new(connection)))
+            }
+            #[cfg(feature = "mysql")]
+            Dialect::Mysql => {
+                // The driver knows only this scheme, and refuses parameters that it does not know.
+                let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+                let url = format!("mysql://{}", rest.split('?').next().unwrap_or_default());
+                let runtime = runtime();
+                let connection = runtime.block_on(diesel_async::AsyncMysqlConnection::establish(&url))?;
+                Ok(Self::Mysql(runtime, Box::new(connection)))
+            }
+            #[cfg(not(all(feature = "sqlite", feature = "postgres", feature = "mysql")))]
+            other => unreachable!("{other:?} is not in this build: {url}"),
+        }
+    }
+
+    /// Runs a statement.
+    #[track_caller]
+    pub(crate) fn execute(&mut self, statement: &str) {
+        self.try_execute(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
+    }
+
+    /// Runs a statement that can fail for a while.
+    pub(crate) fn try_execute(&mut self, statement: &str) -> QueryResult<()> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(connection) => diesel::connection::SimpleConnection::batch_execute(connection, statement),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(runtime, connection) => runtime.block_on(connection.batch_execute(statement)),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(runtime, connection) => runtime.block_on(connection.batch_execute(statement)),
+        }
+    }
+
+    /// The rows of a query whose only column is a text named `line`.
+    #[track_caller]
+    pub(crate) fn lines(&mut self, query: &str) -> Vec<String> {
+        let statement = diesel::sql_query(query);
+        let rows: QueryResult<Vec<Line>> = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(connection) => diesel::RunQueryDsl::load(statement, connection),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(runtime, connection) => {
+                runtime.block_on(diesel_async::RunQueryDsl::load(statement, connection.as_mut()))
+            }
+            #[cfg(feature = "mysql")]
+            Self::Mysql(runtime, connection) => {
+                runtime.block_on(diesel_async::RunQueryDsl::load(statement, connection.as_mut()))
+            }
+        };
+        let rows = rows.unwrap_or_else(|error| panic!("{query}: {error}"));
+        rows.into_iter().map(|row| row.line.unwrap_or_else(|| "NULL".to_owned())).collect()
+    }
+}
+
+/// What drives a connection; it belongs to one thread, as the connection does.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
