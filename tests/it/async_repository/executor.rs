@@ -48,14 +48,17 @@ fn unpark() -> Arc<Unpark> {
     Arc::new(Unpark { thread: std::thread::current(), is_woken: AtomicBool::new(false) })
 }
 
-/// Polls a future as often as it wakes, at most so many times, and drops it.
+/// Polls a future as often as it wakes, at most so many times, and drops it at once.
 pub(super) fn poll_some<T>(future: impl Future<Output = T>, polls: usize) -> Result<T, ()> {
     let mut future = pin!(future);
     let unpark = unpark();
     let waker = Waker::from(Arc::clone(&unpark));
-    for _ in 0..polls {
+    for poll in 1..=polls {
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Ok(value);
+        }
+        if poll == polls {
+            break;
         }
         let started = Instant::now();
         while !unpark.is_woken.swap(false, Ordering::Acquire) {

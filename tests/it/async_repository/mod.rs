@@ -219,6 +219,27 @@ fn a_server_stops_working_for_a_call_that_is_given_up() {
 }
 
 #[test]
+fn a_reader_that_waits_gets_the_place_of_a_call_that_is_given_up() {
+    for database in servers() {
+        let database = database.filled(1, 0);
+        let tracing = AgentTracing::open(&database.url).unwrap();
+        let (blocking, repository) = (tracing.repository(), tracing.async_repository());
+        let lock = database.lock();
+        let mut calls: Vec<_> = (0..4).map(|_| Box::pin(async { repository.traces(&all()).await })).collect();
+        calls.iter_mut().for_each(|call| executor::poll_until_idle(call.as_mut()));
+        std::thread::scope(|scope| {
+            // This table is not locked.
+            let reader = scope.spawn(|| blocking.processes());
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(!reader.is_finished(), "there was a connection left");
+            drop(calls);
+            assert_eq!(reader.join().unwrap().unwrap().len(), 1, "{}", database.url);
+        });
+        lock.release();
+    }
+}
+
+#[test]
 fn other_tasks_of_the_only_thread_go_on() {
     for database in databases() {
         let database = database.filled(3, 1);
@@ -334,7 +355,7 @@ fn pruning_that_is_given_up_stops_after_its_transaction() {
     let (blocking, repository) = (tracing.repository(), tracing.async_repository());
     let lock = database.lock();
     let late = SystemTime::now() + Duration::from_secs(60);
-    let _ = poll_some(repository.prune(late), 1);
+    assert!(poll_some(repository.prune(late), 1).is_err());
     lock.release();
     // These need the connection that pruning has.
     for _ in 0..20 {
