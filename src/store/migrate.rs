@@ -135,6 +135,7 @@ fn run_in_mysql(connection: &mut super::dialect::mysql::MysqlConnection, url: &D
 }
 
 /// How often the queue's table is tried to be made: of processes that make it at once, all but one can fail.
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 const MAKING_TRIES: u32 = 50;
 
 /// Makes what processes that start at once queue at: the row '' of `trace_schema`.

@@ -31,6 +31,7 @@ mod numbers;
 mod opening;
 mod order;
 mod paging;
+mod partitions;
 mod processes;
 mod schema;
 mod sessions;
@@ -90,7 +91,8 @@ const ROOMS: &[(&str, &[Case])] = &[
 ];
 
 /// Cases that do not depend on the way of asking: they run once for each database.
-const ONCE: &[(&str, &[Case])] = &[("processes", processes::CASES), ("tls", tls::CASES)];
+const ONCE: &[(&str, &[Case])] =
+    &[("partitions", partitions::CASES), ("processes", processes::CASES), ("tls", tls::CASES)];
 
 /// Cases that run side by side unless `--test-threads` says otherwise: servers on the same machine want some of it.
 const THREADS: usize = 4;

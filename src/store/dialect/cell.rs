@@ -14,6 +14,7 @@ pub(crate) enum Cell<'a> {
     Bool(Option<&'a bool>),
 }
 
+#[cfg(feature = "mysql")]
 impl Cell<'_> {
     /// About what the value costs on the wire.
     pub(crate) const fn size(&self) -> usize {
@@ -29,12 +30,15 @@ impl Cell<'_> {
 pub(crate) trait Row: std::fmt::Debug + Send + Sync + 'static {
     const TABLE: &'static str;
     /// The columns of the primary key: `a, b`.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     const KEY: &'static str;
     /// All columns: `a, b, c`.
     const COLUMNS: &'static str;
     /// Each column with what an insert that found its key wanted to write, as PostgreSQL says it: `a = excluded.a, …`.
+    #[cfg(feature = "postgres")]
     const EXCLUDED: &'static str;
     /// The same, as MySQL says it: `a = VALUES(a), …`.
+    #[cfg(feature = "mysql")]
     const VALUES: &'static str;
     /// How each column's value is read, in the order of the columns.
     const CELLS: &'static [fn(&Self) -> Cell<'_>];
@@ -45,6 +49,7 @@ pub(crate) trait Row: std::fmt::Debug + Send + Sync + 'static {
     }
 
     /// About what the row costs on the wire.
+    #[cfg(feature = "mysql")]
     fn size(&self) -> usize {
         self.cells().map(|cell| cell.size()).sum()
     }
@@ -110,12 +115,15 @@ macro_rules! row {
     ($row:ty, $table:literal, key [$key:ident $(, $keys:ident)*], [$column:ident $(, $columns:ident)* $(,)?]) => {
         impl Row for $row {
             const TABLE: &'static str = $table;
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
             const KEY: &'static str = concat!(stringify!($key) $(, ", ", stringify!($keys))*);
             const COLUMNS: &'static str = concat!(stringify!($column) $(, ", ", stringify!($columns))*);
+            #[cfg(feature = "postgres")]
             const EXCLUDED: &'static str = concat!(
                 stringify!($column), " = excluded.", stringify!($column)
                 $(, ", ", stringify!($columns), " = excluded.", stringify!($columns))*
             );
+            #[cfg(feature = "mysql")]
             const VALUES: &'static str = concat!(
                 stringify!($column), " = VALUES(", stringify!($column)
                 $(, "), ", stringify!($columns), " = VALUES(", stringify!($columns))*, ")"

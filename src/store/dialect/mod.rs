@@ -20,8 +20,9 @@ use diesel::result::QueryResult;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use server::Server;
 
+use self::cell::Row;
 use super::connection::{AnyConnection, dispatch};
-use super::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
+use super::rows::{ResourceRow, ScopeRow};
 use super::url::DatabaseUrl;
 use crate::error::Result;
 
@@ -45,23 +46,8 @@ pub(crate) trait Dialect: diesel::Connection {
     /// place.
     fn lock_sessions(&mut self, ids: &[&str]) -> QueryResult<()>;
 
-    /// Inserts spans or replaces the rows of the same keys.
-    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()>;
-
-    /// Inserts spans' contents or replaces the rows of the same keys.
-    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()>;
-
-    /// Inserts traces' summaries or replaces the rows of the same keys.
-    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()>;
-
-    /// Inserts facets or replaces the rows of the same keys.
-    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()>;
-
-    /// Inserts sessions' summaries or replaces the rows of the same keys.
-    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()>;
-
-    /// Inserts processes or replaces the rows of the same keys.
-    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()>;
+    /// Inserts rows or replaces those of the same keys.
+    fn put<R: Row>(&mut self, rows: &[&R]) -> QueryResult<()>;
 
     /// Inserts resources unless they are there.
     fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()>;
@@ -116,6 +102,13 @@ pub(crate) fn expect_traces(url: &DatabaseUrl) -> Result<()> {
     }
 }
 
+pub(crate) fn put<R: Row>(connection: &mut AnyConnection, rows: &[&R]) -> QueryResult<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    dispatch!(connection, concrete => concrete.put(rows))
+}
+
 /// Nothing is asked of the database for no rows.
 macro_rules! forward {
     ($($name:ident($row:ty)),+ $(,)?) => {
@@ -131,12 +124,6 @@ macro_rules! forward {
 forward! {
     lock_traces([u8]),
     lock_sessions(str),
-    put_spans(SpanRow),
-    put_contents(ContentRow),
-    put_traces(TraceRow),
-    put_facets(FacetRow),
-    put_sessions(SessionRow),
-    put_processes(ProcessRow),
     add_resources(ResourceRow),
     add_scopes(ScopeRow),
 }

@@ -37,3 +37,19 @@ pub(super) fn cannot_connect(url: &ServerUrl, error: &(dyn std::error::Error + '
     }
     Error::new(ErrorKind::Connect, format!("cannot connect to {}: {text}", url.shown))
 }
+
+/// Stamps how the stored rows with these keys are locked, in the order of the keys; tells which there are.
+macro_rules! lock_stored {
+    ($name:ident, $connection:ty, $table:ident::$key:ident, $wanted:ty, $stored:ty) => {
+        fn $name(connection: &mut $connection, keys: &[&$wanted]) -> QueryResult<BTreeSet<$stored>> {
+            let locked: Vec<$stored> = $table::table
+                .select($table::$key)
+                .filter($table::$key.eq_any(keys))
+                .order($table::$key)
+                .for_update()
+                .load(connection)?;
+            Ok(locked.into_iter().collect())
+        }
+    };
+}
+pub(super) use lock_stored;

@@ -11,8 +11,9 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 
 use super::Dialect;
+use super::cell::Row;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
+use crate::store::rows::{ResourceRow, ScopeRow};
 use crate::store::url::SqliteTarget;
 
 /// Settings of every connection. `busy_timeout` lets writers of several processes wait for each other; `temp_store` keeps statement
@@ -174,28 +175,8 @@ impl Dialect for SqliteConnection {
         Ok(())
     }
 
-    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
+    fn put<R: Row>(&mut self, rows: &[&R]) -> QueryResult<()> {
+        bulk::insert::<R, true>(self, rows)
     }
 
     fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {

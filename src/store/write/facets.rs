@@ -64,7 +64,7 @@ pub(super) fn write_facets(connection: &mut AnyConnection, changes: &[FacetChang
     delete(connection, gone)?;
     let mut rows: Vec<&FacetRow> = rows.iter().collect();
     rows.sort_unstable_by_key(|row| (&row.trace_id, &row.field, &row.value));
-    dialect::put_facets(connection, &rows)
+    dialect::put(connection, &rows)
 }
 
 /// Deletes all facets of a trace.

@@ -121,9 +121,9 @@ fn write_spans(connection: &mut AnyConnection, changed: &[(&Part<'_>, Change)]) 
     delete_spans(connection, moved.collect())?;
     let contents: Vec<&ContentRow> =
         changed.iter().flat_map(|(part, _)| part.applied.iter().map(|prepared| &prepared.content)).collect();
-    dialect::put_contents(connection, &contents)?;
+    dialect::put(connection, &contents)?;
     let rows: Vec<&SpanRow> = changed.iter().flat_map(|(part, _)| part.graph.changed().map(|node| &node.row)).collect();
-    dialect::put_spans(connection, &rows)
+    dialect::put(connection, &rows)
 }
 
 /// Deletes spans with their contents, whatever day their rows are filed under.
@@ -151,7 +151,7 @@ fn delete_spans(connection: &mut AnyConnection, gone: Vec<(&[u8], Vec<&Vec<u8>>)
 fn write_summaries(connection: &mut AnyConnection, told: &[(&Part<'_>, Change)]) -> QueryResult<()> {
     let others = told.iter().filter(|(part, change)| part.before.as_ref() != Some(&change.trace));
     let summaries: Vec<&TraceRow> = others.map(|(_, change)| &change.trace).collect();
-    dialect::put_traces(connection, &summaries)?;
+    dialect::put(connection, &summaries)?;
     let facets = told.iter().map(|(part, change)| FacetChange {
         before: part.before.as_ref(),
         after: &change.trace,

@@ -25,14 +25,14 @@ pub(super) fn recompute(
     resolve_all(&mut rows);
     let changed: Vec<&SpanRow> =
         rows.iter().zip(&stored).filter(|(row, stored)| row != stored).map(|(row, _)| row).collect();
-    dialect::put_spans(connection, &changed)?;
+    dialect::put(connection, &changed)?;
     let (mut trace, counts) = summarize(&rows).ok_or(NotFound)?;
     let named = rows.iter().find(|row| row.span_id == trace.root_span_id);
     if let Some(named) = named {
         (trace.input_preview, trace.output_preview) = preview_of_content(named, load_content(connection, named)?)?;
     }
     trace.joined_to = before.and_then(|before| before.joined_to.clone());
-    dialect::put_traces(connection, &[&trace])?;
+    dialect::put(connection, &[&trace])?;
     delete_facets(connection, trace_id)?;
     write_facets(connection, &[FacetChange { before: None, after: &trace, counts: &counts }])?;
     Ok(trace)

@@ -48,7 +48,7 @@ pub(super) fn update(connection: &mut AnyConnection, changes: &[(Option<&TraceRo
             anew.insert(session.to_owned());
         }
     }
-    dialect::put_sessions(connection, &summaries.iter().collect::<Vec<_>>())?;
+    dialect::put(connection, &summaries.iter().collect::<Vec<_>>())?;
     recompute_sessions(connection, &anew)
 }
 
@@ -80,7 +80,7 @@ pub(crate) fn recompute_sessions(connection: &mut AnyConnection, keys: &BTreeSet
         for trace in &members {
             add(&mut row, None, trace);
         }
-        dialect::put_sessions(connection, &[&row])?;
+        dialect::put(connection, &[&row])?;
     }
     Ok(())
 }

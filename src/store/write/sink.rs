@@ -66,7 +66,7 @@ impl Sink for StoreSink {
         self.prepare_days(now);
         for part in parts(&prepared) {
             self.store.write(|connection| {
-                dialect::put_processes(connection, &[&self.process])?;
+                dialect::put(connection, &[&self.process])?;
                 write_batch(connection, part)
             })?;
         }
@@ -75,7 +75,7 @@ impl Sink for StoreSink {
 
     fn probe(&mut self) -> Result<()> {
         self.process.heartbeat_ns = now_ns();
-        self.store.write(|connection| Ok(dialect::put_processes(connection, &[&self.process])?))
+        self.store.write(|connection| Ok(dialect::put(connection, &[&self.process])?))
     }
 }
 
@@ -85,7 +85,7 @@ impl Drop for StoreSink {
         let now = now_ns();
         self.process.heartbeat_ns = now;
         self.process.ended_ns = Some(now);
-        let _ = self.store.write(|connection| Ok(dialect::put_processes(connection, &[&self.process])?));
+        let _ = self.store.write(|connection| Ok(dialect::put(connection, &[&self.process])?));
     }
 }
 

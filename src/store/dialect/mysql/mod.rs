@@ -15,7 +15,7 @@ use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts};
 use super::Dialect;
 use super::cell::Row;
 use super::io::{self, Io};
-use super::server::cannot_connect;
+use super::server::{cannot_connect, lock_stored};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
 use crate::store::schema::{resources, scopes, sessions, traces};
@@ -129,25 +129,8 @@ pub(crate) fn expect_columns(connection: &mut MysqlConnection) -> QueryResult<()
     expect::<ProcessRow>(connection)
 }
 
-fn lock_stored_traces(connection: &mut MysqlConnection, ids: &[&[u8]]) -> QueryResult<BTreeSet<Vec<u8>>> {
-    let locked: Vec<Vec<u8>> = traces::table
-        .select(traces::trace_id)
-        .filter(traces::trace_id.eq_any(ids))
-        .order(traces::trace_id)
-        .for_update()
-        .load(connection)?;
-    Ok(locked.into_iter().collect())
-}
-
-fn lock_stored_sessions(connection: &mut MysqlConnection, ids: &[&str]) -> QueryResult<BTreeSet<String>> {
-    let locked: Vec<String> = sessions::table
-        .select(sessions::session_id)
-        .filter(sessions::session_id.eq_any(ids))
-        .order(sessions::session_id)
-        .for_update()
-        .load(connection)?;
-    Ok(locked.into_iter().collect())
-}
+lock_stored!(lock_stored_traces, MysqlConnection, traces::trace_id, [u8], Vec<u8>);
+lock_stored!(lock_stored_sessions, MysqlConnection, sessions::session_id, str, String);
 
 impl Dialect for MysqlConnection {
     fn begin_write(&mut self) -> QueryResult<()> {
@@ -180,28 +163,8 @@ impl Dialect for MysqlConnection {
         bulk::insert::<_, false>(self, &rows.iter().collect::<Vec<_>>())
     }
 
-    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
-    }
-
-    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
-        bulk::insert::<_, true>(self, rows)
+    fn put<R: Row>(&mut self, rows: &[&R]) -> QueryResult<()> {
+        bulk::insert::<R, true>(self, rows)
     }
 
     // An insert that finds its row locks it until the batch is committed, and all writers share these rows: so they are looked up first.

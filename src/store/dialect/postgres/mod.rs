@@ -18,10 +18,10 @@ pub(crate) use self::partition::partition as lay_out;
 use super::Dialect;
 use super::cell::Row;
 use super::io::{self, Io};
-use super::server::cannot_connect;
+use super::server::{cannot_connect, lock_stored};
 use super::tls;
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
+use crate::store::rows::{ResourceRow, ScopeRow, SessionRow, TraceRow};
 use crate::store::schema::{sessions, traces};
 use crate::store::url::{ServerUrl, TlsMode};
 
@@ -95,13 +95,6 @@ pub(crate) fn expect_traces(url: &ServerUrl) -> Result<()> {
     }
 }
 
-fn put<R: Row>(connection: &mut PostgresConnection, rows: &[&R]) -> QueryResult<()> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    BulkInsert::<R, true>::new(rows).execute(connection).map(drop)
-}
-
 fn add<R: Row>(connection: &mut PostgresConnection, rows: &[&R]) -> QueryResult<usize> {
     if rows.is_empty() {
         return Ok(0);
@@ -109,25 +102,8 @@ fn add<R: Row>(connection: &mut PostgresConnection, rows: &[&R]) -> QueryResult<
     BulkInsert::<R, false>::new(rows).execute(connection)
 }
 
-fn lock_stored_traces(connection: &mut PostgresConnection, ids: &[&[u8]]) -> QueryResult<BTreeSet<Vec<u8>>> {
-    let locked: Vec<Vec<u8>> = traces::table
-        .select(traces::trace_id)
-        .filter(traces::trace_id.eq_any(ids))
-        .order(traces::trace_id)
-        .for_update()
-        .load(connection)?;
-    Ok(locked.into_iter().collect())
-}
-
-fn lock_stored_sessions(connection: &mut PostgresConnection, ids: &[&str]) -> QueryResult<BTreeSet<String>> {
-    let locked: Vec<String> = sessions::table
-        .select(sessions::session_id)
-        .filter(sessions::session_id.eq_any(ids))
-        .order(sessions::session_id)
-        .for_update()
-        .load(connection)?;
-    Ok(locked.into_iter().collect())
-}
+lock_stored!(lock_stored_traces, PostgresConnection, traces::trace_id, [u8], Vec<u8>);
+lock_stored!(lock_stored_sessions, PostgresConnection, sessions::session_id, str, String);
 
 impl Dialect for PostgresConnection {
     fn begin_write(&mut self) -> QueryResult<()> {
@@ -166,28 +142,11 @@ impl Dialect for PostgresConnection {
         Ok(())
     }
 
-    fn put_spans(&mut self, rows: &[&SpanRow]) -> QueryResult<()> {
-        put(self, rows)
-    }
-
-    fn put_contents(&mut self, rows: &[&ContentRow]) -> QueryResult<()> {
-        put(self, rows)
-    }
-
-    fn put_traces(&mut self, rows: &[&TraceRow]) -> QueryResult<()> {
-        put(self, rows)
-    }
-
-    fn put_facets(&mut self, rows: &[&FacetRow]) -> QueryResult<()> {
-        put(self, rows)
-    }
-
-    fn put_sessions(&mut self, rows: &[&SessionRow]) -> QueryResult<()> {
-        put(self, rows)
-    }
-
-    fn put_processes(&mut self, rows: &[&ProcessRow]) -> QueryResult<()> {
-        put(self, rows)
+    fn put<R: Row>(&mut self, rows: &[&R]) -> QueryResult<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        BulkInsert::<R, true>::new(rows).execute(self).map(drop)
     }
 
     fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {

@@ -122,8 +122,8 @@ fn what_a_lock_puts_in_place_counts_as_nothing() {
     let items: Vec<InterpretedSpan> = batch.iter().map(Sketch::item).collect();
     let prepared = prepare(&items, 0).unwrap();
     let put = |connection: &mut AnyConnection| -> QueryResult<()> {
-        dialect::put_traces(connection, &[&trace])?;
-        dialect::put_sessions(connection, &[&session])
+        dialect::put(connection, &[&trace])?;
+        dialect::put(connection, &[&session])
     };
     locked
         .write(|connection| {
