@@ -113,6 +113,7 @@ fn run_in_postgres(
 /// Data definitions end their transaction here, so another connection waits in the queue meanwhile; should the process die, the server
 /// ends both.
 #[cfg(feature = "mysql")]
+#[allow(irrefutable_let_patterns, reason = "with one database compiled in there is one kind of URL")]
 fn run_in_mysql(connection: &mut super::dialect::mysql::MysqlConnection, url: &DatabaseUrl) -> Result<(), AnyError> {
     use super::dialect::mysql;
     use diesel::connection::SimpleConnection as _;

@@ -7,8 +7,10 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 mod server;
 
+#[cfg(feature = "postgres")]
+pub(crate) use server::Partition;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-pub(crate) use server::{Partition, ServerUrl, TlsMode};
+pub(crate) use server::{ServerUrl, TlsMode};
 
 /// A database URL that this build can open.
 #[derive(Clone, PartialEq, Eq)]
@@ -53,6 +55,7 @@ const EXAMPLES: &[&str] = &[
 ];
 
 /// Where a SQLite database lies.
+#[cfg(feature = "sqlite")]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SqliteTarget {
     /// In memory: `sqlite::memory:`.

@@ -44,6 +44,7 @@ pub(crate) trait Row: std::fmt::Debug + Send + Sync + 'static {
     const CELLS: &'static [fn(&Self) -> Cell<'_>];
 
     /// The row's values, in the order of the columns.
+    #[cfg(any(feature = "sqlite", feature = "mysql"))]
     fn cells(&self) -> impl Iterator<Item = Cell<'_>> {
         Self::CELLS.iter().map(move |cell| cell(self))
     }

@@ -62,6 +62,7 @@ impl Partition {
         }
     }
 
+    #[cfg(feature = "postgres")]
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Daily => "daily",
@@ -70,6 +71,7 @@ impl Partition {
     }
 
     /// The days that one partition holds.
+    #[cfg(feature = "postgres")]
     pub(crate) const fn days(self) -> i32 {
         match self {
             Self::Daily => 1,
