@@ -8,7 +8,7 @@ use super::{
 };
 use crate::error::Result;
 use crate::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
-use crate::store::{Store, blocking, within};
+use crate::store::{READ_RETRIES, ReadFailure, Store, blocking, within};
 
 /// Answers questions about stored traces without blocking the caller's executor: the calls of [`TraceRepository`], with the same answers
 /// and errors. Cheap to clone.
@@ -48,10 +48,18 @@ macro_rules! ask {
         let store = &$store;
         within(async {
             if store.is_server() {
-                let mut read = store.begin_read().await?;
-                let $connection = read.connection()?;
-                let result = $read.await;
-                read.finish(result).await
+                let mut retries = READ_RETRIES;
+                loop {
+                    let mut read = store.reader().await?;
+                    let result = match read.begin().await {
+                        Ok($connection) => $read.await,
+                        Err(failure) => Err(failure),
+                    };
+                    match read.finish(result).await {
+                        Err(ReadFailure::Lost(_)) if retries > 0 => retries -= 1,
+                        result => break result.map_err(|failure| store.explain_read(failure)),
+                    }
+                }
             } else {
                 let call = $call;
                 store.read_on_thread(move |store| call(&TraceRepository::new(store))).await

@@ -4,6 +4,7 @@ use diesel::connection::{TransactionManager, TransactionManagerStatus};
 use diesel::r2d2::{ManageConnection, Pool};
 use diesel::result::QueryResult;
 
+use super::Failure;
 #[cfg(feature = "sqlite")]
 use super::block_on::block_on;
 use super::dialect::{self, Dialect as _};
@@ -147,16 +148,29 @@ impl AnyConnection {
     }
 
     /// Runs `body` in a transaction, so that all its reads see the same state.
-    pub(crate) fn read<T, E: From<diesel::result::Error>>(
-        &mut self,
-        body: impl FnOnce(&mut Self) -> Result<T, E>,
-    ) -> Result<T, E> {
-        self.wait(Self::begin_read)?;
-        let result = body(self);
+    pub(crate) fn read<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, ReadFailure> {
+        let result = match self.wait(Self::begin_read) {
+            Ok(()) => body(self),
+            Err(error) => Err(error.into()),
+        };
         let ended = self.wait(Self::end_read);
-        let value = result?;
-        ended?;
-        Ok(value)
+        self.read_ended(result, ended)
+    }
+
+    /// What reads come to, whose transaction ended like this. One that cannot be ended had no connection any more.
+    pub(crate) fn read_ended<T>(
+        &mut self,
+        result: Result<T, Failure>,
+        ended: QueryResult<()>,
+    ) -> Result<T, ReadFailure> {
+        match (result, ended) {
+            (result, Ok(())) => result.map_err(ReadFailure::Refused),
+            (result, Err(error)) => {
+                self.suspect();
+                let failure = result.err().unwrap_or(Failure::Database(error));
+                Err(if self.is_server() { ReadFailure::Lost(failure) } else { ReadFailure::Refused(failure) })
+            }
+        }
     }
 
     /// Runs what makes transactions of its own.
@@ -218,6 +232,16 @@ impl AnyConnection {
         stop
     }
 
+    /// Whether there is something between us and the database that can be lost.
+    fn is_server(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => false,
+            #[cfg(any(feature = "postgres", feature = "mysql"))]
+            _ => true,
+        }
+    }
+
     fn is_broken(&mut self) -> bool {
         match self {
             #[cfg(feature = "sqlite")]
@@ -268,6 +292,14 @@ pub(crate) fn is_server(url: &DatabaseUrl) -> bool {
         #[cfg(any(feature = "postgres", feature = "mysql"))]
         _ => true,
     }
+}
+
+/// Why there is nothing read.
+pub(crate) enum ReadFailure {
+    /// The connection was lost meanwhile: another one may do.
+    Lost(Failure),
+    /// The database refused, or what it holds cannot be understood.
+    Refused(Failure),
 }
 
 /// Opens connections for the pool.

@@ -26,7 +26,7 @@ use scheduled_thread_pool::ScheduledThreadPool;
 pub(crate) use column::key_text;
 #[cfg(test)]
 pub(crate) use connection::dispatch;
-pub(crate) use connection::{AnyConnection, for_each_row, load};
+pub(crate) use connection::{AnyConnection, ReadFailure, for_each_row, load};
 use connection::{ConnectionPool, Manager};
 pub(crate) use convert::{ENCODING, Facet};
 pub(crate) use dialect::for_each_backend;
@@ -41,6 +41,8 @@ use crate::model::TraceId;
 
 /// Connections that readers share.
 const READERS: u32 = 4;
+/// How often reads begin anew when their connection is lost: as often as the pool may hold one that the server has ended.
+pub(crate) const READ_RETRIES: u32 = READERS;
 /// How long a reader waits for a connection.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -119,15 +121,21 @@ impl Store {
         self.write(|connection| write::recompute_trace(connection, trace_id.as_bytes()))
     }
 
-    /// Runs reads, all on the same state of the database.
-    pub(crate) fn read<T>(&self, body: impl FnOnce(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
-        let mut connection = self.connection_from(&self.0.readers)?;
-        connection.read(body).map_err(|failure| self.explain_read(failure))
+    /// Runs reads, all on the same state of the database. Whose connection is lost meanwhile begins anew on another one.
+    pub(crate) fn read<T>(&self, mut body: impl FnMut(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
+        let mut retries = READ_RETRIES;
+        loop {
+            let mut connection = self.connection_from(&self.0.readers)?;
+            match connection.read(&mut body) {
+                Err(ReadFailure::Lost(_)) if retries > 0 => retries -= 1,
+                result => return result.map_err(|failure| self.explain_read(failure)),
+            }
+        }
     }
 
     /// Runs asynchronous reads, all on the same state of the database, and waits for them.
-    pub(crate) fn ask<T>(&self, body: impl AsyncFnOnce(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
-        self.read(|connection| connection.wait(body))
+    pub(crate) fn ask<T>(&self, body: impl AsyncFn(&mut AnyConnection) -> Result<T, Failure>) -> Result<T> {
+        self.read(|connection| connection.wait(&body))
     }
 
     /// Runs writes, all or none.
@@ -149,7 +157,8 @@ impl Store {
         connection_of(pool, &self.0.url, Instant::now() + CONNECTION_TIMEOUT)
     }
 
-    fn explain_read(&self, failure: Failure) -> Error {
+    pub(crate) fn explain_read(&self, failure: ReadFailure) -> Error {
+        let (ReadFailure::Lost(failure) | ReadFailure::Refused(failure)) = failure;
         self.explain(failure, ErrorKind::Query, "cannot read from")
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use diesel::r2d2::PooledConnection;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::connection::{self, AnyConnection, Manager};
+use super::connection::{self, AnyConnection, Manager, ReadFailure};
 use super::dialect::io;
 use super::{CONNECTION_TIMEOUT, Failure, Inner, Store, connection_of, no_connection};
 use crate::error::Result;
@@ -30,20 +30,27 @@ struct Held {
 }
 
 impl Read {
-    /// The connection, in its transaction.
-    pub(crate) fn connection(&mut self) -> Result<&mut AnyConnection> {
+    /// Begins the transaction.
+    pub(crate) async fn begin(&mut self) -> Result<&mut AnyConnection, Failure> {
+        let connection = self.connection()?;
+        connection.begin_read().await?;
+        Ok(connection)
+    }
+
+    /// Ends it, and gives what was read or why it could not be.
+    pub(crate) async fn finish<T>(mut self, result: Result<T, Failure>) -> Result<T, ReadFailure> {
+        let connection = self.connection().map_err(|error| ReadFailure::Refused(error.into()))?;
+        let ended = connection.end_read().await;
+        let result = connection.read_ended(result, ended);
+        self.is_finished = true;
+        result
+    }
+
+    fn connection(&mut self) -> Result<&mut AnyConnection> {
         match &mut self.held {
             Some(held) => Ok(&mut held.connection),
             None => Err(no_connection(&self.store.0.url, "it was given up")),
         }
-    }
-
-    /// Ends the transaction, and gives what was read or why it could not be.
-    pub(crate) async fn finish<T>(mut self, result: Result<T, Failure>) -> Result<T> {
-        let ended = self.connection()?.end_read().await;
-        self.is_finished = true;
-        let result = result.and_then(|value| ended.map(|()| value).map_err(Failure::from));
-        result.map_err(|failure| self.store.explain_read(failure))
     }
 }
 
@@ -72,8 +79,8 @@ impl Store {
         connection::is_server(&self.0.url)
     }
 
-    /// Begins reads. Nothing blocks the caller: neither the wait for a connection nor connecting.
-    pub(crate) async fn begin_read(&self) -> Result<Read> {
+    /// A connection for reads. Nothing blocks the caller: neither the wait for one nor connecting.
+    pub(crate) async fn reader(&self) -> Result<Read> {
         let deadline = Instant::now() + CONNECTION_TIMEOUT;
         let permit = self.admit().await?;
         let store = self.clone();
@@ -81,9 +88,7 @@ impl Store {
             let connection = connection_of(&store.0.readers, &store.0.url, deadline)?;
             Ok(Held { connection, _permit: permit })
         });
-        let mut read = Read { store: self.clone(), held: Some(held.await?), is_finished: false };
-        read.connection()?.begin_read().await.map_err(|error| self.explain_read(error.into()))?;
-        Ok(read)
+        Ok(Read { store: self.clone(), held: Some(held.await?), is_finished: false })
     }
 
     /// Runs blocking reads on a thread that may block.

@@ -1,5 +1,6 @@
 //! The databases of the contract, and a fresh one for each case.
 
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -157,9 +158,30 @@ impl Database {
     pub(crate) fn url_with(&self, credentials: &str) -> Option<String> {
         self.place.server.as_ref()?;
         let (scheme, rest) = self.url.split_once("://")?;
-        let (authority, path) = rest.split_once('/')?;
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        Some(format!("{scheme}://{credentials}@{host}/{path}"))
+        let (_, path) = rest.split_once('/')?;
+        Some(format!("{scheme}://{credentials}@{}/{path}", self.host()?))
+    }
+
+    /// Where the server listens; `None` without a server, or behind a socket that is a file.
+    pub(crate) fn server(&self) -> Option<SocketAddr> {
+        self.place.server.as_ref()?;
+        let port = if self.dialect() == Dialect::Postgres { 5432 } else { 3306 };
+        let host = self.host()?;
+        let address =
+            if host.rsplit(':').next()?.parse::<u16>().is_ok() { host.to_owned() } else { format!("{host}:{port}") };
+        address.to_socket_addrs().ok()?.next()
+    }
+
+    /// This database's URL by another address of its server.
+    pub(crate) fn url_by(&self, address: SocketAddr) -> String {
+        self.url.replacen(&format!("@{}/", self.host().unwrap()), &format!("@{address}/"), 1)
+    }
+
+    /// The host and the port, as the URL has them.
+    fn host(&self) -> Option<&str> {
+        let (_, rest) = self.url.split_once("://")?;
+        let (authority, _) = rest.split_once('/')?;
+        Some(authority.rsplit_once('@').map_or(authority, |(_, host)| host))
     }
 
     /// A connection beside the crate's.

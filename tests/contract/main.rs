@@ -18,18 +18,21 @@
 mod api;
 mod database;
 mod report;
+mod road;
 mod sketch;
 mod sql;
 mod tables;
 mod walk;
 mod world;
 
+mod cut;
 mod deletion;
 mod details;
 mod filters;
 mod numbers;
 mod opening;
 mod order;
+mod outages;
 mod paging;
 mod partitions;
 mod processes;
@@ -88,11 +91,16 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("deletion", deletion::CASES),
     ("text", text::CASES),
     ("numbers", numbers::CASES),
+    ("cut", cut::CASES),
 ];
 
 /// Cases that do not depend on the way of asking: they run once for each database.
-const ONCE: &[(&str, &[Case])] =
-    &[("partitions", partitions::CASES), ("processes", processes::CASES), ("tls", tls::CASES)];
+const ONCE: &[(&str, &[Case])] = &[
+    ("partitions", partitions::CASES),
+    ("processes", processes::CASES),
+    ("outages", outages::CASES),
+    ("tls", tls::CASES),
+];
 
 /// Cases that run side by side unless `--test-threads` says otherwise: servers on the same machine want some of it.
 const THREADS: usize = 4;

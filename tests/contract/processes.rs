@@ -1,15 +1,13 @@
-//! Several processes on one database, and a server that ends its connections. Nothing here depends on the way of asking.
+//! Several processes on one database. Nothing here depends on the way of asking.
 
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 
 use tracing_agents::{AgentTracing, TraceFilter};
 
-use crate::database::Dialect;
-use crate::sketch::span;
 use crate::world::World;
 
-crate::cases!(eight_processes_open_a_new_database_at_once_twenty_times, connections_that_the_server_ends_lose_nothing,);
+crate::cases!(eight_processes_open_a_new_database_at_once_twenty_times,);
 
 /// Names the database to a process of this program that shall only open it.
 const OPENS: &str = "TRACING_AGENTS_TEST_OPENS";
@@ -53,38 +51,5 @@ fn eight_processes_open_a_new_database_at_once_twenty_times(world: &World) {
         assert_eq!(versions.len(), 1, "round {round}: {versions:?}");
         let tracing = AgentTracing::open(database.url()).unwrap();
         assert_eq!(tracing.repository().count_traces(&TraceFilter::new()).unwrap(), 0, "round {round}");
-    }
-}
-
-fn connections_that_the_server_ends_lose_nothing(world: &World) {
-    let (writer, repository) = (world.writer(), world.repository());
-    for round in 1..=5 {
-        writer.write((0..20).map(|number| span(round * 100 + number, 0)));
-        assert_eq!(repository.count_traces(&TraceFilter::new()).unwrap(), round * 20);
-        end_all_connections(world);
-    }
-    writer.write([span(9_999, 0)]);
-    assert_eq!(repository.count_traces(&TraceFilter::new()).unwrap(), 101);
-}
-
-/// Ends all connections to the case's database but the one that asks for it.
-fn end_all_connections(world: &World) {
-    let mut sql = world.database.sql();
-    match world.database.dialect() {
-        // No server, no connections.
-        Dialect::Sqlite => {}
-        Dialect::Postgres => {
-            sql.lines(
-                "SELECT pg_terminate_backend(pid)::text AS line FROM pg_stat_activity
-                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = current_user",
-            );
-        }
-        Dialect::Mysql => {
-            let ids = sql.lines(
-                "SELECT CAST(id AS CHAR) AS line FROM information_schema.processlist
-                 WHERE db = DATABASE() AND id <> CONNECTION_ID()",
-            );
-            ids.iter().for_each(|id| sql.execute(&format!("KILL {id}")));
-        }
     }
 }

@@ -25,7 +25,12 @@ impl World {
 
     /// Options of a writer that refuses nothing and writes when it is told to, so that a `write` is as few batches as can be.
     pub(crate) fn builder(&self) -> Builder {
-        AgentTracing::builder(self.database.url())
+        Self::builder_of(self.database.url())
+    }
+
+    /// The same for a database that is reached in another way.
+    pub(crate) fn builder_of(url: &str) -> Builder {
+        AgentTracing::builder(url)
             .max_queue_size(1_000_000)
             .max_queue_bytes(1 << 30)
             .max_export_batch_size(1_000)

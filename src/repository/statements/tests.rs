@@ -32,7 +32,7 @@ fn plan(store: &Store, statement: &impl QueryFragment<Sqlite>) -> String {
     }
     let sql = format!("EXPLAIN QUERY PLAN {}", diesel::debug_query::<Sqlite, _>(statement));
     let steps: Vec<Step> = store
-        .read(|connection| dispatch!(connection, c => diesel::sql_query(sql).load(c)).map_err(Failure::from))
+        .read(|connection| dispatch!(connection, c => diesel::sql_query(&sql).load(c)).map_err(Failure::from))
         .unwrap();
     steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("\n")
 }

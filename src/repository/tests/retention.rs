@@ -81,7 +81,7 @@ fn pruning_gives_space_back() {
         }
         let query = format!("SELECT {what} AS pages FROM pragma_{what}");
         let read = repository.store.read(|connection| {
-            Ok(crate::store::dispatch!(connection, c => diesel::sql_query(query).get_result::<Pages>(c))?)
+            Ok(crate::store::dispatch!(connection, c => diesel::sql_query(&query).get_result::<Pages>(c))?)
         });
         read.unwrap().pages
     };
