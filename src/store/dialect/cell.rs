@@ -14,7 +14,37 @@ pub(crate) enum Cell<'a> {
     Bool(Option<&'a bool>),
 }
 
-#[cfg(feature = "mysql")]
+/// What becomes of an insert that finds its row's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Conflict {
+    /// The statement fails. It costs databases the least.
+    Fail,
+    /// The row is replaced.
+    Replace,
+    /// The row stays as it is.
+    Keep,
+}
+
+/// The same as a type, so that each kind of insert is a statement of its own, which the connection can keep prepared.
+pub(crate) trait OnConflict: std::fmt::Debug + Send + Sync + 'static {
+    const CONFLICT: Conflict;
+}
+
+macro_rules! on_conflict {
+    ($($name:ident),+) => {
+        $(#[doc = concat!("[`Conflict::", stringify!($name), "`]")]
+        #[derive(Debug)]
+        pub(crate) enum $name {}
+
+        impl OnConflict for $name {
+            const CONFLICT: Conflict = Conflict::$name;
+        })+
+    };
+}
+
+on_conflict!(Fail, Replace, Keep);
+
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
 impl Cell<'_> {
     /// About what the value costs on the wire.
     pub(crate) const fn size(&self) -> usize {
@@ -50,7 +80,7 @@ pub(crate) trait Row: std::fmt::Debug + Send + Sync + 'static {
     }
 
     /// About what the row costs on the wire.
-    #[cfg(feature = "mysql")]
+    #[cfg(any(feature = "sqlite", feature = "mysql"))]
     fn size(&self) -> usize {
         self.cells().map(|cell| cell.size()).sum()
     }
@@ -87,7 +117,7 @@ as_cell! {
     bool => Bool, value => value;
 }
 
-/// Binds a value in a statement. A macro, because as a function it would need a bound for each type on each database.
+/// Binds a value in a statement.
 #[cfg(any(feature = "sqlite", feature = "mysql"))]
 macro_rules! push_cell {
     ($out:expr, $cell:expr) => {{

@@ -15,12 +15,15 @@ pub(crate) mod sqlite;
 pub(crate) mod stream;
 #[cfg(feature = "postgres")]
 mod tls;
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
+mod values;
 
 use diesel::result::QueryResult;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) use server::Server;
 
-use self::cell::Row;
+pub(crate) use self::cell::Row;
+use self::cell::{Fail, OnConflict, Replace};
 use super::connection::{AnyConnection, dispatch};
 use super::rows::{ResourceRow, ScopeRow};
 use super::url::DatabaseUrl;
@@ -46,8 +49,8 @@ pub(crate) trait Dialect: diesel::Connection {
     /// place.
     fn lock_sessions(&mut self, ids: &[&str]) -> QueryResult<()>;
 
-    /// Inserts rows or replaces those of the same keys.
-    fn put<R: Row>(&mut self, rows: &[&R]) -> QueryResult<()>;
+    /// Inserts rows.
+    fn insert<R: Row, C: OnConflict>(&mut self, rows: &[&R]) -> QueryResult<()>;
 
     /// Inserts resources unless they are there.
     fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()>;
@@ -102,11 +105,21 @@ pub(crate) fn expect_traces(url: &DatabaseUrl) -> Result<()> {
     }
 }
 
+/// Inserts rows or replaces those of the same keys.
 pub(crate) fn put<R: Row>(connection: &mut AnyConnection, rows: &[&R]) -> QueryResult<()> {
+    insert::<R, Replace>(connection, rows)
+}
+
+/// Inserts rows that are not there; fails where one is.
+pub(crate) fn add<R: Row>(connection: &mut AnyConnection, rows: &[&R]) -> QueryResult<()> {
+    insert::<R, Fail>(connection, rows)
+}
+
+fn insert<R: Row, C: OnConflict>(connection: &mut AnyConnection, rows: &[&R]) -> QueryResult<()> {
     if rows.is_empty() {
         return Ok(());
     }
-    dispatch!(connection, concrete => concrete.put(rows))
+    dispatch!(connection, concrete => concrete.insert::<R, C>(rows))
 }
 
 /// Nothing is asked of the database for no rows.

@@ -11,7 +11,7 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 
 use super::Dialect;
-use super::cell::Row;
+use super::cell::{Keep, OnConflict, Row};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ResourceRow, ScopeRow};
 use crate::store::url::SqliteTarget;
@@ -175,16 +175,16 @@ impl Dialect for SqliteConnection {
         Ok(())
     }
 
-    fn put<R: Row>(&mut self, rows: &[&R]) -> QueryResult<()> {
-        bulk::insert::<R, true>(self, rows)
+    fn insert<R: Row, C: OnConflict>(&mut self, rows: &[&R]) -> QueryResult<()> {
+        bulk::insert::<R, C>(self, rows)
     }
 
     fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {
-        bulk::insert::<_, false>(self, rows)
+        bulk::insert::<_, Keep>(self, rows)
     }
 
     fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
-        bulk::insert::<_, false>(self, rows)
+        bulk::insert::<_, Keep>(self, rows)
     }
 
     fn release_space(&mut self) -> QueryResult<bool> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
+use super::NewRows;
 use super::any_of::{AnyOf, KEYS_A_QUERY, pieces};
 use super::summary::{FacetCounts, status_facets};
 use crate::store::connection::{AnyConnection, dispatch};
@@ -19,7 +20,7 @@ pub(super) struct FacetChange<'a> {
     /// The summary that is stored now.
     pub(super) after: &'a TraceRow,
     /// How many more or fewer spans have a value.
-    pub(super) counts: &'a FacetCounts,
+    pub(super) counts: &'a FacetCounts<'a>,
 }
 
 /// Values by trace and field.
@@ -37,17 +38,19 @@ impl StoredCounts {
 }
 
 /// Writes what changes; the summaries must be stored already, for the start that each facet repeats.
-pub(super) fn write_facets(connection: &mut AnyConnection, changes: &[FacetChange<'_>]) -> QueryResult<()> {
+pub(super) fn write_facets(
+    connection: &mut AnyConnection,
+    changes: &[FacetChange<'_>],
+    new: NewRows,
+) -> QueryResult<()> {
     move_starts(connection, changes)?;
     let stored = load_counts(connection, changes)?;
-    let mut rows = Vec::new();
+    // Of new traces, and of others.
+    let (mut added, mut replaced) = (Vec::new(), Vec::new());
     let mut gone: Values<'_> = BTreeMap::new();
-    let statuses: Vec<_> = changes
-        .iter()
-        .map(|change| (change.before.map(status_facets).unwrap_or_default(), status_facets(change.after)))
-        .collect();
-    for (change, (old, new)) in changes.iter().zip(&statuses) {
+    for change in changes {
         let (trace_id, start_ns) = (change.after.trace_id.as_slice(), change.after.start_ns);
+        let rows = if change.before.is_none() { &mut added } else { &mut replaced };
         for ((facet, value), difference) in change.counts.iter().filter(|(_, difference)| **difference != 0) {
             let count = stored.get(trace_id, facet.as_str(), value) + difference;
             if count > 0 {
@@ -56,15 +59,22 @@ pub(super) fn write_facets(connection: &mut AnyConnection, changes: &[FacetChang
                 gone.entry((trace_id, facet.as_str())).or_default().push(value);
             }
         }
-        rows.extend(new.difference(old).map(|(facet, value)| FacetRow::new(trace_id, *facet, value, start_ns, 1)));
-        for (facet, value) in old.difference(new) {
+        let (old, new) = (change.before.map(status_facets).unwrap_or_default(), status_facets(change.after));
+        rows.extend(new.difference(&old).map(|(facet, value)| FacetRow::new(trace_id, *facet, value, start_ns, 1)));
+        for (facet, value) in old.difference(&new) {
             gone.entry((trace_id, facet.as_str())).or_default().push(value);
         }
     }
     delete(connection, gone)?;
+    new.write(connection, &sorted(&added))?;
+    dialect::put(connection, &sorted(&replaced))
+}
+
+/// In the order of the key.
+fn sorted(rows: &[FacetRow]) -> Vec<&FacetRow> {
     let mut rows: Vec<&FacetRow> = rows.iter().collect();
     rows.sort_unstable_by_key(|row| (&row.trace_id, &row.field, &row.value));
-    dialect::put(connection, &rows)
+    rows
 }
 
 /// Deletes all facets of a trace.

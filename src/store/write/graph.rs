@@ -129,10 +129,10 @@ impl Graph {
         let mut other_ids = Vec::new();
         let mut ready: Vec<(SpanKey, bool)> = changed.iter().map(|span| (span.clone(), true)).collect();
         while let Some((span, is_start)) = ready.pop() {
-            let parent =
-                self.parent_of(&span).and_then(|parent| self.nodes.get(parent)).map(|parent| parent.row.clone());
+            let parent = self.parent_of(&span).and_then(|parent| self.nodes.get(parent));
+            let inherited = parent.map(|parent| lineage::passed_on(&parent.row)).unwrap_or_default();
             let Some(node) = self.nodes.get_mut(&span) else { continue };
-            let mut differs = lineage::resolve(&mut node.row, parent.as_ref());
+            let mut differs = lineage::resolve(&mut node.row, &inherited);
             // A new version may lack what its older one passed on.
             differs |= is_start && node.stored.as_ref().is_none_or(|stored| !lineage::has_same_ids(&node.row, stored));
             if differs {

@@ -60,13 +60,16 @@ fn identity(row: &SpanRow, with_inherited: bool) -> Identity {
     identity
 }
 
-/// Gives `row` its own ids and, for what it lacks, its parent's; whether that changed anything.
-pub(super) fn resolve(row: &mut SpanRow, parent: Option<&SpanRow>) -> bool {
+/// The ids that a row's children have from it.
+pub(super) fn passed_on(row: &SpanRow) -> Identity {
+    identity(row, true)
+}
+
+/// Gives `row` its own ids and, for what it lacks, those that its parent [passes on](passed_on); whether that changed anything.
+pub(super) fn resolve(row: &mut SpanRow, inherited: &Identity) -> bool {
     let own = identity(row, false);
     let mut all = own.clone();
-    if let Some(parent) = parent {
-        all.inherit(&identity(parent, true));
-    }
+    all.inherit(inherited);
     let mut mask = 0;
     let mut has_changed = false;
     for field in IdentityField::ALL {
@@ -107,9 +110,9 @@ pub(super) fn resolve_all(rows: &mut [SpanRow]) {
         }
     }
     while let Some((place, parent)) = ready.pop() {
-        let parent = parent.and_then(|parent: usize| rows.get(parent).cloned());
+        let inherited = parent.and_then(|parent: usize| rows.get(parent)).map(passed_on).unwrap_or_default();
         if let Some(row) = rows.get_mut(place) {
-            resolve(row, parent.as_ref());
+            resolve(row, &inherited);
         }
         ready.extend(children.remove(&place).unwrap_or_default().into_iter().map(|child| (child, Some(place))));
     }

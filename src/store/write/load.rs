@@ -69,7 +69,7 @@ pub(super) fn pass_ids_down(connection: &mut AnyConnection, parts: &mut Parts<'_
     let mut changed: BTreeMap<&[u8], BTreeSet<SpanKey>> = parts
         .values()
         .filter(|part| !part.graph.is_cyclic)
-        .map(|part| (part.trace_id, part.applied.iter().map(|prepared| prepared.row.span_id.clone()).collect()))
+        .map(|part| (part.trace_id, part.applied.iter().map(|applied| applied.span.clone()).collect()))
         .collect();
     let mut asked: BTreeSet<(&[u8], SpanKey)> = BTreeSet::new();
     while !changed.is_empty() {

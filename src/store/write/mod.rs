@@ -43,13 +43,35 @@ use self::summary::Change;
 use self::trace::{Part, parts};
 use super::Failure;
 use super::connection::{AnyConnection, dispatch};
-use super::dialect;
+use super::dialect::{self, Row};
 use super::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow, TraceRow};
 use super::schema::{span_contents, spans, traces};
 
+/// What is done with rows that are not stored, by all that the database says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewRows {
+    /// They are added, which is what databases do fastest; it fails when one is there after all.
+    Add,
+    /// They replace what is there: another program may have taken a summary away and left the rows that it sums up.
+    Put,
+}
+
+impl NewRows {
+    fn write<R: Row>(self, connection: &mut AnyConnection, rows: &[&R]) -> QueryResult<()> {
+        match self {
+            Self::Add => dialect::add(connection, rows),
+            Self::Put => dialect::put(connection, rows),
+        }
+    }
+}
+
 /// Writes a batch in the transaction that `connection` is in.
-pub(crate) fn write_batch(connection: &mut AnyConnection, batch: &[Prepared<'_>]) -> Result<(), Failure> {
-    add_senders(connection, batch)?;
+pub(crate) fn write_batch(
+    connection: &mut AnyConnection,
+    batch: Vec<Prepared<'_>>,
+    new: NewRows,
+) -> Result<(), Failure> {
+    add_senders(connection, &batch)?;
     let mut parts = parts(batch);
     let ids: Vec<&[u8]> = parts.keys().copied().collect();
     dialect::lock_traces(connection, &ids)?;
@@ -69,9 +91,9 @@ pub(crate) fn write_batch(connection: &mut AnyConnection, batch: &[Prepared<'_>]
             changed.push((part, change));
         }
     }
-    write_spans(connection, &changed)?;
+    write_spans(connection, &changed, new)?;
     let (lost, told): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, change)| change.needs_recompute);
-    write_summaries(connection, &told)?;
+    write_summaries(connection, &told, new)?;
     let mut summaries: Vec<(Option<&TraceRow>, TraceRow)> =
         told.into_iter().map(|(part, change)| (part.before.as_ref(), change.trace)).collect();
     for (part, _) in lost {
@@ -111,7 +133,7 @@ fn add_senders(connection: &mut AnyConnection, batch: &[Prepared<'_>]) -> QueryR
 }
 
 /// Writes the new versions, and the rows whose counters or inherited ids they change.
-fn write_spans(connection: &mut AnyConnection, changed: &[(&Part<'_>, Change)]) -> QueryResult<()> {
+fn write_spans(connection: &mut AnyConnection, changed: &[(&Part<'_>, Change<'_>)], new: NewRows) -> QueryResult<()> {
     let moved = changed.iter().map(|(part, _)| {
         let is_moved = |row: &SpanRow, stored: &SpanRow| row.start_day != stored.start_day;
         let moved =
@@ -119,11 +141,14 @@ fn write_spans(connection: &mut AnyConnection, changed: &[(&Part<'_>, Change)]) 
         (part.trace_id, moved.map(|node| &node.row.span_id).collect())
     });
     delete_spans(connection, moved.collect())?;
-    let contents: Vec<&ContentRow> =
-        changed.iter().flat_map(|(part, _)| part.applied.iter().map(|prepared| &prepared.content)).collect();
-    dialect::put(connection, &contents)?;
-    let rows: Vec<&SpanRow> = changed.iter().flat_map(|(part, _)| part.graph.changed().map(|node| &node.row)).collect();
-    dialect::put(connection, &rows)
+    let applied = changed.iter().flat_map(|(part, _)| &part.applied);
+    let (added, replaced): (Vec<_>, Vec<_>) = applied.partition(|applied| applied.is_new);
+    new.write(connection, &added.iter().map(|applied| &applied.content).collect::<Vec<&ContentRow>>())?;
+    dialect::put(connection, &replaced.iter().map(|applied| &applied.content).collect::<Vec<&ContentRow>>())?;
+    let nodes = changed.iter().flat_map(|(part, _)| part.graph.changed());
+    let (added, replaced): (Vec<_>, Vec<_>) = nodes.partition(|node| node.stored.is_none());
+    new.write(connection, &added.iter().map(|node| &node.row).collect::<Vec<&SpanRow>>())?;
+    dialect::put(connection, &replaced.iter().map(|node| &node.row).collect::<Vec<&SpanRow>>())
 }
 
 /// Deletes spans with their contents, whatever day their rows are filed under.
@@ -148,7 +173,7 @@ fn delete_spans(connection: &mut AnyConnection, gone: Vec<(&[u8], Vec<&Vec<u8>>)
 }
 
 /// Writes the summaries and facets of traces whose change tells them.
-fn write_summaries(connection: &mut AnyConnection, told: &[(&Part<'_>, Change)]) -> QueryResult<()> {
+fn write_summaries(connection: &mut AnyConnection, told: &[(&Part<'_>, Change<'_>)], new: NewRows) -> QueryResult<()> {
     let others = told.iter().filter(|(part, change)| part.before.as_ref() != Some(&change.trace));
     let summaries: Vec<&TraceRow> = others.map(|(_, change)| &change.trace).collect();
     dialect::put(connection, &summaries)?;
@@ -157,5 +182,5 @@ fn write_summaries(connection: &mut AnyConnection, told: &[(&Part<'_>, Change)])
         after: &change.trace,
         counts: &change.facets,
     });
-    write_facets(connection, &facets.collect::<Vec<_>>())
+    write_facets(connection, &facets.collect::<Vec<_>>(), new)
 }

@@ -32,9 +32,12 @@ struct Senders {
 }
 
 /// Does all that can be done outside the transaction.
-pub(crate) fn prepare(batch: &[InterpretedSpan], now_ns: i64) -> Result<Vec<Prepared<'_>>> {
+pub(crate) fn prepare<'a>(
+    batch: impl IntoIterator<Item = &'a InterpretedSpan>,
+    now_ns: i64,
+) -> Result<Vec<Prepared<'a>>> {
     let mut senders = Senders::default();
-    batch.iter().map(|item| Prepared::new(item, &mut senders, now_ns)).collect()
+    batch.into_iter().map(|item| Prepared::new(item, &mut senders, now_ns)).collect()
 }
 
 impl<'a> Prepared<'a> {

@@ -2,6 +2,7 @@
 
 use diesel::result::Error::NotFound;
 
+use super::NewRows;
 use super::facets::{FacetChange, delete_facets, write_facets};
 use super::graph::recount;
 use super::lineage::resolve_all;
@@ -34,6 +35,7 @@ pub(super) fn recompute(
     trace.joined_to = before.and_then(|before| before.joined_to.clone());
     dialect::put(connection, &[&trace])?;
     delete_facets(connection, trace_id)?;
-    write_facets(connection, &[FacetChange { before: None, after: &trace, counts: &counts }])?;
+    let facets = FacetChange { before: None, after: &trace, counts: &counts };
+    write_facets(connection, &[facets], NewRows::Add)?;
     Ok(trace)
 }

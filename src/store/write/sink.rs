@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Prepared, prepare, write_batch};
-use crate::error::Result;
+use diesel::result::DatabaseErrorKind;
+
+use super::{NewRows, Prepared, prepare, write_batch};
+use crate::error::{Error, Result};
 use crate::model::{InterpretedSpan, ProcessId, start_day};
 use crate::pipeline::Sink;
 use crate::store::rows::ProcessRow;
@@ -40,6 +42,13 @@ impl StoreSink {
         Self { store, process, ready_for: None, next_try: Instant::now() }
     }
 
+    fn write_part(&self, part: Vec<Prepared<'_>>, new: NewRows) -> Result<()> {
+        self.store.write(|connection| {
+            dialect::put(connection, &[&self.process])?;
+            write_batch(connection, part, new)
+        })
+    }
+
     /// Lets the database make ready for the days to come. Where it cannot now, spans are stored all the same, only not where they are
     /// best kept, and it is tried again.
     fn prepare_days(&mut self, now_ns: i64) {
@@ -64,11 +73,14 @@ impl Sink for StoreSink {
         let prepared = prepare(batch, now)?;
         self.process.heartbeat_ns = now;
         self.prepare_days(now);
-        for part in parts(&prepared) {
-            self.store.write(|connection| {
-                dialect::put(connection, &[&self.process])?;
-                write_batch(connection, part)
-            })?;
+        let mut rest = batch;
+        for part in parts(prepared) {
+            let items;
+            (items, rest) = rest.split_at_checked(part.len()).unwrap_or((rest, &[]));
+            match self.write_part(part, NewRows::Add) {
+                Err(error) if is_there_already(&error) => self.write_part(prepare(items, now)?, NewRows::Put)?,
+                result => result?,
+            }
         }
         Ok(())
     }
@@ -89,17 +101,24 @@ impl Drop for StoreSink {
     }
 }
 
+/// Whether a row that was to be added is stored.
+fn is_there_already(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+    matches!(source, Some(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
+}
+
 /// The batch in pieces of at most so many rows and, but for a single larger row, so many bytes.
-fn parts<'a, 'b>(mut rest: &'a [Prepared<'b>]) -> impl Iterator<Item = &'a [Prepared<'b>]> {
+fn parts(batch: Vec<Prepared<'_>>) -> impl Iterator<Item = Vec<Prepared<'_>>> {
+    let mut rest = batch.into_iter();
     std::iter::from_fn(move || {
         let mut bytes = 0;
-        let fitting = rest.iter().take(MAX_ROWS).take_while(|prepared| {
+        let fitting = rest.as_slice().iter().take(MAX_ROWS).take_while(|prepared| {
             let content = &prepared.content;
             bytes += content.attributes.len() + content.events.len() + content.links.len() + content.extra.len();
             bytes <= MAX_BYTES
         });
-        let (part, left) = rest.split_at_checked(fitting.count().max(1)).unwrap_or((rest, &[]));
-        rest = left;
+        let fitting = fitting.count().max(1);
+        let part: Vec<_> = rest.by_ref().take(fitting).collect();
         (!part.is_empty()).then_some(part)
     })
 }

@@ -14,21 +14,21 @@ type NamingRank<'a> = (i16, i64, &'a [u8]);
 pub(super) type Tokens = [Option<i64>; 7];
 
 /// How many more (or fewer) spans have a value.
-pub(super) type FacetCounts = BTreeMap<(Facet, String), i64>;
+pub(super) type FacetCounts<'a> = BTreeMap<(Facet, &'a str), i64>;
 
 /// How a batch changes a trace's summary.
-pub(super) struct Change {
+pub(super) struct Change<'a> {
     pub(super) trace: TraceRow,
-    pub(super) facets: FacetCounts,
+    pub(super) facets: FacetCounts<'a>,
     /// Whether the summary can no longer be told from the change alone: something that was the first, the only or the last is gone.
     pub(super) needs_recompute: bool,
     /// The span that names the trace now, when the batch brought it.
-    pub(super) named_by: Option<Vec<u8>>,
+    pub(super) named_by: Option<&'a [u8]>,
 }
 
-impl Change {
+impl<'a> Change<'a> {
     /// The change from `before` (none for a new trace) that the changed rows of `graph` make. None when there is no row at all.
-    pub(super) fn of(before: Option<&TraceRow>, graph: &Graph) -> Option<Self> {
+    pub(super) fn of(before: Option<&TraceRow>, graph: &'a Graph) -> Option<Self> {
         let mut changed = graph.changed().peekable();
         let first = changed.peek()?;
         let mut change = Self {
@@ -110,7 +110,7 @@ impl Change {
     }
 
     /// The naming span, and what it gives to the trace.
-    fn name(&mut self, stored: Option<&SpanRow>, row: &SpanRow) {
+    fn name(&mut self, stored: Option<&SpanRow>, row: &'a SpanRow) {
         let rank = naming_rank(row);
         let current = (self.trace.root_class, self.trace.root_start_ns, self.trace.root_span_id.as_slice());
         let names_it_now = self.trace.root_span_id == row.span_id;
@@ -120,26 +120,26 @@ impl Change {
         if rank < current || names_it_now {
             let is_new_version = stored.is_none_or(|stored| stored.version() != row.version());
             if is_new_version {
-                self.named_by = Some(row.span_id.clone());
+                self.named_by = Some(&row.span_id);
             }
             take_name(&mut self.trace, row);
         }
     }
 
-    fn add_facets(&mut self, stored: Option<&SpanRow>, row: &SpanRow) {
+    fn add_facets(&mut self, stored: Option<&'a SpanRow>, row: &'a SpanRow) {
         let (before, after) = (stored.map(facets).unwrap_or_default(), facets(row));
         for gone in before.difference(&after) {
-            *self.facets.entry(gone.clone()).or_default() -= 1;
+            *self.facets.entry(*gone).or_default() -= 1;
         }
         for new in after.difference(&before) {
-            *self.facets.entry(new.clone()).or_default() += 1;
+            *self.facets.entry(*new).or_default() += 1;
         }
     }
 }
 
 /// The summary of a whole trace from its rows alone, with the number of spans that have each value: what the step-by-step changes
 /// must agree with. The previews are not told by the rows.
-pub(super) fn summarize(rows: &[SpanRow]) -> Option<(TraceRow, FacetCounts)> {
+pub(super) fn summarize(rows: &[SpanRow]) -> Option<(TraceRow, FacetCounts<'_>)> {
     let first = rows.first()?;
     let mut change = Change { trace: empty(first), facets: BTreeMap::new(), needs_recompute: false, named_by: None };
     for row in rows {
@@ -154,7 +154,7 @@ pub(super) fn summarize(rows: &[SpanRow]) -> Option<(TraceRow, FacetCounts)> {
 }
 
 /// What a trace is known under by its status: a running trace can have errors already.
-pub(super) fn status_facets(trace: &TraceRow) -> BTreeSet<(Facet, String)> {
+pub(super) fn status_facets(trace: &TraceRow) -> BTreeSet<(Facet, &'static str)> {
     let mut words = Vec::new();
     if trace.error_count > 0 {
         words.push(TraceStatus::Error);
@@ -168,7 +168,7 @@ pub(super) fn status_facets(trace: &TraceRow) -> BTreeSet<(Facet, String)> {
     if words.is_empty() {
         words.push(TraceStatus::Ok);
     }
-    words.into_iter().map(|word| (Facet::Status, word.as_str().to_owned())).collect()
+    words.into_iter().map(|word| (Facet::Status, word.as_str())).collect()
 }
 
 /// The input, output, total, cache read, cache write and reasoning tokens, and the cost, as far as they count.
@@ -239,7 +239,7 @@ fn take_name(trace: &mut TraceRow, row: &SpanRow) {
 }
 
 /// The values by which the span's trace is found.
-fn facets(row: &SpanRow) -> BTreeSet<(Facet, String)> {
+fn facets(row: &SpanRow) -> BTreeSet<(Facet, &str)> {
     let optional = [
         (Facet::Agent, &row.agent_id),
         (Facet::Agent, &row.agent_name),
@@ -262,7 +262,7 @@ fn facets(row: &SpanRow) -> BTreeSet<(Facet, String)> {
         .into_iter()
         .filter_map(|(facet, value)| value.as_ref().map(|value| (facet, value)))
         .chain(always)
-        .map(|(facet, value)| (facet, value.clone()))
+        .map(|(facet, value)| (facet, value.as_str()))
         .collect()
 }
 

@@ -170,7 +170,7 @@ fn dump(store: &Store) -> Dump {
 fn write(store: &Store, batch: &[Sketch]) {
     let items: Vec<InterpretedSpan> = batch.iter().map(Sketch::item).collect();
     let prepared = prepare(&items, 0).unwrap();
-    store.write(|connection| write_batch(connection, &prepared)).unwrap();
+    store.write(|connection| write_batch(connection, prepared, NewRows::Add)).unwrap();
 }
 
 fn recompute_all(store: &Store) {

@@ -8,28 +8,39 @@ use super::Prepared;
 use super::graph::{Graph, SpanKey};
 use super::prepare::previews;
 use super::summary::Change;
-use crate::store::rows::TraceRow;
+use crate::model::InterpretedSpan;
+use crate::store::rows::{ContentRow, TraceRow};
 
 /// The spans of a batch that belong to one trace, each in its newest version.
 pub(super) struct Part<'a> {
     pub(super) trace_id: &'a [u8],
-    pub(super) spans: BTreeMap<SpanKey, &'a Prepared<'a>>,
+    /// Until they are [merged](Self::merge).
+    pub(super) spans: BTreeMap<SpanKey, Prepared<'a>>,
     /// The stored summary; none for a new trace.
     pub(super) before: Option<TraceRow>,
     /// The stored rows that the batch can change, and what they become.
     pub(super) graph: Graph,
-    /// The spans that are newer than what is stored.
-    pub(super) applied: Vec<&'a Prepared<'a>>,
+    /// The spans that are newer than what is stored, in the order of their ids.
+    pub(super) applied: Vec<Applied<'a>>,
+}
+
+/// A span that is newer than what is stored; its row is in the graph.
+pub(super) struct Applied<'a> {
+    pub(super) span: SpanKey,
+    pub(super) content: ContentRow,
+    /// Whether no version of it is stored.
+    pub(super) is_new: bool,
+    item: &'a InterpretedSpan,
 }
 
 /// The parts of a batch, by trace.
 pub(super) type Parts<'a> = BTreeMap<&'a [u8], Part<'a>>;
 
 /// Divides a batch by its traces.
-pub(super) fn parts<'a>(batch: &'a [Prepared<'a>]) -> Parts<'a> {
-    let mut parts: Parts<'a> = BTreeMap::new();
+pub(super) fn parts(batch: Vec<Prepared<'_>>) -> Parts<'_> {
+    let mut parts: Parts<'_> = BTreeMap::new();
     for prepared in batch {
-        let trace_id = prepared.row.trace_id.as_slice();
+        let trace_id: &[u8] = prepared.item.span.trace_id.as_bytes();
         let part = parts.entry(trace_id).or_insert_with(|| Part {
             trace_id,
             spans: BTreeMap::new(),
@@ -37,9 +48,12 @@ pub(super) fn parts<'a>(batch: &'a [Prepared<'a>]) -> Parts<'a> {
             graph: Graph::default(),
             applied: Vec::new(),
         });
-        let newest = part.spans.entry(prepared.row.span_id.clone()).or_insert(prepared);
-        if newest.row.version() < prepared.row.version() {
-            *newest = prepared;
+        match part.spans.get_mut(&prepared.row.span_id) {
+            None => {
+                part.spans.insert(prepared.row.span_id.clone(), prepared);
+            }
+            Some(newest) if newest.row.version() < prepared.row.version() => *newest = prepared,
+            Some(_) => {}
         }
     }
     parts
@@ -48,20 +62,25 @@ pub(super) fn parts<'a>(batch: &'a [Prepared<'a>]) -> Parts<'a> {
 impl Part<'_> {
     /// Puts the versions that are newer than the stored ones in place.
     pub(super) fn merge(&mut self) {
-        let graph = &mut self.graph;
-        self.applied = self.spans.values().copied().filter(|prepared| graph.apply(prepared.row.clone())).collect();
+        self.applied.reserve(self.spans.len());
+        for (span, Prepared { item, row, content, .. }) in std::mem::take(&mut self.spans) {
+            let is_new = !self.graph.contains(&span);
+            if self.graph.apply(row) {
+                self.applied.push(Applied { span, content, is_new, item });
+            }
+        }
     }
 
     /// How the trace's summary changes; not at all where nothing is newer than what is stored.
-    pub(super) fn change(&self) -> QueryResult<Option<Change>> {
+    pub(super) fn change(&self) -> QueryResult<Option<Change<'_>>> {
         let Some(mut change) = Change::of(self.before.as_ref(), &self.graph) else {
             // A trace that is not stored has no versions that could be newer.
             return if self.before.is_some() { Ok(None) } else { Err(diesel::result::Error::NotFound) };
         };
-        if let Some(prepared) = change.named_by.as_ref().and_then(|span| self.spans.get(span))
+        if let Some(applied) = change.named_by.and_then(|span| self.applied.iter().find(|applied| applied.span == span))
             && !change.needs_recompute
         {
-            (change.trace.input_preview, change.trace.output_preview) = previews(prepared.item);
+            (change.trace.input_preview, change.trace.output_preview) = previews(applied.item);
         }
         Ok(Some(change))
     }

@@ -13,7 +13,7 @@ use diesel_async::{AnsiTransactionManager, AsyncMysqlConnection, TransactionMana
 use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts};
 
 use super::Dialect;
-use super::cell::Row;
+use super::cell::{Keep, OnConflict, Row};
 use super::io::{self, Io};
 use super::server::{cannot_connect, lock_stored};
 use crate::error::{Error, ErrorKind, Result};
@@ -153,18 +153,18 @@ impl Dialect for MysqlConnection {
         let missing = ids.iter().filter(|id| !locked.contains(**id));
         let rows: Vec<TraceRow> = missing.map(|id| TraceRow::placeholder(id)).collect();
         // Waits for a writer that was quicker, and locks its row.
-        bulk::insert::<_, false>(self, &rows.iter().collect::<Vec<_>>())
+        bulk::insert::<_, Keep>(self, &rows.iter().collect::<Vec<_>>())
     }
 
     fn lock_sessions(&mut self, ids: &[&str]) -> QueryResult<()> {
         let locked = lock_stored_sessions(self, ids)?;
         let missing = ids.iter().filter(|id| !locked.contains(**id));
         let rows: Vec<SessionRow> = missing.map(|id| SessionRow::placeholder(id)).collect();
-        bulk::insert::<_, false>(self, &rows.iter().collect::<Vec<_>>())
+        bulk::insert::<_, Keep>(self, &rows.iter().collect::<Vec<_>>())
     }
 
-    fn put<R: Row>(&mut self, rows: &[&R]) -> QueryResult<()> {
-        bulk::insert::<R, true>(self, rows)
+    fn insert<R: Row, C: OnConflict>(&mut self, rows: &[&R]) -> QueryResult<()> {
+        bulk::insert::<R, C>(self, rows)
     }
 
     // An insert that finds its row locks it until the batch is committed, and all writers share these rows: so they are looked up first.
@@ -173,7 +173,7 @@ impl Dialect for MysqlConnection {
         let known: Vec<Vec<u8>> =
             resources::table.select(resources::resource_id).filter(resources::resource_id.eq_any(ids)).load(self)?;
         let missing: Vec<&ResourceRow> = rows.iter().copied().filter(|row| !known.contains(&row.resource_id)).collect();
-        bulk::insert::<_, false>(self, &missing)
+        bulk::insert::<_, Keep>(self, &missing)
     }
 
     fn add_scopes(&mut self, rows: &[&ScopeRow]) -> QueryResult<()> {
@@ -181,7 +181,7 @@ impl Dialect for MysqlConnection {
         let known: Vec<Vec<u8>> =
             scopes::table.select(scopes::scope_id).filter(scopes::scope_id.eq_any(ids)).load(self)?;
         let missing: Vec<&ScopeRow> = rows.iter().copied().filter(|row| !known.contains(&row.scope_id)).collect();
-        bulk::insert::<_, false>(self, &missing)
+        bulk::insert::<_, Keep>(self, &missing)
     }
 
     fn release_space(&mut self) -> QueryResult<bool> {

@@ -8,13 +8,13 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 
-use crate::store::dialect::cell::{Cell, Row};
+use crate::store::dialect::cell::{Cell, Conflict, OnConflict, Row};
 
-/// `INSERT … SELECT FROM unnest(…)`; a row whose key is there is replaced (`REPLACE`) or left alone.
+/// `INSERT … SELECT FROM unnest(…)`.
 #[derive(Debug)]
-pub(super) struct BulkInsert<'a, R, const REPLACE: bool> {
+pub(super) struct BulkInsert<'a, R, C> {
     columns: Vec<Column<'a>>,
-    row: PhantomData<R>,
+    of: PhantomData<(R, C)>,
 }
 
 /// One column of all rows.
@@ -54,13 +54,13 @@ impl<'a> Column<'a> {
     }
 }
 
-impl<'a, R: Row, const REPLACE: bool> BulkInsert<'a, R, REPLACE> {
+impl<'a, R: Row, C: OnConflict> BulkInsert<'a, R, C> {
     pub(super) fn new(rows: &[&'a R]) -> Self {
-        Self { columns: R::CELLS.iter().map(|cell| Column::of(*cell, rows)).collect(), row: PhantomData }
+        Self { columns: R::CELLS.iter().map(|cell| Column::of(*cell, rows)).collect(), of: PhantomData }
     }
 }
 
-impl<R: Row, const REPLACE: bool> QueryFragment<Pg> for BulkInsert<'_, R, REPLACE> {
+impl<R: Row, C: OnConflict> QueryFragment<Pg> for BulkInsert<'_, R, C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
         out.push_sql("INSERT INTO ");
         out.push_identifier(R::TABLE)?;
@@ -80,23 +80,27 @@ impl<R: Row, const REPLACE: bool> QueryFragment<Pg> for BulkInsert<'_, R, REPLAC
                 Column::Bool(values) => out.push_bind_param::<Array<Nullable<Bool>>, _>(values)?,
             }
         }
-        out.push_sql(") ON CONFLICT (");
-        out.push_sql(R::KEY);
         out.push_sql(")");
-        if !REPLACE {
-            out.push_sql(" DO NOTHING");
+        if C::CONFLICT == Conflict::Fail {
             return Ok(());
         }
-        out.push_sql(" DO UPDATE SET ");
-        out.push_sql(R::EXCLUDED);
+        out.push_sql(" ON CONFLICT (");
+        out.push_sql(R::KEY);
+        out.push_sql(")");
+        if C::CONFLICT == Conflict::Keep {
+            out.push_sql(" DO NOTHING");
+        } else {
+            out.push_sql(" DO UPDATE SET ");
+            out.push_sql(R::EXCLUDED);
+        }
         Ok(())
     }
 }
 
 /// One statement a table, which the connection keeps prepared.
-impl<R: Row, const REPLACE: bool> QueryId for BulkInsert<'_, R, REPLACE> {
-    type QueryId = BulkInsert<'static, R, REPLACE>;
+impl<R: Row, C: OnConflict> QueryId for BulkInsert<'_, R, C> {
+    type QueryId = BulkInsert<'static, R, C>;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl<R, const REPLACE: bool, C> diesel::RunQueryDsl<C> for BulkInsert<'_, R, REPLACE> {}
+impl<R, C, Connection> diesel::RunQueryDsl<Connection> for BulkInsert<'_, R, C> {}

@@ -16,7 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use self::bulk::BulkInsert;
 pub(crate) use self::partition::partition as lay_out;
 use super::Dialect;
-use super::cell::Row;
+use super::cell::{Keep, OnConflict, Row};
 use super::io::{self, Io};
 use super::server::{cannot_connect, lock_stored};
 use super::tls;
@@ -99,7 +99,7 @@ fn add<R: Row>(connection: &mut PostgresConnection, rows: &[&R]) -> QueryResult<
     if rows.is_empty() {
         return Ok(0);
     }
-    BulkInsert::<R, false>::new(rows).execute(connection)
+    BulkInsert::<R, Keep>::new(rows).execute(connection)
 }
 
 lock_stored!(lock_stored_traces, PostgresConnection, traces::trace_id, [u8], Vec<u8>);
@@ -142,11 +142,8 @@ impl Dialect for PostgresConnection {
         Ok(())
     }
 
-    fn put<R: Row>(&mut self, rows: &[&R]) -> QueryResult<()> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        BulkInsert::<R, true>::new(rows).execute(self).map(drop)
+    fn insert<R: Row, C: OnConflict>(&mut self, rows: &[&R]) -> QueryResult<()> {
+        BulkInsert::<R, C>::new(rows).execute(self).map(drop)
     }
 
     fn add_resources(&mut self, rows: &[&ResourceRow]) -> QueryResult<()> {
