@@ -80,7 +80,7 @@ impl Drop for ChattySink {
 fn interpret(record: SpanRecord) -> InterpretedSpan {
     tracing::info!("interpreting");
     let span = Span::as_recorded(&record);
-    InterpretedSpan { record, span }
+    InterpretedSpan::new(record, span)
 }
 
 #[test]

@@ -1,8 +1,12 @@
 //! A span as it was understood: the narrow row that lists and statistics read.
 
+use std::sync::OnceLock;
+
+use super::canonical::{self, CanonicalContent};
 use super::{
     Cost, Identity, Kind, OtelKind, ProcessId, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId, Usage,
 };
+use crate::error::Result;
 
 /// Nanoseconds in a day: `start_day` is `start_ns` divided by this, rounded down.
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -148,10 +152,39 @@ pub const fn start_day(start_ns: i64) -> i32 {
 }
 
 /// A span with both sides: as it was recorded and as it was understood. What sinks get.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct InterpretedSpan {
     /// As recorded, lossless.
     pub record: SpanRecord,
     /// As understood.
     pub span: Span,
+    content: OnceLock<CanonicalContent>,
+}
+
+impl InterpretedSpan {
+    /// A record and what it means.
+    #[must_use]
+    pub const fn new(record: SpanRecord, span: Span) -> Self {
+        Self { record, span, content: OnceLock::new() }
+    }
+
+    /// The record's payload in its canonical form. It is encoded once, however many ask: do not change the record after the first.
+    ///
+    /// # Errors
+    /// As for [`canonical::encode`].
+    pub fn content(&self) -> Result<&CanonicalContent> {
+        if let Some(content) = self.content.get() {
+            return Ok(content);
+        }
+        let content = canonical::encode(&self.record)?;
+        Ok(self.content.get_or_init(|| content))
+    }
+}
+
+impl PartialEq for InterpretedSpan {
+    /// Whether both say the same, be it encoded already or not.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.record, &self.span) == (&other.record, &other.span)
+    }
 }

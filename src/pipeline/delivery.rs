@@ -11,9 +11,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::flow::GivenUp;
-use super::intake::{Batch, Intake};
+use super::intake::Intake;
 use super::isolation::isolated;
 use super::queue::Queue;
+use super::reading::Batch;
 use super::settings::Settings;
 use super::sink::Sink;
 use crate::error::{Error, ErrorKind, Result};

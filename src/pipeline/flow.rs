@@ -25,6 +25,8 @@ pub(super) struct GivenUp;
 pub(super) enum Work {
     /// Write the batch, whose first span has this number.
     Batch(u64),
+    /// Write the batch that was read ahead.
+    Ahead,
     /// Flush the sinks for those who wait, and answer them with [`Flow::flushed`] and this number.
     Flush(u64),
     /// Write open spans, if that is asked for.
@@ -40,6 +42,8 @@ pub(super) struct Flow {
     /// Something that a flush or a shutdown waits for.
     done: Condvar,
     worker: OnceLock<ThreadId>,
+    /// The thread that reads for the worker, which waits for it.
+    reader: OnceLock<ThreadId>,
     pub(super) live: LiveSources,
 }
 
@@ -74,6 +78,7 @@ impl Flow {
             work: Condvar::new(),
             done: Condvar::new(),
             worker: OnceLock::new(),
+            reader: OnceLock::new(),
             live: LiveSources::default(),
         }
     }
@@ -174,9 +179,10 @@ impl Flow {
         drop(left);
     }
 
-    /// Whether the calling thread is the worker.
+    /// Whether the calling thread is the worker, or one that the worker waits for.
     pub(super) fn is_worker(&self) -> bool {
-        self.worker.get() == Some(&std::thread::current().id())
+        let this = std::thread::current().id();
+        [&self.worker, &self.reader].into_iter().any(|thread| thread.get() == Some(&this))
     }
 }
 
@@ -188,9 +194,14 @@ impl Flow {
         let _ = self.worker.set(std::thread::current().id());
     }
 
+    /// The same for the thread that reads for it.
+    pub(super) fn enter_reader(&self) {
+        let _ = self.reader.set(std::thread::current().id());
+    }
+
     /// Waits for something to do. A batch is put into `batch`, which is empty. `tick` is when the next tick is due; a tick moves it
-    /// on by `delay`.
-    pub(super) fn next(&self, batch: &mut VecDeque<Slot>, tick: &mut Instant, delay: Duration) -> Work {
+    /// on by `delay`. `is_ahead` tells of a batch that was read ahead.
+    pub(super) fn next(&self, batch: &mut VecDeque<Slot>, is_ahead: bool, tick: &mut Instant, delay: Duration) -> Work {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
@@ -210,6 +221,9 @@ impl Flow {
                 state.queue.drain();
                 return Work::Tick;
             }
+            if is_ahead {
+                return Work::Ahead;
+            }
             if state.queue.batch_is_due() {
                 return Work::Batch(state.queue.take(batch));
             }
@@ -222,10 +236,16 @@ impl Flow {
         }
     }
 
-    /// Takes a batch that is not due yet; its first span's number, or `None` when nothing is queued.
+    /// Whether there is a batch of at least `min` spans to be written now.
+    pub(super) fn is_due(&self, min: usize) -> bool {
+        let queue = &self.lock().queue;
+        queue.len() >= min && queue.batch_is_due()
+    }
+
+    /// Takes a batch, due or not; its first span's number, or `None` when nothing is queued.
     pub(super) fn take_ahead(&self, batch: &mut VecDeque<Slot>) -> Option<u64> {
         let mut state = self.lock();
-        (!state.queue.is_empty()).then(|| state.queue.take(batch))
+        (state.queue.len() > 0).then(|| state.queue.take(batch))
     }
 
     /// Sleeps, until `delay` has passed or someone flushes or shuts down: they want it tried now.

@@ -18,8 +18,8 @@ pub struct Health {
     pub queued: u64,
     /// Bytes that wait in the queue, roughly.
     pub queued_bytes: u64,
-    /// Spans that the worker holds: being interpreted or written, or waiting for the store to come back. A batch, or while the
-    /// store refuses one span after the other as many more as fill the queue.
+    /// Spans that the worker holds: being interpreted or written, or waiting for the store to come back. A batch and the
+    /// next, which is interpreted meanwhile, or while the store refuses one span after the other as many more as fill the queue.
     pub in_flight: u64,
     /// Spans that could not be stored although others could, by reason.
     pub dead_lettered: DeadLettered,

@@ -1,80 +1,105 @@
 //! From what was accepted to spans that are understood.
 
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::flow::Flow;
 use super::isolation::isolated;
-use super::queue::{Entry, Queue, Slot, count};
+use super::queue::{Queue, Slot};
+use super::reading::{Batch, Read, Reader, Reading};
 use super::report::Reporter;
 use crate::error::Error;
-use crate::model::{InterpretedSpan, Origin, ProcessId, SpanRecord, SpanState};
+use crate::model::{InterpretedSpan, SpanRecord, SpanState};
 
-/// How a record becomes a span that is understood. Pure; runs on the worker.
+/// So many spans are worth being read by another thread.
+const MIN_AHEAD: usize = 64;
+
+/// How a record becomes a span that is understood. Pure; runs on the worker, or on a thread beside it.
 pub type Interpret = fn(SpanRecord) -> InterpretedSpan;
-
-/// Spans that were taken from the queue together.
-#[derive(Debug)]
-pub(super) struct Batch {
-    /// Without those that could not be read.
-    pub(super) spans: Vec<InterpretedSpan>,
-    /// The number after the last one's.
-    pub(super) end: u64,
-}
 
 /// Reads spans, and tells what went wrong.
 pub(super) struct Intake {
     pub(super) flow: Arc<Flow>,
-    pub(super) interpret: Interpret,
-    pub(super) process: ProcessId,
-    pub(super) reporter: Reporter,
+    reading: Reading,
+    /// Reads ahead; there from the first time that it is wanted.
+    reader: Option<Reader>,
+    reporter: Reporter,
     /// Refused spans that were reported.
-    pub(super) refusals_reported: u64,
+    refusals_reported: u64,
 }
 
 impl Intake {
+    pub(super) const fn new(flow: Arc<Flow>, reading: Reading, reporter: Reporter) -> Self {
+        Self { flow, reading, reader: None, reporter, refusals_reported: 0 }
+    }
+
     /// Reads a batch whose first span has the number `first`, and leaves `slots` empty.
     pub(super) fn read(&mut self, first: u64, slots: &mut VecDeque<Slot>) -> Batch {
-        let end = first + count(slots.len());
-        let spans = (first..end).zip(slots.drain(..)).filter_map(|(number, slot)| self.read_one(number, slot.entry));
-        Batch { spans: spans.collect(), end }
+        let read = self.reading.read(first, slots);
+        self.tell(read)
+    }
+
+    /// Has the next batch read beside what the worker does now, if it is due and worth it.
+    pub(super) fn read_ahead(&mut self) {
+        if self.is_ahead() || !self.flow.is_due(MIN_AHEAD) {
+            return;
+        }
+        if self.reader.is_none() {
+            self.reader = Reader::start(self.reading, &self.flow);
+        }
+        // Without a thread the worker reads it in its turn.
+        let Some(reader) = &mut self.reader else { return };
+        let mut slots = VecDeque::new();
+        if let Some(first) = self.flow.take_ahead(&mut slots) {
+            reader.begin(first, slots);
+        }
+    }
+
+    /// Whether a batch was read ahead: it comes before all that is queued.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.reader.as_ref().is_some_and(Reader::is_at_work)
+    }
+
+    /// The batch that was read ahead.
+    pub(super) fn ahead(&mut self) -> Option<Batch> {
+        let read = self.reader.as_mut()?.end()?;
+        Some(self.tell(read))
+    }
+
+    /// Takes a batch back that all sinks have had.
+    pub(super) fn free(&self, batch: Rc<Batch>) {
+        if let (Some(reader), Ok(batch)) = (&self.reader, Rc::try_unwrap(batch)) {
+            reader.free(batch.spans);
+        }
     }
 
     /// Takes the next batch before it is due; `None` when nothing is queued.
     pub(super) fn take_ahead(&mut self) -> Option<Batch> {
-        let mut slots = VecDeque::new();
-        let first = self.flow.take_ahead(&mut slots)?;
-        Some(self.read(first, &mut slots))
+        self.ahead().or_else(|| {
+            let mut slots = VecDeque::new();
+            let first = self.flow.take_ahead(&mut slots)?;
+            Some(self.read(first, &mut slots))
+        })
     }
 
-    /// Makes an entry's record and interprets it. A panic in that loses this span and no other.
-    fn read_one(&mut self, number: u64, entry: Entry) -> Option<InterpretedSpan> {
-        let (interpret, process) = (self.interpret, self.process);
-        let mut what = "a span".to_owned();
-        let read = isolated(|| {
-            let mut record = match entry {
-                Entry::Record(record) => *record,
-                Entry::Pending(pending) => pending.record(),
-            };
-            what = format!("span {} of trace {}", record.span_id, record.trace_id);
-            record.origin = Some(Origin { process, sequence: number });
-            interpret(record)
-        });
-        read.map_err(|panic| {
+    /// Accounts for the spans that could not be read.
+    fn tell(&mut self, Read { batch, failures }: Read) -> Batch {
+        for failure in failures {
             self.flow.account(Queue::panicked);
-            self.fail(&Error::write(format!("{what} is left out: reading it panicked: {panic}")));
-        })
-        .ok()
+            self.fail(&Error::write(failure));
+        }
+        batch
     }
 
     /// Reads a span that is still open.
     pub(super) fn read_open(&mut self, mut record: SpanRecord) -> Option<InterpretedSpan> {
-        let interpret = self.interpret;
+        let Reading { interpret, process } = self.reading;
         record.state = SpanState::Open;
         match isolated(|| interpret(record)) {
             Ok(mut span) => {
                 // No number: it gets one when it ends. Whose it is must be known, to tell when the process died with it open.
-                span.span.process_id = Some(self.process);
+                span.span.process_id = Some(process);
                 Some(span)
             }
             Err(panic) => {

@@ -21,6 +21,7 @@ mod intake;
 mod isolation;
 mod live;
 mod queue;
+mod reading;
 mod report;
 mod settings;
 mod sink;
@@ -46,6 +47,7 @@ use flow::Flow;
 use intake::Intake;
 use live::WrittenVersions;
 use queue::Queue;
+use reading::Reading;
 use report::Reporter;
 use worker::{Other, Worker};
 
@@ -89,13 +91,7 @@ impl Pipeline {
             others.iter().map(|other| SinkHealth { name: other.name.clone(), ..SinkHealth::default() }).collect();
         let flow = Arc::new(Flow::new(Queue::new(&settings, healths)));
         let worker = Worker {
-            intake: Intake {
-                flow: Arc::clone(&flow),
-                interpret,
-                process,
-                reporter: Reporter::new(on_error.clone()),
-                refusals_reported: 0,
-            },
+            intake: Intake::new(Arc::clone(&flow), Reading { interpret, process }, Reporter::new(on_error.clone())),
             store: Delivery::new(store, &settings),
             settings,
             others,

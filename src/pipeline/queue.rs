@@ -215,9 +215,9 @@ impl Queue {
         std::mem::take(&mut self.slots)
     }
 
-    /// Whether nothing is queued.
-    pub(super) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+    /// How many spans are queued.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
     }
 
     /// All counters, as they stand.

@@ -13,7 +13,8 @@ use super::flush::Outcome;
 use super::intake::Intake;
 use super::isolation::isolated;
 use super::live::WrittenVersions;
-use super::queue::{Slot, count};
+use super::queue::count;
+use super::reading::Batch;
 use super::settings::Settings;
 use super::sink::Sink;
 use crate::error::Error;
@@ -50,8 +51,16 @@ impl Worker {
         let mut batch = VecDeque::new();
         let mut tick = Instant::now() + self.settings.scheduled_delay;
         loop {
-            match flow.next(&mut batch, &mut tick, self.settings.scheduled_delay) {
-                Work::Batch(first) => self.write(first, &mut batch),
+            match flow.next(&mut batch, self.intake.is_ahead(), &mut tick, self.settings.scheduled_delay) {
+                Work::Batch(first) => {
+                    let batch = self.intake.read(first, &mut batch);
+                    self.write(batch);
+                }
+                Work::Ahead => {
+                    if let Some(batch) = self.intake.ahead() {
+                        self.write(batch);
+                    }
+                }
                 Work::Flush(number) => {
                     let outcome = self.flush();
                     flow.flushed(number, &outcome);
@@ -66,13 +75,14 @@ impl Worker {
         farewell.and(closed)
     }
 
-    /// Writes a batch whose first span has the number `first`: to the store, then to the other sinks.
-    fn write(&mut self, first: u64, slots: &mut VecDeque<Slot>) {
-        let batch = self.intake.read(first, slots);
+    /// Writes a batch: to the store, then to the other sinks. The next one, if it is due, is read meanwhile.
+    fn write(&mut self, batch: Batch) {
+        self.intake.read_ahead();
         let Ok(delivered) = self.store.deliver(batch, &mut self.intake) else { return };
         for batch in delivered {
             self.write_others(&batch.spans);
             self.intake.flow.account(|queue| queue.settle(batch.end));
+            self.intake.free(batch);
         }
     }
 

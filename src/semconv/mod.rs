@@ -64,7 +64,7 @@ use reading::{Reading, Site};
 #[must_use]
 pub fn interpret(record: SpanRecord) -> InterpretedSpan {
     let span = understand(&record);
-    InterpretedSpan { record, span }
+    InterpretedSpan::new(record, span)
 }
 
 /// The facts of a record, in the order in which they depend on each other: the kind decides which names count as a tool's, an

@@ -213,5 +213,5 @@ pub(super) fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
 pub(super) fn interpret(record: SpanRecord) -> InterpretedSpan {
     assert_ne!(record.name, "unreadable", "cannot be read");
     let span = Span::as_recorded(&record);
-    InterpretedSpan { record, span }
+    InterpretedSpan::new(record, span)
 }

@@ -67,7 +67,7 @@ fn pruning_gives_space_back() {
             let mut record =
                 crate::model::SpanRecord::new(span.trace_id, span.span_id, "x".repeat(1_000), span.start_ns);
             record.end_ns = span.end_ns;
-            crate::model::InterpretedSpan { record, span }
+            crate::model::InterpretedSpan::new(record, span)
         })
         .collect();
     crate::pipeline::Sink::write(&mut sink, &items).unwrap();

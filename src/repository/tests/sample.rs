@@ -104,5 +104,5 @@ fn item(span: Span) -> InterpretedSpan {
     let mut record = SpanRecord::new(span.trace_id, span.span_id, span.name.clone(), span.start_ns);
     record.end_ns = span.end_ns;
     record.state = span.state;
-    InterpretedSpan { record, span }
+    InterpretedSpan::new(record, span)
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::model::canonical::{self, CanonicalContent};
-use crate::model::{SpanRecord, cut_text};
+use crate::model::{InterpretedSpan, SpanRecord, cut_text};
 
 /// Bytes of one span's content. MariaDB's default refuses a statement of more than 16 MiB, and closes the connection over it.
 const MAX_BYTES: usize = 15 * 1024 * 1024;
@@ -20,17 +20,17 @@ pub(super) struct Fitting {
     pub(super) dropped: u32,
 }
 
-/// The content of a record, cut where it is too large.
-pub(super) fn encode(record: &SpanRecord) -> Result<Fitting> {
-    encode_within(record, MAX_BYTES, FIRST_CUT)
+/// The content of a span, cut where it is too large.
+pub(super) fn encode(item: &InterpretedSpan) -> Result<Fitting> {
+    encode_within(item, MAX_BYTES, FIRST_CUT)
 }
 
-fn encode_within(record: &SpanRecord, max: usize, first_cut: usize) -> Result<Fitting> {
-    let mut fitting = Fitting { content: canonical::encode(record)?, cut_bytes: 0, dropped: 0 };
+fn encode_within(item: &InterpretedSpan, max: usize, first_cut: usize) -> Result<Fitting> {
+    let mut fitting = Fitting { content: item.content()?.clone(), cut_bytes: 0, dropped: 0 };
     if size(&fitting.content) <= max {
         return Ok(fitting);
     }
-    let mut record = record.clone();
+    let mut record = item.record.clone();
     let mut limit = first_cut;
     while size(&fitting.content) > max && limit >= LAST_CUT {
         let cut = cut_values(&mut record, limit);
@@ -98,6 +98,7 @@ fn drop_later_half<T>(items: &mut Vec<T>) -> u32 {
 mod tests {
     use super::*;
     use crate::model::{Attributes, Event, SpanId, TraceId, Value};
+    use crate::semconv;
 
     fn record() -> SpanRecord {
         SpanRecord::new(TraceId::from_bytes([1; 16]), SpanId::from_bytes([2; 8]), "n", 0)
@@ -111,7 +112,7 @@ mod tests {
     fn what_fits_is_left_alone() {
         let mut record = record();
         record.attributes.push("a", "x".repeat(50_000));
-        let fitting = encode_within(&record, 100_000, 40_000).unwrap();
+        let fitting = encode_within(&semconv::interpret(record.clone()), 100_000, 40_000).unwrap();
         assert_eq!((fitting.cut_bytes, fitting.dropped), (0, 0));
         assert_eq!(attributes(&fitting.content), record.attributes);
     }
@@ -123,7 +124,7 @@ mod tests {
         // Six bytes of JSON for each byte: what counts is what is stored.
         record.attributes.push("long", "\u{1}".repeat(60_000));
         record.attributes.push("nested", Value::Array(vec![Value::Bytes(vec![7; 90_000])]));
-        let fitting = encode_within(&record, 100_000, 64_000).unwrap();
+        let fitting = encode_within(&semconv::interpret(record.clone()), 100_000, 64_000).unwrap();
         assert!(size(&fitting.content) <= 100_000);
         let stored = attributes(&fitting.content);
         assert_eq!(stored.get("short"), Some(&Value::from("kept")));
@@ -143,7 +144,7 @@ mod tests {
             let attributes = Attributes::new();
             record.events.push(Event { name, time_ns: 1, attributes, dropped_attributes: 0, callsite: None });
         }
-        let fitting = encode_within(&record, 50_000, 40_000).unwrap();
+        let fitting = encode_within(&semconv::interpret(record.clone()), 50_000, 40_000).unwrap();
         assert!(size(&fitting.content) <= 50_000);
         let stored = attributes(&fitting.content);
         assert_eq!(stored.get("key 0"), Some(&Value::U64(0)));
@@ -155,7 +156,7 @@ mod tests {
         let mut record = record();
         record.name = "n".repeat(300_000);
         record.trace_state = "t".repeat(300_000);
-        let fitting = encode_within(&record, 100_000, 64_000).unwrap();
+        let fitting = encode_within(&semconv::interpret(record.clone()), 100_000, 64_000).unwrap();
         assert!(size(&fitting.content) <= 100_000 && fitting.dropped == 0);
     }
 }

@@ -50,7 +50,7 @@ impl<'a> Prepared<'a> {
             Entry::Occupied(known) => Rc::clone(known.get()),
             Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(scope_row(&item.record.scope)?))),
         };
-        let Fitting { content, cut_bytes, dropped } = fit::encode(&item.record)?;
+        let Fitting { content, cut_bytes, dropped } = fit::encode(item)?;
         let mut row = SpanRow::new(item, &content, &scope.scope_id, &resource.resource_id, now_ns);
         row.truncated_bytes = row.truncated_bytes.saturating_add(count(cut_bytes));
         row.dropped_count = row.dropped_count.saturating_add(i64::from(dropped));

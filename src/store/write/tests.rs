@@ -77,7 +77,7 @@ impl Sketch {
             cost: self.cost.map(|nano_usd| Cost { nano_usd, source: CostSource::Client, price_version: None }),
             ..Span::as_recorded(&record)
         };
-        InterpretedSpan { record, span }
+        InterpretedSpan::new(record, span)
     }
 }
 

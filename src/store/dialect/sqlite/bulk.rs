@@ -12,7 +12,8 @@ insert_values!(Sqlite, SqliteConnection, rows [16, 4, 1], max_bytes usize::MAX, 
 
 fn begin<C: OnConflict>(out: &mut AstPass<'_, '_, Sqlite>) {
     out.push_sql(match C::CONFLICT {
-        Conflict::Fail => "INSERT INTO ",
+        // Not ABORT, which is the default: it keeps a journal of each statement, to undo it alone. Here the whole transaction is undone.
+        Conflict::Fail => "INSERT OR FAIL INTO ",
         Conflict::Replace => "INSERT OR REPLACE INTO ",
         Conflict::Keep => "INSERT OR IGNORE INTO ",
     });
