@@ -68,6 +68,11 @@ impl Error {
         Self(Box::new(Inner { kind, message: message.into(), source: Some(source.into()) }))
     }
 
+    /// What it comes from, if that is a `T`. Unlike [`source`](std::error::Error::source), this is what the message has at its end.
+    pub(crate) fn cause<T: std::error::Error + 'static>(&self) -> Option<&T> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+
     /// An error for a `Sink` of your own to return.
     #[must_use]
     pub fn write(message: impl Into<String>) -> Self {

@@ -236,16 +236,16 @@ impl Flow {
         }
     }
 
-    /// Whether there is a batch of at least `min` spans to be written now.
+    /// Whether a batch is to be written now that has at least `min` spans.
     pub(super) fn is_due(&self, min: usize) -> bool {
         let queue = &self.lock().queue;
-        queue.len() >= min && queue.batch_is_due()
+        queue.batch_is_due() && queue.next_len() >= min
     }
 
     /// Takes a batch, due or not; its first span's number, or `None` when nothing is queued.
     pub(super) fn take_ahead(&self, batch: &mut VecDeque<Slot>) -> Option<u64> {
         let mut state = self.lock();
-        (state.queue.len() > 0).then(|| state.queue.take(batch))
+        (!state.queue.is_empty()).then(|| state.queue.take(batch))
     }
 
     /// Sleeps, until `delay` has passed or someone flushes or shuts down: they want it tried now.

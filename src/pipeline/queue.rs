@@ -215,9 +215,14 @@ impl Queue {
         std::mem::take(&mut self.slots)
     }
 
-    /// How many spans are queued.
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
+    /// Whether nothing is queued.
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many spans the next batch has, unless their bytes make it fewer.
+    pub(super) fn next_len(&self) -> usize {
+        self.slots.len().min(self.batch_slots)
     }
 
     /// All counters, as they stand.

@@ -25,6 +25,7 @@ crate::cases!(
     orphans_find_their_parent_when_it_comes,
     parents_in_a_circle_are_stored,
     a_span_that_is_its_own_parent_is_a_root,
+    a_trace_whose_summary_another_program_took_away_is_written_again,
 );
 
 /// Empties the tables through the public door, so that the next writing starts anew.
@@ -271,4 +272,21 @@ fn a_span_that_is_its_own_parent_is_a_root(world: &World) {
     let tree = repository.trace(trace_id(0)).unwrap();
     assert_eq!((tree.roots, tree.orphans, tree.children), (vec![0], vec![], vec![vec![1], vec![]]));
     assert_eq!(tree.spans[0].parent_span_id, None);
+}
+
+/// Its spans are new by all that the summaries say, and yet they are there.
+fn a_trace_whose_summary_another_program_took_away_is_written_again(world: &World) {
+    let writer = world.writer();
+    let spans = [span(0, 0).kind(Kind::Agent).agent("A").session("s"), span(0, 1).model("m").tokens(5, 1)];
+    writer.write(spans.clone());
+    let before = dump(&world.database);
+    let mut sql = world.database.sql();
+    sql.execute("DELETE FROM traces");
+    sql.execute("DELETE FROM sessions");
+    writer.write(spans.into_iter().chain([span(1, 0)]));
+    let repository = world.repository();
+    assert_eq!(repository.trace(trace_id(0)).unwrap().spans.len(), 2);
+    assert_eq!(repository.trace(trace_id(1)).unwrap().spans.len(), 1);
+    repository.delete_traces(&[trace_id(1)]).unwrap();
+    assert_same(&dump(&world.database), &before, "written again");
 }

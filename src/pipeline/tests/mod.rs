@@ -1,6 +1,7 @@
 //! The pipeline's promises, against sinks that fail in every way.
 
 mod accounts;
+mod ahead;
 mod ends;
 mod failures;
 mod fakes;

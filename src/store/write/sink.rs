@@ -103,8 +103,8 @@ impl Drop for StoreSink {
 
 /// Whether a row that was to be added is stored.
 fn is_there_already(error: &Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-    matches!(source, Some(diesel::result::Error::DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
+    use diesel::result::Error::DatabaseError;
+    matches!(error.cause(), Some(DatabaseError(DatabaseErrorKind::UniqueViolation, _)))
 }
 
 /// The batch in pieces of at most so many rows and, but for a single larger row, so many bytes.
