@@ -98,10 +98,11 @@ pub(crate) fn partition(connection: &mut PostgresConnection, partition: Partitio
 /// over.
 pub(super) fn make_ahead(connection: &mut PostgresConnection, today: i32) -> QueryResult<()> {
     let Some(layout) = layout(connection)? else { return Ok(()) };
+    let made = partitions(connection)?;
     let mut day = today;
     while day <= today + AHEAD_DAYS {
         let days = Days::around(day, layout);
-        if !is_made(connection, days)? {
+        if !made.contains(&days) {
             connection.transaction(|connection| make(connection, days))?;
         }
         day = days.end;
