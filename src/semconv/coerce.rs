@@ -57,7 +57,42 @@ pub(super) fn json(value: &Value) -> Option<Json> {
 /// The JSON list or object that a text holds. A text that merely is a number or word is no JSON here.
 pub(super) fn json_text(text: &str) -> Option<Json> {
     let text = text.trim();
-    text.starts_with(['[', '{']).then(|| serde_json::from_str(text).ok()).flatten()
+    if !text.starts_with(['[', '{']) {
+        return None;
+    }
+    serde_json::from_str(text).ok().or_else(|| serde_json::from_str(&without_lone_surrogates(text)?).ok())
+}
+
+/// JSON text with U+FFFD where an escape is one half of a surrogate pair without the other: encoders of other languages write such
+/// halves, when a text was cut in the middle of a character. None where there is none.
+fn without_lone_surrogates(text: &str) -> Option<String> {
+    if !text.contains("\\ud") && !text.contains("\\uD") {
+        return None;
+    }
+    let mut mended = String::new();
+    let mut rest = text;
+    while let Some(place) = rest.find('\\') {
+        let (before, escape) = rest.split_at(place);
+        let (length, is_lone) = match (escaped_unit(escape), escape.get(6..).and_then(escaped_unit)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, false),
+            (Some(0xd800..=0xdfff), _) => (6, true),
+            (Some(_), _) => (6, false),
+            // What is escaped may be a backslash, which begins no escape of its own.
+            (None, _) => (1 + escape.chars().nth(1).map_or(0, char::len_utf8), false),
+        };
+        let (escape, after) = escape.split_at(length);
+        mended.push_str(before);
+        mended.push_str(if is_lone { "\\ufffd" } else { escape });
+        rest = after;
+    }
+    mended.push_str(rest);
+    (mended != text).then_some(mended)
+}
+
+/// The UTF-16 unit of a `\uXXXX` that a text begins with.
+fn escaped_unit(text: &str) -> Option<u16> {
+    let digits = text.strip_prefix("\\u")?.get(..4)?;
+    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok()).flatten()
 }
 
 /// A count that is not negative: integers, whole floats, and texts of them (`42`, `42.0`, `Some(42)`). Anything else is no count, so
@@ -269,6 +304,21 @@ mod tests {
         assert_eq!(content_text(&Value::Bytes(vec![0, 255])).as_deref(), Some("AP8="));
         assert_eq!(json(&Value::from("42")), None);
         assert_eq!(json(&Value::from(r#" {"a":1}"#)), Some(serde_json::json!({"a": 1})));
+    }
+
+    #[test]
+    fn half_a_character_does_not_cost_the_rest() {
+        for (text, expected) in [
+            (r#"["a\ud83eb"]"#, "a\u{fffd}b"),
+            (r#"["\udd80\ud83e"]"#, "\u{fffd}\u{fffd}"),
+            (r#"["\ud83e\ud83e\udd80"]"#, "\u{fffd}🦀"),
+            (r#"["\ud83e\n\\udc00 \ud83e"]"#, "\u{fffd}\n\\udc00 \u{fffd}"),
+        ] {
+            assert_eq!(json_text(text), Some(serde_json::json!([expected])), "{text}");
+        }
+        for broken in [r#"["\ud83"]"#, r#"["\ud83é0"]"#, r#"["\ud83e]"#, r#"["\"#, r#"["\é"]"#] {
+            assert_eq!(json_text(broken), None, "{broken}");
+        }
     }
 
     #[test]

@@ -300,6 +300,9 @@ fn lone_surrogates_in_json_text(world: &World) {
     let content = repository.span(trace_id(0), span_id(0)).unwrap().content;
     assert_eq!(content.attributes.get(field::INPUT_MESSAGES).unwrap().as_str(), Some(json));
     assert_eq!(content.output.as_deref(), Some(r#"{"a":"\udc00"}"#));
+    // What is read from it has the replacement character instead.
+    assert_eq!(content.input.as_deref(), Some("half \u{fffd} of a crab"));
+    assert_eq!(content.input_messages.len(), 1);
 }
 
 fn json_two_thousand_levels_deep(world: &World) {
