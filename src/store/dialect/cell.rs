@@ -23,6 +23,22 @@ pub(crate) enum Conflict {
     Replace,
     /// The row stays as it is.
     Keep,
+    /// The row is replaced, but for its [sums](Row::SUMS), which grow by the new row's.
+    AddUp,
+}
+
+/// Pushes the assignments to all columns of a row whose key was found. `new` stands around the name of a column whose new value is
+/// meant, `stored` before one whose stored value is.
+pub(super) fn assign<R: Row, C: OnConflict>(mut push: impl FnMut(&str), stored: [&str; 2], new: [&str; 2]) {
+    for (place, column) in R::COLUMNS.split(", ").enumerate() {
+        push(if place == 0 { "" } else { ", " });
+        push(column);
+        push(" = ");
+        if C::CONFLICT == Conflict::AddUp && R::SUMS.contains(&column) {
+            stored.into_iter().chain([column, " + "]).for_each(&mut push);
+        }
+        [new[0], column, new[1]].into_iter().for_each(&mut push);
+    }
 }
 
 /// The same as a type, so that each kind of insert is a statement of its own, which the connection can keep prepared.
@@ -42,7 +58,7 @@ macro_rules! on_conflict {
     };
 }
 
-on_conflict!(Fail, Replace, Keep);
+on_conflict!(Fail, Replace, Keep, AddUp);
 
 #[cfg(any(feature = "sqlite", feature = "mysql"))]
 impl Cell<'_> {
@@ -60,16 +76,11 @@ impl Cell<'_> {
 pub(crate) trait Row: std::fmt::Debug + Send + Sync + 'static {
     const TABLE: &'static str;
     /// The columns of the primary key: `a, b`.
-    #[cfg(any(feature = "postgres", feature = "mysql"))]
     const KEY: &'static str;
     /// All columns: `a, b, c`.
     const COLUMNS: &'static str;
-    /// Each column with what an insert that found its key wanted to write, as PostgreSQL says it: `a = excluded.a, …`.
-    #[cfg(feature = "postgres")]
-    const EXCLUDED: &'static str;
-    /// The same, as MySQL says it: `a = VALUES(a), …`.
-    #[cfg(feature = "mysql")]
-    const VALUES: &'static str;
+    /// The columns that can [add up](Conflict::AddUp).
+    const SUMS: &'static [&'static str] = &[];
     /// How each column's value is read, in the order of the columns.
     const CELLS: &'static [fn(&Self) -> Cell<'_>];
 
@@ -143,22 +154,12 @@ macro_rules! push_cell {
 pub(super) use push_cell;
 
 macro_rules! row {
-    ($row:ty, $table:literal, key [$key:ident $(, $keys:ident)*], [$column:ident $(, $columns:ident)* $(,)?]) => {
+    ($row:ty, $table:literal, key [$key:ident $(, $keys:ident)*], $(sums [$($sum:ident),+],)? [$column:ident $(, $columns:ident)* $(,)?]) => {
         impl Row for $row {
             const TABLE: &'static str = $table;
-            #[cfg(any(feature = "postgres", feature = "mysql"))]
             const KEY: &'static str = concat!(stringify!($key) $(, ", ", stringify!($keys))*);
             const COLUMNS: &'static str = concat!(stringify!($column) $(, ", ", stringify!($columns))*);
-            #[cfg(feature = "postgres")]
-            const EXCLUDED: &'static str = concat!(
-                stringify!($column), " = excluded.", stringify!($column)
-                $(, ", ", stringify!($columns), " = excluded.", stringify!($columns))*
-            );
-            #[cfg(feature = "mysql")]
-            const VALUES: &'static str = concat!(
-                stringify!($column), " = VALUES(", stringify!($column)
-                $(, "), ", stringify!($columns), " = VALUES(", stringify!($columns))*, ")"
-            );
+            $(const SUMS: &'static [&'static str] = &[$(stringify!($sum)),+];)?
             const CELLS: &'static [fn(&Self) -> Cell<'_>] =
                 &[|row| row.$column.as_cell() $(, |row| row.$columns.as_cell())*];
         }
@@ -209,7 +210,7 @@ row!(
         output_preview
     ]
 );
-row!(FacetRow, "trace_facets", key [trace_id, field, value], [trace_id, field, value, start_ns, span_count]);
+row!(FacetRow, "trace_facets", key [trace_id, field, value], sums [span_count], [trace_id, field, value, start_ns, span_count]);
 row!(
     SessionRow,
     "sessions",

@@ -9,6 +9,7 @@ use super::NewRows;
 use super::any_of::{AnyOf, KEYS_A_QUERY, pieces};
 use super::summary::{FacetCounts, status_facets};
 use crate::store::connection::{AnyConnection, dispatch};
+use crate::store::convert::Facet;
 use crate::store::dialect;
 use crate::store::rows::{FacetRow, TraceRow};
 use crate::store::schema::{trace_facets, traces};
@@ -44,30 +45,34 @@ pub(super) fn write_facets(
     new: NewRows,
 ) -> QueryResult<()> {
     move_starts(connection, changes)?;
-    let stored = load_counts(connection, changes)?;
-    // Of new traces, and of others.
-    let (mut added, mut replaced) = (Vec::new(), Vec::new());
+    let stored = load_falling(connection, changes)?;
+    // Of new traces; of others, whose values more spans have than did; and of those that fewer have.
+    let (mut added, mut grown, mut left) = (Vec::new(), Vec::new(), Vec::new());
     let mut gone: Values<'_> = BTreeMap::new();
     for change in changes {
         let (trace_id, start_ns) = (change.after.trace_id.as_slice(), change.after.start_ns);
-        let rows = if change.before.is_none() { &mut added } else { &mut replaced };
-        for ((facet, value), difference) in change.counts.iter().filter(|(_, difference)| **difference != 0) {
-            let count = stored.get(trace_id, facet.as_str(), value) + difference;
-            if count > 0 {
-                rows.push(FacetRow::new(trace_id, *facet, value, start_ns, count));
-            } else {
-                gone.entry((trace_id, facet.as_str())).or_default().push(value);
+        let row = |facet: Facet, value: &str, count| FacetRow::new(trace_id, facet, value, start_ns, count);
+        let more = if change.before.is_none() { &mut added } else { &mut grown };
+        for ((facet, value), difference) in change.counts {
+            match *difference {
+                0 => {}
+                1.. => more.push(row(*facet, value, *difference)),
+                _ => match stored.get(trace_id, facet.as_str(), value) + difference {
+                    count @ 1.. => left.push(row(*facet, value, count)),
+                    _ => gone.entry((trace_id, facet.as_str())).or_default().push(value),
+                },
             }
         }
         let (old, new) = (change.before.map(status_facets).unwrap_or_default(), status_facets(change.after));
-        rows.extend(new.difference(&old).map(|(facet, value)| FacetRow::new(trace_id, *facet, value, start_ns, 1)));
+        more.extend(new.difference(&old).map(|(facet, value)| row(*facet, value, 1)));
         for (facet, value) in old.difference(&new) {
             gone.entry((trace_id, facet.as_str())).or_default().push(value);
         }
     }
     delete(connection, gone)?;
     new.write(connection, &sorted(&added))?;
-    dialect::put(connection, &sorted(&replaced))
+    dialect::add_up(connection, &sorted(&grown))?;
+    dialect::put(connection, &sorted(&left))
 }
 
 /// In the order of the key.
@@ -107,11 +112,11 @@ fn move_starts(connection: &mut AnyConnection, changes: &[FacetChange<'_>]) -> Q
     Ok(())
 }
 
-/// The stored counts of the facets that change; a new trace has none.
-fn load_counts(connection: &mut AnyConnection, changes: &[FacetChange<'_>]) -> QueryResult<StoredCounts> {
+/// The stored counts of the facets that fewer spans have than did; a new trace has none.
+fn load_falling(connection: &mut AnyConnection, changes: &[FacetChange<'_>]) -> QueryResult<StoredCounts> {
     let mut changing: Values<'_> = BTreeMap::new();
     for change in changes.iter().filter(|change| change.before.is_some()) {
-        for ((facet, value), _) in change.counts.iter().filter(|(_, difference)| **difference != 0) {
+        for ((facet, value), _) in change.counts.iter().filter(|(_, difference)| **difference < 0) {
             changing.entry((&change.after.trace_id, facet.as_str())).or_default().push(value);
         }
     }

@@ -5,7 +5,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 
 use super::MysqlConnection;
-use crate::store::dialect::cell::{Conflict, OnConflict, Row, push_cell};
+use crate::store::dialect::cell::{Conflict, OnConflict, Row, assign, push_cell};
 use crate::store::dialect::values::insert_values;
 
 /// The server's `max_allowed_packet` is 16 MiB or more by default.
@@ -20,10 +20,10 @@ fn begin<C: OnConflict>(out: &mut AstPass<'_, '_, Mysql>) {
 fn end<R: Row, C: OnConflict>(out: &mut AstPass<'_, '_, Mysql>) {
     match C::CONFLICT {
         Conflict::Fail => {}
-        Conflict::Replace => {
-            // `VALUES` is what both families of servers understand.
+        Conflict::Replace | Conflict::AddUp => {
             out.push_sql(" ON DUPLICATE KEY UPDATE ");
-            out.push_sql(R::VALUES);
+            // `VALUES` is what both families of servers understand.
+            assign::<R, C>(|sql| out.push_sql(sql), ["", ""], ["VALUES(", ")"]);
         }
         Conflict::Keep => {
             out.push_sql(" ON DUPLICATE KEY UPDATE ");

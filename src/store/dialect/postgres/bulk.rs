@@ -8,7 +8,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::sql_types::{Array, BigInt, Binary, Bool, Integer, Nullable, SmallInt, Text};
 
-use crate::store::dialect::cell::{Cell, Conflict, OnConflict, Row};
+use crate::store::dialect::cell::{Cell, Conflict, OnConflict, Row, assign};
 
 /// `INSERT … SELECT FROM unnest(…)`.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ impl<R: Row, C: OnConflict> QueryFragment<Pg> for BulkInsert<'_, R, C> {
             out.push_sql(" DO NOTHING");
         } else {
             out.push_sql(" DO UPDATE SET ");
-            out.push_sql(R::EXCLUDED);
+            assign::<R, C>(|sql| out.push_sql(sql), [R::TABLE, "."], ["excluded.", ""]);
         }
         Ok(())
     }
