@@ -77,6 +77,11 @@ impl Sql {
     /// The rows of a query whose only column is a text named `line`.
     #[track_caller]
     pub(crate) fn lines(&mut self, query: &str) -> Vec<String> {
+        self.try_lines(query).unwrap_or_else(|error| panic!("{query}: {error}"))
+    }
+
+    /// The same of a query that can fail for a while.
+    pub(crate) fn try_lines(&mut self, query: &str) -> QueryResult<Vec<String>> {
         let statement = diesel::sql_query(query);
         let rows: QueryResult<Vec<Line>> = match self {
             #[cfg(feature = "sqlite")]
@@ -90,8 +95,7 @@ impl Sql {
                 runtime.block_on(diesel_async::RunQueryDsl::load(statement, connection.as_mut()))
             }
         };
-        let rows = rows.unwrap_or_else(|error| panic!("{query}: {error}"));
-        rows.into_iter().map(|row| row.line.unwrap_or_else(|| "NULL".to_owned())).collect()
+        Ok(rows?.into_iter().map(|row| row.line.unwrap_or_else(|| "NULL".to_owned())).collect())
     }
 }
 
