@@ -27,20 +27,6 @@ pub(crate) enum Conflict {
     AddUp,
 }
 
-/// Pushes the assignments to all columns of a row whose key was found. `new` stands around the name of a column whose new value is
-/// meant, `stored` before one whose stored value is.
-pub(super) fn assign<R: Row, C: OnConflict>(mut push: impl FnMut(&str), stored: [&str; 2], new: [&str; 2]) {
-    for (place, column) in R::COLUMNS.split(", ").enumerate() {
-        push(if place == 0 { "" } else { ", " });
-        push(column);
-        push(" = ");
-        if C::CONFLICT == Conflict::AddUp && R::SUMS.contains(&column) {
-            stored.into_iter().chain([column, " + "]).for_each(&mut push);
-        }
-        [new[0], column, new[1]].into_iter().for_each(&mut push);
-    }
-}
-
 /// The same as a type, so that each kind of insert is a statement of its own, which the connection can keep prepared.
 pub(crate) trait OnConflict: std::fmt::Debug + Send + Sync + 'static {
     const CONFLICT: Conflict;
@@ -59,6 +45,20 @@ macro_rules! on_conflict {
 }
 
 on_conflict!(Fail, Replace, Keep, AddUp);
+
+/// Pushes the assignments to all columns of a row whose key was found. `new` stands around the name of a column whose new value is
+/// meant, `stored` before one whose stored value is.
+pub(super) fn assign<R: Row, C: OnConflict>(mut push: impl FnMut(&str), stored: [&str; 2], new: [&str; 2]) {
+    for (place, column) in R::COLUMNS.split(", ").enumerate() {
+        push(if place == 0 { "" } else { ", " });
+        push(column);
+        push(" = ");
+        if C::CONFLICT == Conflict::AddUp && R::SUMS.contains(&column) {
+            stored.into_iter().chain([column, " + "]).for_each(&mut push);
+        }
+        [new[0], column, new[1]].into_iter().for_each(&mut push);
+    }
+}
 
 #[cfg(any(feature = "sqlite", feature = "mysql"))]
 impl Cell<'_> {

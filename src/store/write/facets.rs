@@ -63,9 +63,9 @@ pub(super) fn write_facets(
                 },
             }
         }
-        let (old, new) = (change.before.map(status_facets).unwrap_or_default(), status_facets(change.after));
-        more.extend(new.difference(&old).map(|(facet, value)| row(*facet, value, 1)));
-        for (facet, value) in old.difference(&new) {
+        let (was, is) = (change.before.map(status_facets).unwrap_or_default(), status_facets(change.after));
+        more.extend(is.difference(&was).map(|(facet, value)| row(*facet, value, 1)));
+        for (facet, value) in was.difference(&is) {
             gone.entry((trace_id, facet.as_str())).or_default().push(value);
         }
     }
