@@ -58,7 +58,7 @@ struct Inner {
     store: Store,
     capture: Capture,
     /// `OTEL_SDK_DISABLED` is not set.
-    is_enabled: bool,
+    filter: AgentFilter,
 }
 
 impl AgentTracing {
@@ -102,7 +102,7 @@ impl AgentTracing {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let filter = if self.0.is_enabled { AgentFilter::new() } else { AgentFilter::off() };
+        let filter = self.0.filter.clone();
         self.unfiltered_layer().with_filter(filter)
     }
 
@@ -115,7 +115,7 @@ impl AgentTracing {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let layer = AgentLayer::new(self.inlet(), self.0.capture.clone());
-        if self.0.is_enabled { layer } else { layer.off() }
+        if self.0.filter.is_on() { layer } else { layer.off() }
     }
 
     /// The door for spans that are made without `tracing`.

@@ -81,7 +81,7 @@ pub use repository::AsyncTraceRepository;
 pub use repository::{
     Durations, Group, Pruned, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter, TraceRepository,
 };
-pub use semconv::field;
+pub use semconv::{field, profile};
 pub use store::{rows, schema};
 
 /// The README's examples compile.

@@ -1,15 +1,15 @@
 //! A recording of either form, and what a database makes of each run in it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tracing_agents::AgentTracing;
-use tracing_agents::model::{InterpretedSpan, TraceId};
+use tracing_agents::model::{InterpretedSpan, Kind, Span, SpanId, TraceId, TraceTree};
 use tracing_agents::otel::StoreExporter;
 use tracing_agents::pipeline::Sink;
+use tracing_agents::{AgentTracing, TraceRepository};
 use tracing_subscriber::Registry;
 use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -62,7 +62,7 @@ impl Run {
     /// When the recording contradicts itself or the store fails.
     pub(crate) fn trees(&self, database: &str) -> Result<String> {
         let seen = Seen::default();
-        let tracing = AgentTracing::builder(database).sink(seen.clone()).open()?;
+        let tracing = AgentTracing::builder(database).trace_payloads(true).sink(seen.clone()).open()?;
         match self {
             Self::Framework(scenario) => {
                 let subscriber = Registry::default().with(tracing.layer());
@@ -77,10 +77,20 @@ impl Run {
         trees.sort_by_key(|tree| (tree.trace.start_ns, tree.trace.trace_id));
         let mut text = String::new();
         for tree in &trees {
-            write!(text, "{}", tree::Lines(tree))?;
+            write!(text, "{}", tree::Lines { tree, tools: tools(&repository, tree)? })?;
         }
         Ok(text)
     }
+}
+
+/// What the tools of a trace were called with, and what came of it.
+fn tools(repository: &TraceRepository, tree: &TraceTree) -> Result<HashMap<SpanId, tree::Call>> {
+    let tools = tree.spans.iter().filter(|span| span.kind == Kind::Tool);
+    let call = |span: &Span| {
+        let content = repository.span(span.trace_id, span.span_id)?.content;
+        Ok((span.span_id, tree::Call { arguments: content.input, result: content.output }))
+    };
+    tools.map(call).collect()
 }
 
 /// The traces that a run made.

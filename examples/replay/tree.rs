@@ -1,31 +1,72 @@
 //! A trace as lines that can be compared: one span a line, children indented under their parent, the totals last.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
-use tracing_agents::model::{IdentityField, Span, TraceTree};
+use tracing_agents::model::{IdentityField, Span, SpanId, TraceTree};
 
 /// Writes a trace in the form that `tests/expected/README.md` describes.
-pub(crate) struct Lines<'a>(pub(crate) &'a TraceTree);
+pub(crate) struct Lines<'a> {
+    pub(crate) tree: &'a TraceTree,
+    pub(crate) tools: HashMap<SpanId, Call>,
+}
+
+/// What a tool was called with, and what came of it.
+pub(crate) struct Call {
+    pub(crate) arguments: Option<String>,
+    pub(crate) result: Option<String>,
+}
+
+/// The most characters of an argument or a result that are shown.
+const SHOWN: usize = 200;
 
 impl fmt::Display for Lines<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for root in &self.0.roots {
+        for root in &self.tree.roots {
             self.write_span(f, *root, 0)?;
         }
-        let trace = &self.0.trace;
+        let trace = &self.tree.trace;
         writeln!(f, "= tokens={}/{} errors={}", Count(trace.usage.input), Count(trace.usage.output), trace.error_count)
     }
 }
 
 impl Lines<'_> {
     fn write_span(&self, f: &mut fmt::Formatter<'_>, at: usize, depth: usize) -> fmt::Result {
-        let Some(span) = self.0.spans.get(at) else { return Ok(()) };
+        let Some(span) = self.tree.spans.get(at) else { return Ok(()) };
         writeln!(f, "{:indent$}{}", "", Line(span), indent = 2 * depth)?;
-        for child in self.0.children.get(at).into_iter().flatten() {
+        for (sign, text) in self.tools.get(&span.span_id).into_iter().flat_map(Call::lines) {
+            writeln!(f, "{:indent$}{sign} {}", "", OneLine(text), indent = 2 * depth + 2)?;
+        }
+        for child in self.tree.children.get(at).into_iter().flatten() {
             self.write_span(f, *child, depth + 1)?;
         }
         Ok(())
+    }
+}
+
+impl Call {
+    fn lines(&self) -> impl Iterator<Item = (char, &str)> {
+        [('<', self.arguments.as_deref()), ('>', self.result.as_deref())]
+            .into_iter()
+            .filter_map(|(sign, text)| Some((sign, text?)))
+    }
+}
+
+/// A text on one line: control characters as JSON writes them, and nothing else changed; cut when it is long.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars().take(SHOWN) {
+            if c.is_control() {
+                let json = serde_json::Value::from(c.to_string()).to_string();
+                f.write_str(json.trim_matches('"'))?;
+            } else {
+                write!(f, "{c}")?;
+            }
+        }
+        if self.0.chars().nth(SHOWN).is_some() { f.write_str("…") } else { Ok(()) }
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::environment::{self, Environment};
 use super::{AgentTracing, Inner};
 use crate::error::{Error, Result};
-use crate::layer::{Ambient, Capture, Limits};
+use crate::layer::{AgentFilter, Ambient, Capture, Limits};
 use crate::model::{Attributes, ProcessId, Resource, Scope, Value};
 use crate::pipeline::{OnError, Pipeline, Settings, Sink};
-use crate::semconv;
+use crate::semconv::{self, Profiles, profile::Profile};
 use crate::store::{Store, StoreSink};
 
 /// How long dropping the last handle may take.
@@ -31,6 +31,8 @@ pub struct Builder {
     service_name: Option<String>,
     resource: Attributes,
     ambient: Option<Ambient>,
+    profiles: Vec<Profile>,
+    trace_payloads: bool,
     sinks: Vec<Box<dyn Sink>>,
     on_error: Option<OnError>,
     shutdown_timeout: Duration,
@@ -50,6 +52,8 @@ impl Builder {
             service_name: None,
             resource: Attributes::new(),
             ambient: None,
+            profiles: Vec::new(),
+            trace_payloads: false,
             sinks: Vec::new(),
             on_error: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
@@ -135,6 +139,21 @@ impl Builder {
         self
     }
 
+    /// How to read the spans of a framework of your own, or to read a known one otherwise: the first profile that holds for a span's
+    /// target is asked, these before the built-in ones.
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profiles.push(profile);
+        self
+    }
+
+    /// Also records events at `TRACE` of the frameworks that tell requests and answers only there: of the built-in profiles that is
+    /// swiftide without its feature `langfuse`. By default off, since it takes the whole program off `tracing`'s fastest way to skip
+    /// what is below `DEBUG`, and the framework then writes whole requests as text.
+    pub fn trace_payloads(mut self, trace_payloads: bool) -> Self {
+        self.trace_payloads = trace_payloads;
+        self
+    }
+
     /// One more place where each batch goes, after the store. Its failures are counted in [`Health`](crate::pipeline::Health) and
     /// never keep spans from the store.
     pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
@@ -181,11 +200,13 @@ impl Builder {
             live: self.live,
             ..default
         };
+        let profiles = Profiles::with(self.profiles);
+        let filter = AgentFilter::of(profiles.clone(), self.trace_payloads);
+        let interpret = move |record| semconv::interpret_with(&profiles, record);
         let sink = StoreSink::new(store.clone(), process, environment::host_name());
-        let pipeline =
-            Pipeline::start(settings, Box::new(sink), self.sinks, semconv::interpret, self.on_error, process)?
-                .with_drop_deadline(self.shutdown_timeout);
-        let is_enabled = !environment.is_disabled;
+        let pipeline = Pipeline::start(settings, Box::new(sink), self.sinks, interpret, self.on_error, process)?
+            .with_drop_deadline(self.shutdown_timeout);
+        let filter = if environment.is_disabled { AgentFilter::off() } else { filter };
         let capture = Capture {
             ambient: self.ambient,
             limits: self.limits.unwrap_or_else(|| environment.limits()),
@@ -200,7 +221,7 @@ impl Builder {
                 schema_url: String::new(),
             }),
         };
-        Ok(AgentTracing(Arc::new(Inner { pipeline, store, capture, is_enabled })))
+        Ok(AgentTracing(Arc::new(Inner { pipeline, store, capture, filter })))
     }
 }
 

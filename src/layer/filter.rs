@@ -5,16 +5,19 @@ use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter};
 
-use crate::semconv;
+use crate::semconv::Profiles;
 
 /// The per-layer filter of [`AgentLayer`](super::AgentLayer): `INFO` and above from everywhere, `DEBUG` from the targets in which
 /// known agent frameworks record content, and nothing of this crate's own or OpenTelemetry's workings.
 ///
 /// It decides by callsite alone, so `tracing` caches its answer: a callsite that no layer wants costs one atomic read. It says
 /// nothing to other layers; a *global* filter (an `EnvFilter` that is itself a layer) can still take spans away before they come here.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct AgentFilter {
     is_on: bool,
+    profiles: Profiles,
+    /// Whether payload events at TRACE are wanted too.
+    goes_deep: bool,
 }
 
 impl Default for AgentFilter {
@@ -26,25 +29,36 @@ impl Default for AgentFilter {
 impl AgentFilter {
     /// The filter as described above.
     #[must_use]
-    pub const fn new() -> Self {
-        Self { is_on: true }
+    pub fn new() -> Self {
+        Self::of(Profiles::default(), false)
+    }
+
+    /// The same with profiles of the program's own, and with payload events at `TRACE` if they are wanted.
+    pub(crate) const fn of(profiles: Profiles, goes_deep: bool) -> Self {
+        Self { is_on: true, profiles, goes_deep }
     }
 
     /// A filter that lets nothing through: what `OTEL_SDK_DISABLED=true` puts in its place.
     #[must_use]
-    pub const fn off() -> Self {
-        Self { is_on: false }
+    pub fn off() -> Self {
+        Self { is_on: false, ..Self::new() }
+    }
+
+    /// Whether it lets anything through.
+    pub(crate) const fn is_on(&self) -> bool {
+        self.is_on
     }
 
     /// The whole rule.
-    fn wants(self, metadata: &Metadata<'_>) -> bool {
+    fn wants(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
         if !self.is_on || is_own(target) || target.starts_with("opentelemetry") {
             return false;
         }
         match *metadata.level() {
-            Level::TRACE => false,
-            Level::DEBUG => semconv::wants_debug(target),
+            // A payload is an event; spans this deep are inner workings.
+            Level::TRACE => self.goes_deep && metadata.is_event() && self.profiles.wants_events(target, true),
+            Level::DEBUG => self.profiles.wants_events(target, false),
             _ => true,
         }
     }
@@ -65,6 +79,10 @@ impl<S: Subscriber> Filter<S> for AgentFilter {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(if self.is_on { LevelFilter::DEBUG } else { LevelFilter::OFF })
+        Some(match self {
+            Self { is_on: false, .. } => LevelFilter::OFF,
+            Self { goes_deep: true, .. } => LevelFilter::TRACE,
+            Self { .. } => LevelFilter::DEBUG,
+        })
     }
 }

@@ -13,7 +13,7 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeTuple, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Callsite, Event, Identity, IdentityField, Link, Resource, Scope, SpanRecord, Value};
+use super::{Attributes, Callsite, Event, Identity, IdentityField, Lift, Link, Resource, Scope, SpanRecord, Value};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What stands where a value was nested more than [`MAX_DEPTH`](super::MAX_DEPTH) deep.
@@ -68,6 +68,9 @@ pub struct Extra {
     /// The `tracing` callsite.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub callsite: Option<Callsite>,
+    /// What stands for attributes of content.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lifts: Vec<Lift>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -84,7 +87,7 @@ const fn is_zero_i16(number: &i16) -> bool {
 ///
 /// # Errors
 /// Never for records that this crate made; the signature allows for serde's.
-pub fn encode(record: &SpanRecord) -> Result<CanonicalContent> {
+pub fn encode(record: &SpanRecord, lifts: &[Lift]) -> Result<CanonicalContent> {
     let extra = Extra {
         name: record.name.clone(),
         trace_state: record.trace_state.clone(),
@@ -101,6 +104,7 @@ pub fn encode(record: &SpanRecord) -> Result<CanonicalContent> {
             .map(|(field, value)| (field.as_str().to_owned(), value.to_owned()))
             .collect(),
         callsite: record.callsite.as_deref().cloned(),
+        lifts: lifts.to_vec(),
     };
     Ok(CanonicalContent {
         attributes: to_json(&record.attributes)?,

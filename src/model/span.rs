@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::canonical::{self, CanonicalContent};
 use super::{
-    Cost, Identity, Kind, OtelKind, ProcessId, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId, Usage,
+    Cost, Identity, Kind, Lift, OtelKind, ProcessId, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId, Usage,
 };
 use crate::error::Result;
 
@@ -159,6 +159,8 @@ pub struct InterpretedSpan {
     pub record: SpanRecord,
     /// As understood.
     pub span: Span,
+    /// What stands for attributes of content that the record does not have itself.
+    pub lifts: Vec<Lift>,
     content: OnceLock<CanonicalContent>,
 }
 
@@ -166,7 +168,14 @@ impl InterpretedSpan {
     /// A record and what it means.
     #[must_use]
     pub const fn new(record: SpanRecord, span: Span) -> Self {
-        Self { record, span, content: OnceLock::new() }
+        Self { record, span, lifts: Vec::new(), content: OnceLock::new() }
+    }
+
+    /// The same with what stands for attributes of content.
+    #[must_use]
+    pub fn with_lifts(mut self, lifts: Vec<Lift>) -> Self {
+        self.lifts = lifts;
+        self
     }
 
     /// The record's payload in its canonical form. It is encoded once, however many ask: do not change the record after the first.
@@ -177,7 +186,7 @@ impl InterpretedSpan {
         if let Some(content) = self.content.get() {
             return Ok(content);
         }
-        let content = canonical::encode(&self.record)?;
+        let content = canonical::encode(&self.record, &self.lifts)?;
         Ok(self.content.get_or_init(|| content))
     }
 }
@@ -185,6 +194,6 @@ impl InterpretedSpan {
 impl PartialEq for InterpretedSpan {
     /// Whether both say the same, be it encoded already or not.
     fn eq(&self, other: &Self) -> bool {
-        (&self.record, &self.span) == (&other.record, &other.span)
+        (&self.record, &self.span, &self.lifts) == (&other.record, &other.span, &other.lifts)
     }
 }

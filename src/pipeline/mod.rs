@@ -35,13 +35,12 @@ use std::time::Duration;
 
 pub use health::{DeadLettered, Dropped, Health, Rejected, SinkHealth};
 pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
-pub use intake::Interpret;
 pub use report::OnError;
 pub use settings::Settings;
 pub use sink::Sink;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::ProcessId;
+use crate::model::{InterpretedSpan, ProcessId, SpanRecord};
 use delivery::Delivery;
 use flow::Flow;
 use intake::Intake;
@@ -81,7 +80,7 @@ impl Pipeline {
         settings: Settings,
         store: Box<dyn Sink>,
         others: Vec<Box<dyn Sink>>,
-        interpret: Interpret,
+        interpret: impl Fn(SpanRecord) -> InterpretedSpan + Send + Sync + 'static,
         on_error: Option<OnError>,
         process: ProcessId,
     ) -> Result<Self> {
@@ -91,7 +90,11 @@ impl Pipeline {
             others.iter().map(|other| SinkHealth { name: other.name.clone(), ..SinkHealth::default() }).collect();
         let flow = Arc::new(Flow::new(Queue::new(&settings, healths)));
         let worker = Worker {
-            intake: Intake::new(Arc::clone(&flow), Reading { interpret, process }, Reporter::new(on_error.clone())),
+            intake: Intake::new(
+                Arc::clone(&flow),
+                Reading { interpret: Arc::new(interpret), process },
+                Reporter::new(on_error.clone()),
+            ),
             store: Delivery::new(store, &settings),
             settings,
             others,

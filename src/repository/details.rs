@@ -43,7 +43,8 @@ fn read(span: &Span, row: &ContentRow, scope: Option<ScopeRow>, resource: Option
     let attributes: Attributes = decode("attributes", &row.attributes)?;
     let events = decode::<Vec<_>>("events", &row.events)?;
     let extra: Extra = decode("particulars", &row.extra)?;
-    let Content { input, output, input_messages, output_messages } = read_content(&attributes, &events, span.kind);
+    let Content { input, output, input_messages, output_messages } =
+        read_content(&attributes, &events, &extra.lifts, span.kind);
     Ok(SpanContent {
         attributes,
         events,

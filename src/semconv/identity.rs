@@ -5,6 +5,7 @@
 //! Session and conversation stay apart: OpenTelemetry's conversation is what a provider or framework numbers, a session holds one or more.
 
 use super::coerce::clean_text;
+use super::lift::Lifted;
 use super::reading::Reading;
 use crate::model::{Attributes, Identity, IdentityField, Kind};
 
@@ -97,7 +98,7 @@ pub(crate) fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
 /// workflow's: `traceloop.entity.name` and `graph.node.name`.
 ///
 /// A key whose value stands for none gives nothing, and does not hide a weaker key.
-pub(super) fn own(attributes: &Attributes, reading: &Reading<'_>, kind: Kind) -> Identity {
+pub(super) fn own(attributes: &Attributes, lifted: &[Lifted<'_>], reading: &Reading<'_>, kind: Kind) -> Identity {
     let mut identity = Identity::default();
     let mut ranks = [u8::MAX; IdentityField::ALL.len()];
     for (key, value) in attributes.iter() {
@@ -105,6 +106,13 @@ pub(super) fn own(attributes: &Attributes, reading: &Reading<'_>, kind: Kind) ->
         let Some(best) = ranks.get_mut(field as usize).filter(|best| rank <= **best) else { continue };
         if let Some(text) = clean_text(value) {
             *best = rank;
+            identity.set(field, text);
+        }
+    }
+    for Lifted { lift, value } in lifted {
+        if let Some((field, _)) = identity_of(&lift.key).filter(|(field, _)| identity.get(*field).is_none())
+            && let Some(text) = clean_text(value)
+        {
             identity.set(field, text);
         }
     }
@@ -129,7 +137,7 @@ mod tests {
 
     fn identity(pairs: &[(&'static str, &str)], kind: Kind) -> Identity {
         let attributes: Attributes = pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        own(&attributes, &Reading::new(&attributes), kind)
+        own(&attributes, &[], &Reading::new(&attributes), kind)
     }
 
     #[test]

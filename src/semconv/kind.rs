@@ -15,7 +15,7 @@
 //! it as context. The decision names what decided, as `key=value`, `target …` or `shape: …`.
 
 use super::reading::{Reading, Site};
-use super::{display, field, gen_ai, langfuse, mcp, openinference, profiles, traceloop, vercel};
+use super::{display, field, gen_ai, langfuse, mcp, openinference, traceloop, vercel};
 use crate::model::Kind;
 
 /// Attributes that only a span of one kind carries, for spans that name neither operation nor kind. In the order of their weight:
@@ -96,7 +96,7 @@ fn refined(decision: Decision, reading: &Reading<'_>) -> Decision {
 
 /// What a known framework's callsite is. The name alone never decides: `chat`, `tool`, `step` and `agent.run` are anybody's words.
 fn from_site(site: &Site<'_>) -> Option<Decision> {
-    let kind = profiles::kind_of(site.profile?, site.target, site.name)?;
+    let kind = site.profile?.kind_of(site.target, site.name)?;
     Some(Decision { kind, source: format!("target {}", site.target) })
 }
 

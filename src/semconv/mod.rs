@@ -24,12 +24,14 @@
 mod coerce;
 mod content;
 mod cost;
+mod debug_text;
 mod display;
 pub mod field;
 mod gen_ai;
 mod identity;
 mod kind;
 mod langfuse;
+mod lift;
 mod mcp;
 mod model_name;
 mod openinference;
@@ -50,10 +52,12 @@ pub(crate) use coerce::clean_text;
 pub(crate) use content::{Content, read_content};
 pub(crate) use display::preview;
 pub(crate) use identity::identity_of;
-pub(crate) use profiles::wants_debug;
+pub(crate) use profiles::Profiles;
+pub use profiles::profile;
 pub(crate) use provider::canonical as canonical_provider;
 
-use crate::model::{InterpretedSpan, OtelKind, Span, SpanRecord};
+use crate::model::{InterpretedSpan, Lift, OtelKind, Span, SpanRecord};
+use lift::Lifted;
 use reading::{Reading, Site};
 
 /// Understands one span.
@@ -63,25 +67,34 @@ use reading::{Reading, Site};
 /// output includes reasoning) whatever the producer's was.
 #[must_use]
 pub fn interpret(record: SpanRecord) -> InterpretedSpan {
-    let span = understand(&record);
-    InterpretedSpan::new(record, span)
+    interpret_with(&Profiles::default(), record)
+}
+
+/// [`interpret`], with profiles of the program's own.
+pub(crate) fn interpret_with(profiles: &Profiles, record: SpanRecord) -> InterpretedSpan {
+    let site = Site::new(&record, profiles);
+    let lifts: Vec<Lift> = site.profile.map(|profile| profile.lifts(&record.events).collect()).unwrap_or_default();
+    let lifted = lift::resolve(&lifts, &record.attributes, &record.events);
+    let span = understand(&record, &site, &lifted);
+    // Content is read again when the span is opened, and then without the profile.
+    let kept = lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key)).cloned().collect();
+    InterpretedSpan::new(record, span).with_lifts(kept)
 }
 
 /// The facts of a record, in the order in which they depend on each other: the kind decides which names count as a tool's, an
 /// agent's or a model's, and the display name needs them all.
-fn understand(record: &SpanRecord) -> Span {
-    let site = Site::new(record);
-    let reading = Reading::new(&record.attributes).with_aliases(site.profile);
+fn understand(record: &SpanRecord, site: &Site<'_>, lifted: &[Lifted<'_>]) -> Span {
+    let reading = Reading::new(&record.attributes).with_lifted(lifted);
     let name = reading.string(&[field::NAME]).unwrap_or_else(|| record.name.clone());
-    let decision = kind::decide(&reading, &site, &name);
+    let decision = kind::decide(&reading, site, &name);
     let kind = decision.kind;
-    let own = identity::own(&record.attributes, &reading, kind);
+    let own = identity::own(&record.attributes, lifted, &reading, kind);
     let mut identity = own.clone();
     identity.inherit(&record.inherited);
-    let provider = provider::read(&reading);
+    let provider = provider::read(&reading, site, kind);
     let (request_model, response_model) = model_name::read(&reading, kind);
-    let (tool_name, tool_call_id) = tool::read(&reading, &site, kind, &name);
-    let (status, error_type) = status::read(record, &reading);
+    let (tool_name, tool_call_id) = tool::read(&reading, site, kind, &name);
+    let (status, error_type) = status::read(record, &reading, site, kind);
     let mut span = Span {
         name,
         kind,
@@ -91,7 +104,7 @@ fn understand(record: &SpanRecord) -> Span {
         status,
         error_type,
         identity,
-        usage: usage::read(&reading, &site, kind, provider.as_deref()),
+        usage: usage::read(&reading, site, kind, provider.as_deref()),
         provider,
         request_model,
         response_model,

@@ -4,7 +4,8 @@
 //! Letters and digits alone are compared; what is not in the table keeps its name, in lower case.
 
 use super::field;
-use super::reading::Reading;
+use super::reading::{Reading, Site};
+use crate::model::Kind;
 
 /// Providers whose API counts cached tokens beside the input tokens.
 pub(super) const CLAUDE_HOSTS: &[&str] = &["anthropic", "aws.bedrock"];
@@ -75,15 +76,18 @@ const VERCEL_VENDORS: &[(&str, &str)] = &[
 /// The span's provider. The name as recorded stays in the attributes.
 ///
 /// `OpenInference`'s instrumentors may write OpenTelemetry's name as well; where they do not know the host, it is the vendor's. A name
-/// that only repeats the vendor's gives way to the host, unless that is Google at large.
-pub(super) fn read(reading: &Reading<'_>) -> Option<String> {
+/// that only repeats the vendor's gives way to the host, unless that is Google at large. A model's call that names none is its
+/// framework's client for one provider, where the profile knows it.
+pub(super) fn read(reading: &Reading<'_>, site: &Site<'_>, kind: Kind) -> Option<String> {
     if let Some(name) = reading.text(KEYS) {
         let name = canonical(&name);
         let vendor = reading.text(&[VENDOR]).map(|vendor| canonical(&vendor));
         let host = reading.text(&[HOST]).filter(|_| vendor.as_ref() == Some(&name)).map(|host| canonical(&host));
         return host.filter(|host| host != "gcp.gen_ai").or(Some(name));
     }
-    let name = reading.text(&[VERCEL])?;
+    let Some(name) = reading.text(&[VERCEL]) else {
+        return site.profile.filter(|_| kind.is_model_call())?.provider_of(site.target).map(canonical);
+    };
     let is =
         |vendor: &str| name.strip_prefix(vendor).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']));
     let known = VERCEL_VENDORS.iter().find_map(|(vendor, value)| is(vendor).then(|| (*value).to_owned()));
@@ -100,7 +104,8 @@ pub(crate) fn canonical(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Attributes;
+    use crate::model::{SpanId, SpanRecord, TraceId};
+    use crate::semconv::Profiles;
 
     #[test]
     fn spellings_meet() {
@@ -138,9 +143,14 @@ mod tests {
             ("azure-openai.chat", "azure.ai.openai"),
             ("googly.chat", "googly"),
         ] {
-            let mut attributes = Attributes::new();
-            attributes.push(VERCEL, name);
-            assert_eq!(read(&Reading::new(&attributes)).as_deref(), Some(expected), "{name}");
+            let mut record = SpanRecord::new(TraceId::from_bytes([1; 16]), SpanId::from_bytes([1; 8]), "ai", 0);
+            record.attributes.push(VERCEL, name);
+            let (reading, profiles) = (Reading::new(&record.attributes), Profiles::default());
+            assert_eq!(
+                read(&reading, &Site::new(&record, &profiles), Kind::Model).as_deref(),
+                Some(expected),
+                "{name}"
+            );
         }
     }
 }

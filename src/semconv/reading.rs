@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::coerce::{clean_text, count, float, is_blank};
-use super::profiles::{self, Profile};
+use super::lift::Lifted;
+use super::profiles::Profiles;
+use super::profiles::profile::Profile;
 use crate::model::{Attributes, SpanRecord, Value};
 
 /// Attributes by key. The last write wins, except that a value which stands for none does not replace one that is there.
@@ -24,12 +26,12 @@ impl<'a> Reading<'a> {
         Self { by_key }
     }
 
-    /// Adds a framework's own short names under their standard names, where the standard name is not recorded.
-    pub(super) fn with_aliases(mut self, profile: Option<&'static Profile>) -> Self {
-        for (own, standard) in profile.map_or(&[][..], |profile| profile.aliases) {
-            if let Some(value) = self.get(own) {
-                self.by_key.entry(standard).or_insert(value);
-            }
+    /// Adds what a framework tells under names of its own or by events, where the standard name is not recorded: of several events the
+    /// last one, else the first of its names.
+    pub(super) fn with_lifted(mut self, lifted: &'a [Lifted<'a>]) -> Self {
+        let (told, named): (Vec<_>, Vec<_>) = lifted.iter().partition(|lifted| lifted.lift.event.is_some());
+        for Lifted { lift, value } in told.into_iter().rev().chain(named) {
+            self.by_key.entry(&lift.key).or_insert(value);
         }
         self
     }
@@ -81,12 +83,12 @@ pub(super) struct Site<'a> {
     /// The fields that the callsite declares, recorded or not.
     pub(super) declared: &'a [String],
     /// The framework, when its target is known.
-    pub(super) profile: Option<&'static Profile>,
+    pub(super) profile: Option<&'a Profile>,
 }
 
 impl<'a> Site<'a> {
     /// The site of a record: its `tracing` callsite, else what a bridge or another exporter wrote down in place of it.
-    pub(super) fn new(record: &'a SpanRecord) -> Self {
+    pub(super) fn new(record: &'a SpanRecord, profiles: &'a Profiles) -> Self {
         let callsite = record.callsite.as_deref();
         // Bridges to OpenTelemetry write the target down as an attribute.
         let bridged = || {
@@ -98,7 +100,7 @@ impl<'a> Site<'a> {
             target,
             scope: &record.scope.name,
             declared: callsite.map_or(&[], |callsite| callsite.fields.as_slice()),
-            profile: profiles::of(target),
+            profile: profiles.of(target),
         }
     }
 }

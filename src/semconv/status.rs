@@ -6,8 +6,8 @@
 use super::coerce::clean_text;
 use super::display;
 use super::field;
-use super::reading::Reading;
-use crate::model::{Event, SpanRecord, Status, StatusCode};
+use super::reading::{Reading, Site};
+use crate::model::{Event, Kind, SpanRecord, SpanState, Status, StatusCode};
 
 /// Attributes that hold a status, and its message.
 const CODE: &[&str] = &[field::STATUS_CODE];
@@ -19,6 +19,9 @@ const MESSAGE: &[&str] = &[
     "status_message",
 ];
 
+/// The type of an error that is told by nothing but the answer's absence.
+const NO_ANSWER: &str = "no_answer";
+
 /// The most characters of an error's text that the status keeps; the rest stays where it was recorded.
 const MAX_MESSAGE: usize = 4_000;
 
@@ -26,8 +29,14 @@ const MAX_MESSAGE: usize = 4_000;
 ///
 /// An explicit status decides, `Ok` before `Error` as OpenTelemetry ranks them; only a panic, which the layer sees itself, outranks it.
 /// Else an error is what says so: `error.type`, a field `error`, an ERROR event (`#[instrument(err)]`), an `exception` event, the
-/// outcome of a tool call, Langfuse's level. A WARN event never is. Text for the message comes from the same places.
-pub(super) fn read(record: &SpanRecord, reading: &Reading<'_>) -> (Status, Option<String>) {
+/// outcome of a tool call, Langfuse's level, and where a framework tells failures by nothing else, an answer that is missing
+/// ([`NO_ANSWER`]). A WARN event never is. Text for the message comes from the same places.
+pub(super) fn read(
+    record: &SpanRecord,
+    reading: &Reading<'_>,
+    site: &Site<'_>,
+    kind: Kind,
+) -> (Status, Option<String>) {
     let error_type = reading.string(&[field::ERROR_TYPE]);
     let panicked = error_type.as_deref() == Some("panic");
     let attribute = reading.text(CODE).map_or(StatusCode::Unset, |word| code_of(&word));
@@ -46,6 +55,10 @@ pub(super) fn read(record: &SpanRecord, reading: &Reading<'_>) -> (Status, Optio
         || tool_failed(reading)
         || reading.text(&["langfuse.observation.level", "langfuse.level"]).is_some_and(|level| level == "ERROR");
     if !has_failed {
+        if lacks_answer(record, reading, site, kind) {
+            let message = "closed without an answer: failed or cancelled (the framework does not say)".to_owned();
+            return (Status { code: StatusCode::Error, message }, Some(NO_ANSWER.to_owned()));
+        }
         return (Status::default(), None);
     }
     let own = Some(record.status.message.as_str()).filter(|message| !message.trim().is_empty()).map(str::to_owned);
@@ -60,6 +73,13 @@ pub(super) fn read(record: &SpanRecord, reading: &Reading<'_>) -> (Status, Optio
         .or(evidence.error_type)
         .or_else(|| reading.string(&["gen_ai.tool.error.type"]));
     (Status { code: StatusCode::Error, message: display::cut(message, MAX_MESSAGE) }, error_type)
+}
+
+/// Whether a run or a model's call has ended without any of the fields that its framework records of an answer.
+fn lacks_answer(record: &SpanRecord, reading: &Reading<'_>, site: &Site<'_>, kind: Kind) -> bool {
+    let is_asked = kind.is_model_call() || kind == Kind::Agent;
+    let has_ended = record.state == SpanState::Closed;
+    is_asked && has_ended && site.profile.is_some_and(|profile| profile.lacks_answer(site.declared, reading))
 }
 
 /// The code that a word names; the bridges write `OK` or `Ok`, exporters `STATUS_CODE_OK` or its number.

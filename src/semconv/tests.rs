@@ -93,6 +93,7 @@ impl Case {
     }
 
     pub(super) fn content(self, kind: Kind) -> Content {
-        read_content(&self.0.attributes, &self.0.events, kind)
+        let item = interpret(self.0);
+        read_content(&item.record.attributes, &item.record.events, &item.lifts, kind)
     }
 }

@@ -16,6 +16,7 @@
 //! same meaning, so that no part is greater than its whole.
 
 use super::profiles::{Counting, Evidence};
+use super::provider::CLAUDE_HOSTS;
 use super::reading::{Reading, Site};
 use super::{field, langfuse};
 use crate::model::{Kind, Usage, UsageBasis};
@@ -106,7 +107,7 @@ pub(super) fn read(reading: &Reading<'_>, site: &Site<'_>, kind: Kind, provider:
 
 /// How the span's producer is known to count.
 fn producer(evidence: &Evidence<'_>, site: &Site<'_>) -> Option<Counting> {
-    if let Some(counting) = site.profile.and_then(|profile| (profile.counting)(evidence)) {
+    if let Some(counting) = site.profile.and_then(|profile| profile.counting_of(evidence)) {
         return Some(counting);
     }
     // OpenInference's instrumentor of Agno passes on the API's counts, and Agno's total is the sum of the two.
@@ -120,7 +121,7 @@ fn producer(evidence: &Evidence<'_>, site: &Site<'_>) -> Option<Counting> {
 /// Whether Agno asks Claude by its own API, which Vertex AI has beside Gemini's; a gateway counts as `OpenAI` does.
 fn is_claude(evidence: &Evidence<'_>) -> bool {
     let model = || evidence.reading.text(&[field::REQUEST_MODEL, "llm.model_name"]);
-    evidence.counts_cache_apart()
+    evidence.provider.is_some_and(|provider| CLAUDE_HOSTS.contains(&provider))
         || evidence.provider == Some("gcp.vertex_ai") && model().is_some_and(|model| model.contains("claude"))
 }
 

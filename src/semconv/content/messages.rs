@@ -8,6 +8,9 @@
 //! | `{"role", "content": [{"type": "tool_use" or "tool_result" or "thinking"}]}` | Anthropic |
 //! | `{"role", "content": [{"type": "tool-call", "toolCallId", "toolName"}]}` | Vercel |
 //! | `{"index", "message": {…}, "finish_reason"}` | the choice events of 1.28 to 1.36 |
+//! | `{"role", "parts": [{"text"}, {"functionCall"}, {"functionResponse"}]}` | Gemini, adk-rust |
+//! | `{"User": {"content": {"Text": text}}}` | `async-openai`'s types as `Debug` shows them |
+//! | `{"content", "message_type": "HumanMessage"}` | langchain-rust's, as `Debug` shows them |
 //! | `[{"type": "text", "content"}]`, one message's parts without a message | system instructions |
 
 use serde_json::{Map, Value as Json};
@@ -23,7 +26,7 @@ pub(super) fn from_json(json: Json, default: Role) -> Vec<Message> {
     match json {
         Json::Array(items) if items.first().is_some_and(is_part) => message(default, parts(Json::Array(items)), None),
         Json::Array(items) => items.into_iter().take(MAX).flat_map(|item| one(item, default)).collect(),
-        Json::Object(mut object) => match object.remove("messages") {
+        Json::Object(mut object) => match object.remove("messages").or_else(|| object.remove("contents")) {
             Some(Json::Array(items)) => from_json(Json::Array(items), default),
             _ => one(Json::Object(object), default),
         },
@@ -44,10 +47,10 @@ pub(super) fn from_text_or_json(value: &Value, role: Role) -> Vec<Message> {
 /// The role that a word names in any of the dialects.
 pub(super) fn role(word: &str) -> Option<Role> {
     Some(match word.to_ascii_lowercase().as_str() {
-        "system" | "developer" => Role::System,
-        "user" | "human" => Role::User,
-        "assistant" | "model" | "ai" => Role::Assistant,
-        "tool" | "function" => Role::Tool,
+        "system" | "developer" | "systemmessage" => Role::System,
+        "user" | "human" | "humanmessage" => Role::User,
+        "assistant" | "model" | "ai" | "aimessage" => Role::Assistant,
+        "tool" | "function" | "toolmessage" => Role::Tool,
         _ => return None,
     })
 }
@@ -92,6 +95,10 @@ fn one(item: Json, default: Role) -> Vec<Message> {
         Json::String(text) => return message(default, vec![Part::Text { content: text }], None),
         _ => return Vec::new(),
     };
+    let mut named = None;
+    if let Some((role, Json::Object(inner))) = variant(&object).and_then(|(name, inner)| Some((role(name)?, inner))) {
+        (named, object) = (Some(role), inner.clone());
+    }
     let finish_reason = take_text(&mut object, &["finish_reason", "finishReason"]);
     // A choice holds its message one level down.
     if let Some(inner) = object.remove("message").filter(|inner| inner.is_object() || inner.is_string()) {
@@ -100,7 +107,8 @@ fn one(item: Json, default: Role) -> Vec<Message> {
             text => return message(default, parts(text), finish_reason),
         }
     }
-    let role = take_text(&mut object, &["role"]).and_then(|word| role(&word)).unwrap_or(default);
+    let word = take_text(&mut object, &["role", "message_type"]);
+    let role = word.and_then(|word| role(&word)).or(named).unwrap_or(default);
     let mut found = Vec::new();
     if let Some(reasoning) = take_text(&mut object, &["reasoning_content"]) {
         found.push(Part::Reasoning { content: reasoning });
@@ -109,7 +117,8 @@ fn one(item: Json, default: Role) -> Vec<Message> {
     let id = take_text(&mut object, &["tool_call_id", "toolCallId"]);
     let said: Vec<Part> = match (role, id) {
         (Role::Tool, Some(id)) => {
-            content.map(|response| Part::ToolCallResponse { id: Some(id.clone()), response }).collect()
+            let response = |content| Part::ToolCallResponse { id: Some(id.clone()), response: untagged(content) };
+            content.map(response).collect()
         }
         _ => content.flat_map(parts).collect(),
     };
@@ -122,7 +131,7 @@ fn one(item: Json, default: Role) -> Vec<Message> {
 
 /// The parts of a message's content: a text, or a list of parts.
 fn parts(content: Json) -> Vec<Part> {
-    match content {
+    match untagged(content) {
         Json::Array(items) => items.into_iter().take(MAX).filter_map(part).collect(),
         Json::Null => Vec::new(),
         Json::String(text) if text.is_empty() => Vec::new(),
@@ -130,15 +139,56 @@ fn parts(content: Json) -> Vec<Part> {
     }
 }
 
+/// The name and the inside of an enum's variant: an object with one key.
+fn variant(object: &Map<String, Json>) -> Option<(&str, &Json)> {
+    let (name, inner) = object.iter().next().filter(|_| object.len() == 1)?;
+    Some((name, inner))
+}
+
+/// A content that is a variant of one of Rust's enums, opened: `{"Text": text}`, `{"Array": [{"Text": {"text": text}}]}`.
+fn untagged(content: Json) -> Json {
+    let inner =
+        content.as_object().and_then(variant).filter(|(name, _)| matches!(*name, "Text" | "Array" | "ImageUrl"));
+    match inner {
+        Some((_, inner)) => inner.clone(),
+        None => content,
+    }
+}
+
+/// A part as Gemini's API has it, which tells its type by the key that is there.
+fn typeless(object: &mut Map<String, Json>) -> Option<Part> {
+    if let Some(call) = take(object, &["functionCall", "function_call"]) {
+        return tool_call(call);
+    }
+    if let Some(Json::Object(mut answer)) = take(object, &["functionResponse", "function_response"]) {
+        let response = take(&mut answer, &["response", "result", "output"]).unwrap_or_default();
+        return Some(Part::ToolCallResponse { id: take_text(&mut answer, &["id"]), response });
+    }
+    if object.contains_key("name") && (object.contains_key("args") || object.contains_key("arguments")) {
+        return tool_call(Json::Object(object.clone()));
+    }
+    let is_thought = object.get("thought").and_then(Json::as_bool) == Some(true);
+    let said = |object: &mut Map<String, Json>| take_text(object, &["text"]);
+    match take_text(object, &["thinking"]) {
+        Some(content) => Some(Part::Reasoning { content }),
+        None if is_thought => said(object).map(|content| Part::Reasoning { content }),
+        None => None,
+    }
+}
+
 /// One part. A text without a type is text; what is not understood stays as its JSON.
 fn part(json: Json) -> Option<Part> {
-    let Json::Object(mut object) = json else {
-        return match json {
-            Json::Null => None,
-            Json::String(content) => Some(Part::Text { content }),
-            other => Some(Part::Other(other)),
-        };
+    let mut object = match untagged(json) {
+        Json::Object(object) => object,
+        Json::Null => return None,
+        Json::String(content) => return Some(Part::Text { content }),
+        other => return Some(Part::Other(other)),
     };
+    if object.get("type").is_none()
+        && let Some(part) = typeless(&mut object)
+    {
+        return Some(part);
+    }
     let kind = object.get("type").and_then(Json::as_str).unwrap_or("text").replace('-', "_");
     let known = match kind.as_str() {
         "text" | "input_text" | "output_text" => {

@@ -11,9 +11,9 @@ mod lists;
 mod messages;
 
 use super::coerce::{content_text, json};
-use super::field;
 use super::reading::Reading;
-use crate::model::{Attributes, Event, Kind, Message, Part, Role};
+use super::{field, lift};
+use crate::model::{Attributes, Event, Kind, Lift, Message, Part, Role};
 use messages::{from_json, from_text_or_json};
 
 /// A span's content. What the producer did not record, or a capture policy kept out, is absent.
@@ -83,7 +83,14 @@ const INPUT_MESSAGES: &[&str] = &["gen_ai.prompt", "ai.prompt.messages", "ai.pro
 /// Lists that hold a whole conversation, the answer at its end.
 const ALL_MESSAGES: &[&str] = &["pydantic_ai.all_messages", "all_messages_events"];
 
-/// Reads a span's content.
+/// Whether content is read from this attribute.
+pub(super) fn reads(key: &str) -> bool {
+    const MESSAGES: [&str; 3] = [field::INPUT_MESSAGES, field::OUTPUT_MESSAGES, field::SYSTEM_INSTRUCTIONS];
+    let lists = [TOOL_INPUT, TOOL_OUTPUT, INPUT, OUTPUT, INPUT_MESSAGES, ALL_MESSAGES, &MESSAGES];
+    lists.iter().any(|list| list.contains(&key))
+}
+
+/// Reads a span's content. `lifts` tells what a framework's profile found under other names.
 ///
 /// Structured messages and plain input are told apart: where both are recorded, the messages are a chat's view and the plain text is
 /// the preview. Where only messages are, the last user's message stands for the input, the last answer for the output. A function's
@@ -91,8 +98,9 @@ const ALL_MESSAGES: &[&str] = &["pydantic_ai.all_messages", "all_messages_events
 /// `#[instrument]` captured, as a JSON object: its fields that belong to no convention. Documents that were found are output and texts
 /// that were embedded are input, also where each is an attribute of its own.
 #[must_use]
-pub(crate) fn read_content(attributes: &Attributes, events: &[Event], kind: Kind) -> Content {
-    let reading = Reading::new(attributes);
+pub(crate) fn read_content(attributes: &Attributes, events: &[Event], lifts: &[Lift], kind: Kind) -> Content {
+    let lifted = lift::resolve(lifts, attributes, events);
+    let reading = Reading::new(attributes).with_lifted(&lifted);
     let output_messages = output_messages(&reading, attributes, events);
     let input_messages = input_messages(&reading, attributes, events, &output_messages);
     let plain = |keys: &[&str]| {

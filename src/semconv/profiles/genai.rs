@@ -1,12 +1,7 @@
 //! genai: OpenTelemetry's names throughout; counts as OpenTelemetry asks.
 
-use super::{Counting, Profile};
-use crate::model::UsageBasis;
+use super::{CountingRule, Profile};
 
-pub(super) const PROFILE: Profile = Profile {
-    crates: &["genai"],
-    spans: &[],
-    aliases: &[],
-    debug_events: false,
-    counting: |_| Some(Counting::of(UsageBasis::Inclusive)),
-};
+pub(super) fn profile() -> Profile {
+    Profile::new("genai 0.7").target("genai").counting(CountingRule::inclusive())
+}

@@ -1,13 +1,16 @@
 //! goose: a mixture of generations, moving to OpenTelemetry's names.
 
-use super::{Profile, unknown_counting};
+use super::Profile;
 use crate::model::Kind;
 use crate::semconv::field;
 
-pub(super) const PROFILE: Profile = Profile {
-    crates: &["goose"],
-    spans: &[("goose", "reply", Kind::Agent), ("goose", "provider_generation", Kind::Model)],
-    aliases: &[("provider", field::PROVIDER), ("model", field::REQUEST_MODEL)],
-    debug_events: false,
-    counting: unknown_counting,
-};
+pub(super) fn profile() -> Profile {
+    Profile::new("goose 2025 to 2026")
+        .target("goose")
+        .span("goose", "reply", Kind::Agent)
+        .span("goose", "reply_stream", Kind::Agent)
+        .span("goose", "provider_generation", Kind::Model)
+        .alias("provider", field::PROVIDER)
+        .alias("model", field::REQUEST_MODEL)
+        .alias("user_message", field::INPUT)
+}

@@ -1,101 +1,72 @@
-//! What is known of single frameworks: one table a framework, found by the `tracing` target.
+//! What is known of single frameworks: one profile a framework, found by the `tracing` target.
 //!
 //! A profile is asked only for spans of its own crates, so that its short field names (`model`, `tool`) and common span names (`chat`,
-//! `step`) mean nothing on anybody else's. It holds for the versions that were recorded or read; what differs between them is told apart
-//! by what the callsite declares.
+//! `step`) mean nothing on anybody else's. It holds for the versions that were recorded or read, which its name tells; what differs
+//! between them is told apart by target or by what the callsite declares. The built-in ones are made of nothing that a user's cannot be
+//! made of.
 
 mod adk;
+mod autoagents;
 mod codex;
 mod genai;
 mod goose;
 mod langchain;
+mod openinference;
+pub mod profile;
 mod rig;
 mod rmcp;
 mod swiftide;
 
-use super::provider::CLAUDE_HOSTS;
-use super::reading::Reading;
-use crate::model::{Kind, UsageBasis};
+use std::sync::{Arc, LazyLock};
 
-/// One framework.
-pub(super) struct Profile {
-    /// Its crates' names: a target is one of them, or begins with one and `::`.
-    pub(super) crates: &'static [&'static str],
-    /// Spans that carry no standard operation: target (a crate, or a module with all that is below it), callsite name, kind.
-    pub(super) spans: &'static [(&'static str, &'static str, Kind)],
-    /// Fields with names of its own, and the standard names that they stand for.
-    pub(super) aliases: &'static [(&'static str, &'static str)],
-    /// Whether events at DEBUG carry content: prompts, arguments, results.
-    pub(super) debug_events: bool,
-    /// How it counts tokens.
-    pub(super) counting: fn(&Evidence<'_>) -> Option<Counting>,
-}
+pub(super) use profile::{Counting, Evidence};
+use profile::{CountingRule, EventRule, Profile};
 
-/// What a framework's way to count may depend on.
-pub(super) struct Evidence<'a> {
-    pub(super) reading: &'a Reading<'a>,
-    pub(super) declared: &'a [String],
-    /// The provider in OpenTelemetry's spelling.
-    pub(super) provider: Option<&'a str>,
-}
+static BUILT_IN: LazyLock<Arc<[Profile]>> = LazyLock::new(|| {
+    [
+        rig::profile(),
+        swiftide::profile(),
+        adk::profile(),
+        langchain::profile(),
+        genai::profile(),
+        goose::profile(),
+        codex::profile(),
+        rmcp::profile(),
+        autoagents::profile(),
+        openinference::profile(),
+    ]
+    .into()
+});
 
-impl Evidence<'_> {
-    /// Whether the API behind the provider counts cached tokens beside the input, as Anthropic's and Bedrock's do.
-    pub(super) fn counts_cache_apart(&self) -> bool {
-        self.provider.is_some_and(|provider| CLAUDE_HOSTS.contains(&provider))
+/// The profiles that spans are read by: a program's own, then the built-in ones.
+#[derive(Debug, Clone)]
+pub(crate) struct Profiles(Arc<[Profile]>);
+
+impl Default for Profiles {
+    fn default() -> Self {
+        Self(Arc::clone(&BUILT_IN))
     }
 }
 
-/// How a producer counts tokens.
-pub(super) struct Counting {
-    /// [`UsageBasis::Inclusive`] or [`UsageBasis::Exclusive`].
-    pub(super) basis: UsageBasis,
-    /// Whether output tokens leave reasoning out.
-    pub(super) reasoning_apart: bool,
-    /// A count that belongs to the input and was left out of it.
-    pub(super) input_apart: Option<u64>,
-    /// Whether its total is input + output even where the input leaves cached tokens out, and so decides nothing.
-    pub(super) is_blind_total: bool,
-}
-
-impl Counting {
-    /// A way to count that differs in nothing but cached tokens.
-    pub(super) const fn of(basis: UsageBasis) -> Self {
-        Self { basis, reasoning_apart: false, input_apart: None, is_blind_total: false }
+impl Profiles {
+    /// These profiles, and where they do not hold the built-in ones.
+    pub(crate) fn with(own: Vec<Profile>) -> Self {
+        if own.is_empty() {
+            return Self::default();
+        }
+        Self(own.into_iter().chain(BUILT_IN.iter().cloned()).collect())
     }
-}
 
-const PROFILES: &[&Profile] = &[
-    &rig::PROFILE,
-    &swiftide::PROFILE,
-    &adk::PROFILE,
-    &langchain::PROFILE,
-    &genai::PROFILE,
-    &goose::PROFILE,
-    &codex::PROFILE,
-    &rmcp::PROFILE,
-];
+    /// The framework that a target belongs to.
+    pub(super) fn of(&self, target: &str) -> Option<&Profile> {
+        self.0.iter().find(|profile| profile.holds_for(target))
+    }
 
-/// The framework that a target belongs to.
-pub(super) fn of(target: &str) -> Option<&'static Profile> {
-    PROFILES.iter().copied().find(|profile| profile.crates.iter().any(|name| is_within(target, name)))
-}
-
-/// What the span `name` of `target` is in this framework.
-pub(super) fn kind_of(profile: &Profile, target: &str, name: &str) -> Option<Kind> {
-    profile.spans.iter().find_map(|(module, span, kind)| (*span == name && is_within(target, module)).then_some(*kind))
-}
-
-/// Whether events at DEBUG of `target` carry content that the layer should record although it records INFO elsewhere: the known
-/// frameworks that tell prompts, arguments and results only there. Cheap: `tracing` asks once a callsite.
-#[must_use]
-pub(crate) fn wants_debug(target: &str) -> bool {
-    of(target).is_some_and(|profile| profile.debug_events)
-}
-
-/// A producer that counts as its profile does not say.
-const fn unknown_counting(_: &Evidence<'_>) -> Option<Counting> {
-    None
+    /// Whether events of `target` below `INFO` carry content that the layer should record although it records `INFO` elsewhere: the
+    /// known frameworks that tell prompts, arguments and results only there. Cheap: `tracing` asks once a callsite.
+    pub(crate) fn wants_events(&self, target: &str, is_trace: bool) -> bool {
+        self.of(target).is_some_and(|profile| profile.wants_events(target, is_trace))
+    }
 }
 
 /// Whether a target is `module` or below it.
@@ -106,23 +77,27 @@ fn is_within(target: &str, module: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Kind;
 
     #[test]
     fn debug_events_are_wanted_where_they_carry_content() {
+        let profiles = Profiles::default();
         for target in ["swiftide_agents::agent", "swiftide_integrations", "adk_agent::llm_agent", "rmcp::service"] {
-            assert!(wants_debug(target), "{target}");
+            assert!(profiles.wants_events(target, false), "{target}");
         }
         for target in ["swiftide_agents_of_mine", "rig::completions", "hyper", "", "my_app::rmcp"] {
-            assert!(!wants_debug(target), "{target}");
+            assert!(!profiles.wants_events(target, false), "{target}");
         }
+        assert!(profiles.wants_events("swiftide_integrations::openai::chat_completion", true));
+        assert!(!profiles.wants_events("rmcp::service", true));
     }
 
     #[test]
-    fn tables_name_only_their_own_crates() {
-        for profile in PROFILES {
-            for (module, _, _) in profile.spans {
-                assert!(profile.crates.iter().any(|name| is_within(module, name)), "{module}");
-            }
-        }
+    fn a_program_knows_its_frameworks_better() {
+        let own = Profile::new("my rig").target("rig::agent_chat").span("rig::agent_chat", "chat", Kind::Plan);
+        let profiles = Profiles::with(vec![own]);
+        let kind = |target| profiles.of(target).and_then(|profile| profile.kind_of(target, "chat"));
+        assert_eq!(kind("rig::agent_chat"), Some(Kind::Plan));
+        assert_eq!(kind("rig::completions"), Some(Kind::Model));
     }
 }

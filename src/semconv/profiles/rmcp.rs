@@ -1,6 +1,7 @@
 //! rmcp (Model Context Protocol): no span a request; requests and results are DEBUG events.
 
-use super::{Profile, unknown_counting};
+use super::Profile;
 
-pub(super) const PROFILE: Profile =
-    Profile { crates: &["rmcp"], spans: &[], aliases: &[], debug_events: true, counting: unknown_counting };
+pub(super) fn profile() -> Profile {
+    Profile::new("rmcp 3").target("rmcp").debug_events("rmcp")
+}

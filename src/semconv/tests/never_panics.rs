@@ -160,7 +160,7 @@ proptest! {
         prop_assert_eq!(span.usage.is_none(), span.usage.and_then(|usage| usage.basis).is_none());
         prop_assert!(span.time_to_first_token_ns.is_none_or(|nanos| nanos >= 0));
         for kind in Kind::ALL {
-            let content = read_content(&record.attributes, &record.events, *kind);
+            let content = read_content(&record.attributes, &record.events, &understood.lifts, *kind);
             prop_assert!(content.input.is_none_or(|input| !input.is_empty()));
         }
     }

@@ -36,7 +36,7 @@ fn encode_within(item: &InterpretedSpan, max: usize, first_cut: usize) -> Result
         let cut = cut_values(&mut record, limit);
         if cut > 0 {
             fitting.cut_bytes += cut;
-            fitting.content = canonical::encode(&record)?;
+            fitting.content = canonical::encode(&record, &item.lifts)?;
         }
         limit /= 2;
     }
@@ -46,7 +46,7 @@ fn encode_within(item: &InterpretedSpan, max: usize, first_cut: usize) -> Result
             break;
         }
         fitting.dropped = fitting.dropped.saturating_add(dropped);
-        fitting.content = canonical::encode(&record)?;
+        fitting.content = canonical::encode(&record, &item.lifts)?;
     }
     Ok(fitting)
 }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::fit::{self, Fitting};
 use super::graph;
 use crate::error::Result;
-use crate::model::canonical::{self, to_json};
-use crate::model::{Attributes, Event, InterpretedSpan, Kind, Resource, Scope};
+use crate::model::canonical::{self, Extra, to_json};
+use crate::model::{Attributes, Event, InterpretedSpan, Kind, Lift, Resource, Scope};
 use crate::semconv;
 use crate::store::column::{count, hash128, key_text, message_text};
 use crate::store::convert::{ENCODING, service_name};
@@ -60,11 +60,16 @@ impl<'a> Prepared<'a> {
 
 /// The starts of a span's input and output, for lists.
 pub(super) fn previews(item: &InterpretedSpan) -> (Option<String>, Option<String>) {
-    previews_of(&item.record.attributes, &item.record.events, item.span.kind)
+    previews_of(&item.record.attributes, &item.record.events, &item.lifts, item.span.kind)
 }
 
-fn previews_of(attributes: &Attributes, events: &[Event], kind: Kind) -> (Option<String>, Option<String>) {
-    let content = semconv::read_content(attributes, events, kind);
+fn previews_of(
+    attributes: &Attributes,
+    events: &[Event],
+    lifts: &[Lift],
+    kind: Kind,
+) -> (Option<String>, Option<String>) {
+    let content = semconv::read_content(attributes, events, lifts, kind);
     let preview =
         |text: Option<String>| text.map(|text| message_text(&semconv::preview(&text))).filter(|text| !text.is_empty());
     (preview(content.input), preview(content.output))
@@ -80,7 +85,8 @@ pub(super) fn preview_of_content(
     };
     let attributes: Attributes = canonical::decode("attributes", &content.attributes)?;
     let events: Vec<Event> = canonical::decode("events", &content.events)?;
-    Ok(previews_of(&attributes, &events, graph::kind(row)))
+    let extra: Extra = canonical::decode("particulars", &content.extra)?;
+    Ok(previews_of(&attributes, &events, &extra.lifts, graph::kind(row)))
 }
 
 fn resource_row(resource: &Resource) -> Result<ResourceRow> {
