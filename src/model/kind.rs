@@ -52,7 +52,24 @@ macro_rules! text_enum {
         }
     };
 }
-pub(crate) use text_enum;
+/// Writes and reads a value as its word.
+macro_rules! word_serde {
+    ($name:ident) => {
+        impl ::serde::Serialize for $name {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> ::serde::Deserialize<'de> for $name {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let word = <::std::borrow::Cow<'de, str> as ::serde::Deserialize>::deserialize(deserializer)?;
+                word.parse().map_err(::serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use {text_enum, word_serde};
 
 /// A word that is none of a closed set, with the set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +126,8 @@ text_enum! {
         Span = "span",
     }
 }
+
+word_serde!(Kind);
 
 impl Kind {
     /// Whether a span of this kind is a model's own call, whose usage is billed.

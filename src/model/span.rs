@@ -4,9 +4,13 @@ use std::sync::OnceLock;
 
 use super::canonical::{self, CanonicalContent};
 use super::{
-    Cost, Identity, Kind, Lift, OtelKind, ProcessId, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId, Usage,
+    Cost, Identity, Kind, Lift, OtelKind, ProcessId, SpanId, SpanRecord, SpanState, Status, StatusCode, Told, TraceId,
+    Usage,
 };
 use crate::error::Result;
+
+/// How the kind of a synthetic run was found.
+pub(crate) const SYNTHETIC: &str = "synthetic";
 
 /// Nanoseconds in a day: `start_day` is `start_ns` divided by this, rounded down.
 const DAY_NS: i64 = 86_400_000_000_000;
@@ -71,6 +75,8 @@ pub struct Span {
     pub process_id: Option<ProcessId>,
     /// The span's number in that process.
     pub sequence: Option<u64>,
+    /// The [synthetic](Self::is_synthetic) run that the span belongs to: it stands between the span and its parent.
+    pub adopted_by: Option<SpanId>,
 }
 
 impl Span {
@@ -110,6 +116,7 @@ impl Span {
                 .saturating_add(record.dropped_links),
             process_id: record.origin.map(|origin| origin.process),
             sequence: record.origin.map(|origin| origin.sequence),
+            adopted_by: None,
         }
     }
 
@@ -137,6 +144,19 @@ impl Span {
         self.response_model.as_deref().or(self.request_model.as_deref())
     }
 
+    /// Whether the span stands for a run of an agent that no span was recorded of: its model calls name the agent, and the run is what
+    /// they and their tools are together. Its id is derived, and it counts in no number of spans.
+    #[must_use]
+    pub fn is_synthetic(&self) -> bool {
+        self.kind_source == SYNTHETIC
+    }
+
+    /// The span that this one stands under: the synthetic run that it belongs to, else its parent.
+    #[must_use]
+    pub fn stands_under(&self) -> Option<SpanId> {
+        self.adopted_by.or(self.parent_span_id)
+    }
+
     /// Whether the span failed.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -161,6 +181,8 @@ pub struct InterpretedSpan {
     pub span: Span,
     /// What stands for attributes of content that the record does not have itself.
     pub lifts: Vec<Lift>,
+    /// What it tells about spans below it.
+    pub told: Vec<Told>,
     content: OnceLock<CanonicalContent>,
 }
 
@@ -168,13 +190,20 @@ impl InterpretedSpan {
     /// A record and what it means.
     #[must_use]
     pub const fn new(record: SpanRecord, span: Span) -> Self {
-        Self { record, span, lifts: Vec::new(), content: OnceLock::new() }
+        Self { record, span, lifts: Vec::new(), told: Vec::new(), content: OnceLock::new() }
     }
 
     /// The same with what stands for attributes of content.
     #[must_use]
     pub fn with_lifts(mut self, lifts: Vec<Lift>) -> Self {
         self.lifts = lifts;
+        self
+    }
+
+    /// The same with what it tells about spans below it.
+    #[must_use]
+    pub fn with_told(mut self, told: Vec<Told>) -> Self {
+        self.told = told;
         self
     }
 
@@ -194,6 +223,6 @@ impl InterpretedSpan {
 impl PartialEq for InterpretedSpan {
     /// Whether both say the same, be it encoded already or not.
     fn eq(&self, other: &Self) -> bool {
-        (&self.record, &self.span, &self.lifts) == (&other.record, &other.span, &other.lifts)
+        (&self.record, &self.span, &self.lifts, &self.told) == (&other.record, &other.span, &other.lifts, &other.told)
     }
 }

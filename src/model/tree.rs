@@ -19,7 +19,7 @@ impl TraceTree {
         let mut parents: Vec<Option<usize>> = Vec::with_capacity(spans.len());
         let mut orphans = Vec::new();
         for (place, span) in spans.iter().enumerate() {
-            let parent = span.parent_span_id.filter(|parent| *parent != span.span_id);
+            let parent = span.stands_under().filter(|parent| *parent != span.span_id);
             let stored = parent.and_then(|parent| places.get(&parent).copied());
             if parent.is_some() && stored.is_none() {
                 orphans.push(place);

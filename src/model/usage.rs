@@ -1,26 +1,36 @@
 //! Tokens and cost.
 
-use super::kind::text_enum;
+use serde::{Deserialize, Serialize};
+
+use super::kind::{text_enum, word_serde};
 
 /// Token counts of a model call. A count that was not reported is `None`, never 0.
 ///
 /// After interpretation the counts follow OpenTelemetry's rule: `input` includes cached tokens and `output` includes reasoning
 /// tokens; [`Usage::basis`] says how that was known.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Usage {
     /// Tokens of the prompt, cached ones included.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<u64>,
     /// Tokens of the answer, reasoning included.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<u64>,
     /// Input and output together, when the producer said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub total: Option<u64>,
     /// Input tokens read from the provider's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_read: Option<u64>,
     /// Input tokens written to the provider's cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<u64>,
     /// Output tokens spent on reasoning.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<u64>,
     /// How inclusive and exclusive counts were told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<UsageBasis>,
 }
 
@@ -96,6 +106,8 @@ text_enum! {
         Assumed = "assumed",
     }
 }
+
+word_serde!(UsageBasis);
 
 text_enum! {
     /// Where a cost comes from. A reported cost is never replaced by a computed one.

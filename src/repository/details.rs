@@ -3,10 +3,12 @@
 use super::statements::ask;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::canonical::{Extra, decode};
-use crate::model::{Attributes, Process, ProcessId, Resource, Scope, Span, SpanContent, SpanDetail, SpanId, TraceId};
-use crate::semconv::{Content, read_content};
+use crate::model::{
+    Attributes, Event, Process, ProcessId, Resource, Scope, Span, SpanContent, SpanDetail, SpanId, TraceId, Value,
+};
+use crate::semconv::{Content, read_content, resolve_lifts};
 use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
-use crate::store::{AnyConnection, ENCODING, Failure};
+use crate::store::{AnyConnection, Derived, ENCODING, Failure, Teller};
 
 /// A span with its payload, its scope and its resource, if it is stored.
 pub(super) async fn span(
@@ -25,12 +27,59 @@ pub(super) async fn span(
     let content = contents.pop().ok_or_else(|| {
         Error::new(ErrorKind::Decode, format!("span {span_id} of trace {trace_id} is stored without its content"))
     })?;
-    let content = read(&span, &content, scopes.pop(), resources.pop())?;
+    let derived = Derived::decode(content.derived.as_deref())?;
+    let told = told_elsewhere(connection, &content.trace_id, &derived).await?;
+    let mut content = read(&span, &content, told, scopes.pop(), resources.pop())?;
+    if let Some((first, last)) = &derived.content_of {
+        content.input = content_of(connection, &trace_id, first).await?.and_then(|content| content.input);
+        content.output = content_of(connection, &trace_id, last).await?.and_then(|content| content.output);
+    }
     Ok(Some(SpanDetail { span, content }))
 }
 
+/// What other spans tell of a span's content, with the attributes that it stands for.
+async fn told_elsewhere(
+    connection: &mut AnyConnection,
+    trace_id: &[u8],
+    derived: &Derived,
+) -> Result<Vec<(String, Value)>, Failure> {
+    let mut told = Vec::new();
+    for (teller, lifts) in &derived.lifts {
+        let (trace, span) = (trace_id.to_vec(), teller.span_id());
+        let mut contents: Vec<ContentRow> =
+            ask!(connection, statements => statements::details::content_of(trace, span))?;
+        let Some(content) = contents.pop().filter(|content| content.encoding == ENCODING) else { continue };
+        let attributes: Attributes = decode("attributes", &content.attributes)?;
+        let events: Vec<Event> = decode("events", &content.events)?;
+        told.extend(resolve_lifts(lifts, &attributes, &events));
+    }
+    Ok(told)
+}
+
+/// What went in and came out of a span by itself.
+async fn content_of(
+    connection: &mut AnyConnection,
+    trace_id: &TraceId,
+    span: &Teller,
+) -> Result<Option<SpanContent>, Failure> {
+    let (trace, span) = (trace_id.as_bytes().to_vec(), span.span_id());
+    let mut spans: Vec<SpanRow> = ask!(connection, statements => statements::details::span(trace, span))?;
+    let Some(row) = spans.pop() else { return Ok(None) };
+    let mut contents: Vec<ContentRow> = ask!(connection, statements => statements::details::content(&row))?;
+    let span = Span::try_from(row)?;
+    let read = contents.pop().map(|content| read(&span, &content, Vec::new(), None, None));
+    Ok(read.transpose()?)
+}
+
 /// The payload as it was recorded, and what `semconv` finds in it: input, output and messages are not stored a second time.
-fn read(span: &Span, row: &ContentRow, scope: Option<ScopeRow>, resource: Option<ResourceRow>) -> Result<SpanContent> {
+/// `told` is what other spans tell of it.
+fn read(
+    span: &Span,
+    row: &ContentRow,
+    told: Vec<(String, Value)>,
+    scope: Option<ScopeRow>,
+    resource: Option<ResourceRow>,
+) -> Result<SpanContent> {
     if row.encoding != ENCODING {
         return Err(Error::new(
             ErrorKind::Decode,
@@ -43,8 +92,10 @@ fn read(span: &Span, row: &ContentRow, scope: Option<ScopeRow>, resource: Option
     let attributes: Attributes = decode("attributes", &row.attributes)?;
     let events = decode::<Vec<_>>("events", &row.events)?;
     let extra: Extra = decode("particulars", &row.extra)?;
+    let mut all = attributes.clone();
+    told.into_iter().filter(|(key, _)| attributes.get(key).is_none()).for_each(|(key, value)| all.push(key, value));
     let Content { input, output, input_messages, output_messages } =
-        read_content(&attributes, &events, &extra.lifts, span.kind);
+        read_content(&all, &events, &extra.lifts, span.kind);
     Ok(SpanContent {
         attributes,
         events,

@@ -40,6 +40,7 @@ mod provider;
 mod reading;
 mod status;
 mod timing;
+mod told;
 mod tool;
 mod traceloop;
 mod usage;
@@ -56,7 +57,7 @@ pub(crate) use profiles::Profiles;
 pub use profiles::profile;
 pub(crate) use provider::canonical as canonical_provider;
 
-use crate::model::{InterpretedSpan, Lift, OtelKind, Span, SpanRecord};
+use crate::model::{Attributes, Event, InterpretedSpan, Lift, OtelKind, Span, SpanRecord, Value};
 use lift::Lifted;
 use reading::{Reading, Site};
 
@@ -78,7 +79,14 @@ pub(crate) fn interpret_with(profiles: &Profiles, record: SpanRecord) -> Interpr
     let span = understand(&record, &site, &lifted);
     // Content is read again when the span is opened, and then without the profile.
     let kept = lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key)).cloned().collect();
-    InterpretedSpan::new(record, span).with_lifts(kept)
+    let told = site.profile.map(|profile| told::read(profile, &record)).unwrap_or_default();
+    InterpretedSpan::new(record, span).with_lifts(kept).with_told(told)
+}
+
+/// The values that lifts refer to, with the attributes that they stand for: what a span tells about another one.
+pub(crate) fn resolve_lifts(lifts: &[Lift], attributes: &Attributes, events: &[Event]) -> Vec<(String, Value)> {
+    let lifted = lift::resolve(lifts, attributes, events);
+    lifted.into_iter().map(|lifted| (lifted.lift.key.to_string(), lifted.value.into_owned())).collect()
 }
 
 /// The facts of a record, in the order in which they depend on each other: the kind decides which names count as a tool's, an

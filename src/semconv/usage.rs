@@ -15,11 +15,12 @@
 //! A count that was not reported stays absent. A total is never made up; one that leaves out what the input left out is brought to the
 //! same meaning, so that no part is greater than its whole.
 
+use super::lift::Lifted;
 use super::profiles::{Counting, Evidence};
 use super::provider::CLAUDE_HOSTS;
 use super::reading::{Reading, Site};
 use super::{field, langfuse};
-use crate::model::{Kind, Usage, UsageBasis};
+use crate::model::{Attributes, Kind, Usage, UsageBasis};
 
 /// Names of the input count. In each of these lists the current name comes first, then other conventions, then deprecated spellings.
 const INPUT: &[&str] = &[
@@ -103,6 +104,13 @@ pub(super) fn read(reading: &Reading<'_>, site: &Site<'_>, kind: Kind, provider:
     }
     let details = langfuse::usage_details(reading).filter(Counts::is_reported)?;
     Some(details.normalised(Some(Counting::of(UsageBasis::Exclusive))))
+}
+
+/// The usage that is told of another span, under standard names.
+pub(super) fn of_lifted(lifted: &[Lifted<'_>]) -> Option<Usage> {
+    let none = Attributes::new();
+    let counts = Counts::read(&Reading::new(&none).with_lifted(lifted), Kind::Model);
+    counts.is_reported().then(|| counts.normalised(None))
 }
 
 /// How the span's producer is known to count.

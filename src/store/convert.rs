@@ -3,10 +3,10 @@
 use super::column::{count, from_count, hash64, key_text, message_text};
 use super::rows::{ContentRow, FacetRow, SessionRow, SpanRow, TraceRow};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::canonical::CanonicalContent;
+use crate::model::canonical::{self, CanonicalContent};
 use crate::model::{
-    Cost, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, Resource, Session, Span, SpanId, SpanState,
-    Status, StatusCode, Trace, TraceId, TraceStatus, Usage, Value,
+    Cost, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, Resource, SYNTHETIC, Session, Span, SpanId,
+    SpanRecord, SpanState, Status, StatusCode, Trace, TraceId, TraceStatus, Usage, Value,
 };
 
 /// The form of `span_contents` that this version writes.
@@ -107,7 +107,18 @@ impl SpanRow {
             inherited_ids: 0,
             version_hash: hash64(&parts),
             created_ns: now_ns,
+            adopted_by: None,
         }
+    }
+
+    /// The span that it stands under: the synthetic run that it belongs to, else its parent.
+    pub(crate) fn stands_under(&self) -> Option<&Vec<u8>> {
+        self.adopted_by.as_ref().or(self.parent_span_id.as_ref())
+    }
+
+    /// Whether it stands for a run that no span was recorded of.
+    pub(crate) fn is_synthetic(&self) -> bool {
+        self.kind_source == SYNTHETIC
     }
 
     /// What decides between two versions of one span: the state's rank, then the later end, then the hash.
@@ -117,7 +128,7 @@ impl SpanRow {
 }
 
 impl ContentRow {
-    pub(crate) fn new(row: &SpanRow, content: CanonicalContent) -> Self {
+    pub(crate) fn new(row: &SpanRow, content: CanonicalContent, told: Option<Vec<u8>>) -> Self {
         Self {
             trace_id: row.trace_id.clone(),
             span_id: row.span_id.clone(),
@@ -127,7 +138,17 @@ impl ContentRow {
             events: content.events,
             links: content.links,
             extra: content.extra,
+            told,
+            derived: None,
         }
+    }
+}
+
+impl ContentRow {
+    /// The content of a run that no span was recorded of.
+    pub(crate) fn of_synthetic(row: &SpanRow, derived: Option<Vec<u8>>) -> Result<Self> {
+        let record = SpanRecord::new(trace_id(&row.trace_id)?, span_id(&row.span_id)?, row.name.as_str(), row.start_ns);
+        Ok(Self { derived, ..Self::new(row, canonical::encode(&record, &[])?, None) })
     }
 }
 
@@ -168,6 +189,7 @@ impl TraceRow {
             workflow_id: None,
             workflow_name: None,
             joined_to: None,
+            structured_count: None,
             input_preview: None,
             output_preview: None,
         }
@@ -283,6 +305,7 @@ impl TryFrom<SpanRow> for Span {
             dropped_count: u32::try_from(row.dropped_count).unwrap_or(u32::MAX),
             process_id: row.process_id.as_deref().and_then(ProcessId::from_slice),
             sequence: row.sequence.map(from_count),
+            adopted_by: row.adopted_by.as_deref().map(span_id).transpose()?,
         })
     }
 }

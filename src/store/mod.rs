@@ -5,6 +5,7 @@ mod block_on;
 mod column;
 mod connection;
 mod convert;
+mod derived;
 pub(crate) mod dialect;
 mod migrate;
 #[cfg(feature = "async")]
@@ -29,6 +30,7 @@ pub(crate) use connection::dispatch;
 pub(crate) use connection::{AnyConnection, ReadFailure, for_each_row, load};
 use connection::{ConnectionPool, Manager};
 pub(crate) use convert::{ENCODING, Facet};
+pub(crate) use derived::{Derived, Teller};
 pub(crate) use dialect::for_each_backend;
 #[cfg(feature = "async")]
 pub(crate) use dialect::io::{blocking, within};

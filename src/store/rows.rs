@@ -123,6 +123,8 @@ pub struct SpanRow {
     pub version_hash: i64,
     /// When the row was written.
     pub created_ns: i64,
+    /// The synthetic run that the span belongs to, 8 bytes: it stands between the span and its parent.
+    pub adopted_by: Option<Vec<u8>>,
 }
 
 /// One row a span: the payload, lossless. `encoding` names the form of the other columns (`json`: see `model::canonical`).
@@ -146,6 +148,10 @@ pub struct ContentRow {
     pub links: Vec<u8>,
     /// Trace state, flags, callsite, inherited ids.
     pub extra: Vec<u8>,
+    /// What the span tells about spans below it, as JSON.
+    pub told: Option<Vec<u8>>,
+    /// What other spans tell about this one, and what it said itself where that differs, as JSON.
+    pub derived: Option<Vec<u8>>,
 }
 
 /// One row a trace: its summary.
@@ -223,6 +229,8 @@ pub struct TraceRow {
     pub input_preview: Option<String>,
     /// The start of the naming span's output.
     pub output_preview: Option<String>,
+    /// Spans that were stored when the trace's spans were last read together; NULL for a trace whose spans each say it all.
+    pub structured_count: Option<i64>,
 }
 
 /// One row for each value seen in a trace: what makes "traces in which agent X took part" an index range.

@@ -64,6 +64,7 @@ diesel::table! {
         inherited_ids -> Integer,
         version_hash -> BigInt,
         created_ns -> BigInt,
+        adopted_by -> Nullable<Binary>,
     }
 }
 
@@ -78,6 +79,8 @@ diesel::table! {
         events -> Binary,
         links -> Binary,
         extra -> Binary,
+        told -> Nullable<Binary>,
+        derived -> Nullable<Binary>,
     }
 }
 
@@ -119,6 +122,7 @@ diesel::table! {
         joined_to -> Nullable<Binary>,
         input_preview -> Nullable<Text>,
         output_preview -> Nullable<Text>,
+        structured_count -> Nullable<BigInt>,
     }
 }
 

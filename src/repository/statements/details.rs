@@ -36,6 +36,20 @@ macro_rules! detail_statements {
                 .into_boxed()
         }
 
+        /// The payload of a span, whatever the day.
+        pub(crate) fn content_of<'a>(
+            trace_id: Vec<u8>,
+            span_id: Vec<u8>,
+        ) -> span_contents::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<ContentRow, Db>>> {
+            span_contents::table
+                .select(ContentRow::as_select())
+                .filter(span_contents::trace_id.eq(trace_id))
+                .filter(span_contents::span_id.eq(span_id))
+                .order(span_contents::start_day.desc())
+                .limit(1)
+                .into_boxed()
+        }
+
         /// A resource.
         pub(crate) fn resource<'a>(id: Vec<u8>) -> resources::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<ResourceRow, Db>>> {
             resources::table.select(ResourceRow::as_select()).filter(resources::resource_id.eq(id)).into_boxed()

@@ -26,7 +26,10 @@ fn each_field_holds_on_the_span_itself() {
     model.usage = Some(Usage::new(900, 100));
     let mut tool = span(0, 2).tool("search").failing();
     tool.tool_call_id = Some("c1".into());
-    let spans = [span(0, 0).being(IdentityField::UserId, "u"), model, tool, span(1, 0).running()];
+    // An agent without a name: the model's call belongs to its run.
+    let mut run = span(0, 0).being(IdentityField::UserId, "u");
+    run.kind = Kind::Agent;
+    let spans = [run, model, tool, span(1, 0).running()];
     let repository = World::with(spans).repository;
     let (trace, root) = (trace_id(0), span_id(0));
     for (filter, expected) in [

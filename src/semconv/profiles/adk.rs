@@ -43,5 +43,14 @@ pub(super) fn profile() -> Profile {
         .alias("cache_creation_tokens", field::CACHE_WRITE_TOKENS)
         .alias("thinking_tokens", field::REASONING_TOKENS)
         .debug_events("adk_agent")
+        // Results and failures are told on the agent's span.
+        .event(about_tool("tool_result").lift("tool.result", field::TOOL_RESULT))
+        .event(about_tool("tool_error").lift("error", "error"))
+        .event(about_tool("tool_timeout").lift("message", "error"))
         .event(EventRule::new("adk_agent", "tool_call").lift("tool.args", field::TOOL_ARGUMENTS))
+}
+
+/// An event on the agent's span about one of its tools.
+fn about_tool(message: &'static str) -> EventRule {
+    EventRule::new("adk_agent", message).about(Kind::Tool).lift("tool.name", field::TOOL_NAME)
 }

@@ -190,10 +190,24 @@ impl Profile {
         declared.peek().is_some() && declared.all(|field| reading.get(field).is_none())
     }
 
+    /// What the events of a span tell about its children: the place of the event, their kind, and what is told of them.
+    pub(in crate::semconv) fn told<'a>(
+        &'a self,
+        events: &'a [Event],
+    ) -> impl Iterator<Item = (&'a Event, Kind, Vec<Lift>)> + 'a {
+        events.iter().zip(0_u32..).flat_map(move |(event, place)| {
+            let rules = self.events.iter().filter(|rule| rule.tells_of(event));
+            rules.filter_map(move |rule| Some((event, rule.about?, rule.lifts(place).collect())))
+        })
+    }
+
     /// What the attributes and events of a span tell under the framework's own names, later events after earlier ones.
     pub(in crate::semconv) fn lifts<'a>(&'a self, events: &'a [Event]) -> impl Iterator<Item = Lift> + 'a {
         let told = events.iter().zip(0_u32..).flat_map(move |(event, place)| {
-            self.events.iter().filter(|rule| rule.is_about(event)).flat_map(move |rule| rule.lifts(place))
+            self.events
+                .iter()
+                .filter(|rule| rule.about.is_none() && rule.tells_of(event))
+                .flat_map(move |rule| rule.lifts(place))
         });
         self.aliases.iter().cloned().chain(told)
     }
@@ -205,6 +219,8 @@ pub struct EventRule {
     target: Text,
     /// How the message begins; empty for any.
     message: Text,
+    /// The kind of the child that it is about; the span itself without one.
+    about: Option<Kind>,
     lifts: Vec<Lift>,
 }
 
@@ -212,7 +228,7 @@ impl EventRule {
     /// Events of a target (or below it) whose message begins so; every event where `message` is empty.
     #[must_use]
     pub fn new(target: impl Into<Text>, message: impl Into<Text>) -> Self {
-        Self { target: target.into(), message: message.into(), lifts: Vec::new() }
+        Self { target: target.into(), message: message.into(), about: None, lifts: Vec::new() }
     }
 
     /// A field of the event, and the [standard name](crate::field) of the span's attribute that it stands for.
@@ -245,7 +261,15 @@ impl EventRule {
         self
     }
 
-    fn is_about(&self, event: &Event) -> bool {
+    /// The events are about a child of the span in which they happen: the one of this kind (and where they tell it, of this tool and
+    /// call) that began last. A field lifted as `error` says how it failed.
+    #[must_use]
+    pub const fn about(mut self, kind: Kind) -> Self {
+        self.about = Some(kind);
+        self
+    }
+
+    fn tells_of(&self, event: &Event) -> bool {
         let target = event.callsite.as_deref().map_or("", |callsite| &callsite.target);
         is_within(target, &self.target) && event.name.starts_with(&*self.message)
     }

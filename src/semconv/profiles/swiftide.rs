@@ -51,6 +51,23 @@ pub(super) fn profile() -> Profile {
                 .lift("args", field::TOOL_ARGUMENTS)
                 .lift("output", field::TOOL_RESULT),
         )
+        // A tool's failure is told on the step's span, and so is the usage of an answer that was streamed.
+        .event(
+            EventRule::new("swiftide_agents", "Tool call failed")
+                .about(Kind::Tool)
+                .lift_in("tool_call", Notation::Debug, "name", field::TOOL_NAME)
+                .lift_in("tool_call", Notation::Debug, "id", field::TOOL_CALL_ID)
+                .lift_in("tool_call", Notation::Debug, "args", field::TOOL_ARGUMENTS)
+                .lift("error", "error"),
+        )
+        .event(
+            EventRule::new("swiftide_agents", "Streaming completed")
+                .about(Kind::Model)
+                .lift_in("last_response", Notation::Debug, "usage/prompt_tokens", field::INPUT_TOKENS)
+                .lift_in("last_response", Notation::Debug, "usage/completion_tokens", field::OUTPUT_TOKENS)
+                .lift_in("last_response", Notation::Debug, "usage/total_tokens", field::TOTAL_TOKENS)
+                .lift_in("last_response", Notation::Debug, "message", field::OUTPUT),
+        )
         .event(langfuse("swiftide_agents"))
         .event(langfuse(LLM))
         .event(

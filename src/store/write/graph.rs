@@ -80,6 +80,19 @@ impl Graph {
         self.nodes.contains_key(span)
     }
 
+    pub(super) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    pub(super) fn row(&self, span: &[u8]) -> Option<&SpanRow> {
+        self.nodes.get(span).map(|node| &node.row)
+    }
+
+    pub(super) fn children_of(&self, span: &[u8]) -> impl Iterator<Item = &Node> {
+        let children = self.children.get(span).into_iter().flatten();
+        children.filter_map(|child| self.nodes.get(child))
+    }
+
     /// The rows that differ from what the database has.
     pub(super) fn changed(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values().filter(|node| node.stored.as_ref() != Some(&node.row))
@@ -188,8 +201,7 @@ impl Graph {
     }
 
     fn sum_of_children(&self, span: &[u8]) -> Above {
-        let children = self.children.get(span).into_iter().flatten();
-        children.filter_map(|child| self.nodes.get(child)).fold(Above::default(), |sum, child| {
+        self.children_of(span).fold(Above::default(), |sum, child| {
             let above = above(&child.row);
             Above { usage: sum.usage + above.usage, calls: sum.calls + above.calls }
         })
@@ -215,7 +227,7 @@ pub(super) fn recount(rows: &mut [SpanRow]) {
     let index: BTreeMap<SpanKey, usize> =
         rows.iter().enumerate().map(|(place, row)| (row.span_id.clone(), place)).collect();
     let parents: Vec<Option<usize>> =
-        rows.iter().map(|row| row.parent_span_id.as_ref().and_then(|parent| index.get(parent).copied())).collect();
+        rows.iter().map(|row| row.stands_under().and_then(|parent| index.get(parent).copied())).collect();
     let mut waiting = vec![0usize; rows.len()];
     for parent in parents.iter().flatten() {
         if let Some(count) = waiting.get_mut(*parent) {

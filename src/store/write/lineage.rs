@@ -60,6 +60,29 @@ fn identity(row: &SpanRow, with_inherited: bool) -> Identity {
     identity
 }
 
+/// Whether a row has this id from an ancestor.
+pub(super) const fn is_inherited(row: &SpanRow, field: IdentityField) -> bool {
+    row.inherited_ids & bit(field) != 0
+}
+
+/// Makes this agent, or none, a row's own.
+pub(super) fn take_agent(row: &mut SpanRow, id: Option<String>, name: Option<String>) {
+    row.agent_id = id;
+    row.agent_name = name;
+    row.inherited_ids &= !(bit(IdentityField::AgentId) | bit(IdentityField::AgentName));
+}
+
+/// A row without any ids.
+pub(super) fn without_ids(row: &SpanRow) -> SpanRow {
+    let mut row = row.clone();
+    for field in IdentityField::ALL {
+        *column_mut(&mut row, field) = None;
+    }
+    row.tool_name = None;
+    row.tool_call_id = None;
+    row
+}
+
 /// The ids that a row's children have from it.
 pub(super) fn passed_on(row: &SpanRow) -> Identity {
     identity(row, true)
@@ -104,7 +127,7 @@ pub(super) fn resolve_all(rows: &mut [SpanRow]) {
     let mut children: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     let mut ready = Vec::new();
     for (place, row) in rows.iter().enumerate() {
-        match row.parent_span_id.as_ref().and_then(|parent| index.get(parent)) {
+        match row.stands_under().and_then(|parent| index.get(parent)) {
             Some(parent) if !circles.contains(&place) => children.entry(*parent).or_default().push(place),
             _ => ready.push((place, None)),
         }
@@ -120,9 +143,8 @@ pub(super) fn resolve_all(rows: &mut [SpanRow]) {
 
 /// The places of rows whose parents lead back to them.
 pub(super) fn circles(rows: &[SpanRow], index: &BTreeMap<SpanKey, usize>) -> BTreeSet<usize> {
-    let parent = |place: usize| {
-        rows.get(place).and_then(|row| row.parent_span_id.as_ref()).and_then(|parent| index.get(parent).copied())
-    };
+    let parent =
+        |place: usize| rows.get(place).and_then(SpanRow::stands_under).and_then(|parent| index.get(parent).copied());
     let mut circles = BTreeSet::new();
     let mut done = BTreeSet::new();
     for start in 0..rows.len() {

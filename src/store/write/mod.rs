@@ -20,6 +20,7 @@ mod prepare;
 mod recompute;
 mod session;
 mod sink;
+mod structure;
 mod summary;
 mod trace;
 
@@ -92,7 +93,8 @@ pub(crate) fn write_batch(
         }
     }
     write_spans(connection, &changed, new)?;
-    let (lost, told): (Vec<_>, Vec<_>) = changed.into_iter().partition(|(_, change)| change.needs_recompute);
+    let is_lost = |(part, change): &(&Part<'_>, Change<'_>)| change.needs_recompute || structure::needs(part);
+    let (lost, told): (Vec<_>, Vec<_>) = changed.into_iter().partition(is_lost);
     write_summaries(connection, &told, new)?;
     let mut summaries: Vec<(Option<&TraceRow>, TraceRow)> =
         told.into_iter().map(|(part, change)| (part.before.as_ref(), change.trace)).collect();

@@ -51,10 +51,11 @@ impl<'a> Prepared<'a> {
             Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(scope_row(&item.record.scope)?))),
         };
         let Fitting { content, cut_bytes, dropped } = fit::encode(item)?;
+        let told = if item.told.is_empty() { None } else { Some(to_json(&item.told)?) };
         let mut row = SpanRow::new(item, &content, &scope.scope_id, &resource.resource_id, now_ns);
         row.truncated_bytes = row.truncated_bytes.saturating_add(count(cut_bytes));
         row.dropped_count = row.dropped_count.saturating_add(i64::from(dropped));
-        Ok(Self { item, content: ContentRow::new(&row, content), row, resource, scope })
+        Ok(Self { item, content: ContentRow::new(&row, content, told), row, resource, scope })
     }
 }
 

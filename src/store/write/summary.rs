@@ -55,6 +55,10 @@ impl<'a> Change<'a> {
     }
 
     fn count(&mut self, stored: Option<&SpanRow>, row: &SpanRow) {
+        // What was not recorded is no span.
+        if row.is_synthetic() {
+            return;
+        }
         let difference = |of: fn(&SpanRow) -> bool| i64::from(of(row)) - i64::from(stored.is_some_and(of));
         self.trace.span_count += i64::from(stored.is_none());
         self.trace.error_count += difference(is_error);

@@ -71,6 +71,11 @@ impl Part<'_> {
         }
     }
 
+    /// Whether one of the new versions tells about other spans.
+    pub(super) fn tells_of_others(&self) -> bool {
+        self.applied.iter().any(|applied| applied.content.told.is_some())
+    }
+
     /// How the trace's summary changes; not at all where nothing is newer than what is stored.
     pub(super) fn change(&self) -> QueryResult<Option<Change<'_>>> {
         let Some(mut change) = Change::of(self.before.as_ref(), &self.graph) else {

@@ -1,0 +1,4 @@
+ALTER TABLE spans ADD COLUMN adopted_by BLOB;
+ALTER TABLE span_contents ADD COLUMN told BLOB;
+ALTER TABLE span_contents ADD COLUMN derived BLOB;
+ALTER TABLE traces ADD COLUMN structured_count BIGINT;

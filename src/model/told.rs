@@ -1,0 +1,31 @@
+//! What a span tells about another one.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Kind, Lift, Usage};
+
+/// What an event tells about a span below the one in which it happened: frameworks log a tool's result on the agent, its failure on the
+/// step, a stream's usage after its end. It is matched when both spans are stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Told {
+    /// What the other span is: a child of this kind that began before.
+    pub kind: Kind,
+    /// When it was told, nanoseconds since 1970.
+    pub time_ns: i64,
+    /// The name of the tool, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_name: Option<String>,
+    /// The id of the tool call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_call_id: Option<String>,
+    /// How it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The tokens that it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// What it went in or came out with, in the attributes and events of the span that tells it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lifts: Vec<Lift>,
+}

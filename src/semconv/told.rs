@@ -1,0 +1,33 @@
+//! What a span's events tell about its children.
+
+use super::coerce::clean_text;
+use super::lift::{self, Lifted};
+use super::profiles::profile::Profile;
+use super::{content, field, usage};
+use crate::model::{Kind, Lift, SpanRecord, Told, Value};
+
+/// Reads what the profile knows to be about a child. What says nothing of it is left out.
+pub(super) fn read(profile: &Profile, record: &SpanRecord) -> Vec<Told> {
+    let told = profile.told(&record.events).map(|(event, kind, lifts)| {
+        let lifted = lift::resolve(&lifts, &record.attributes, &record.events);
+        of(kind, event.time_ns, &lifted)
+    });
+    told.filter(|told| told.error.is_some() || told.usage.is_some() || !told.lifts.is_empty()).collect()
+}
+
+fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
+    let value = |key: &str| -> Option<&Value> {
+        lifted.iter().rev().find_map(|lifted| (lifted.lift.key == key).then_some(&*lifted.value))
+    };
+    let text = |key| value(key).and_then(clean_text).map(std::borrow::Cow::into_owned);
+    let kept = lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key));
+    Told {
+        kind,
+        time_ns,
+        tool_name: text(field::TOOL_NAME),
+        tool_call_id: text(field::TOOL_CALL_ID),
+        error: text("error"),
+        usage: usage::of_lifted(lifted),
+        lifts: kept.cloned().collect::<Vec<Lift>>(),
+    }
+}
