@@ -40,6 +40,7 @@ mod schema;
 mod sessions;
 mod span_filters;
 mod statistics;
+mod structure;
 mod text;
 mod tls;
 mod together;
@@ -85,6 +86,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("filters", filters::CASES),
     ("paging", paging::CASES),
     ("trees", trees::CASES),
+    ("structure", structure::CASES),
     ("details", details::CASES),
     ("statistics", statistics::CASES),
     ("sessions", sessions::CASES),
