@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::layer::{Ambient, Capture, Limits};
 use crate::model::{Attributes, ProcessId, Resource, Scope, Value};
 use crate::pipeline::{OnError, Pipeline, Settings, Sink};
-use crate::semconv;
+use crate::semconv::{self, PriceTable, Prices};
 use crate::store::{Store, StoreSink};
 
 /// How long dropping the last handle may take.
@@ -31,6 +31,7 @@ pub struct Builder {
     service_name: Option<String>,
     resource: Attributes,
     ambient: Option<Ambient>,
+    prices: PriceTable,
     sinks: Vec<Box<dyn Sink>>,
     on_error: Option<OnError>,
     shutdown_timeout: Duration,
@@ -50,6 +51,7 @@ impl Builder {
             service_name: None,
             resource: Attributes::new(),
             ambient: None,
+            prices: PriceTable::default(),
             sinks: Vec::new(),
             on_error: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
@@ -135,6 +137,15 @@ impl Builder {
         self
     }
 
+    /// Prices of your own, before the bundled ones (feature `pricing`): what a model call costs that reports tokens and no cost. By
+    /// default none.
+    ///
+    /// A cost is computed when its span is written. New prices change nothing that is stored.
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.prices = prices;
+        self
+    }
+
     /// One more place where each batch goes, after the store. Its failures are counted in [`Health`](crate::pipeline::Health) and
     /// never keep spans from the store.
     pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
@@ -182,9 +193,14 @@ impl Builder {
             ..default
         };
         let sink = StoreSink::new(store.clone(), process, environment::host_name());
-        let pipeline =
-            Pipeline::start(settings, Box::new(sink), self.sinks, semconv::interpret, self.on_error, process)?
-                .with_drop_deadline(self.shutdown_timeout);
+        let prices = Prices::new(self.prices);
+        let interpret = move |record| {
+            let mut item = semconv::interpret(record);
+            prices.apply(&mut item);
+            item
+        };
+        let pipeline = Pipeline::start(settings, Box::new(sink), self.sinks, interpret, self.on_error, process)?
+            .with_drop_deadline(self.shutdown_timeout);
         let is_enabled = !environment.is_disabled;
         let capture = Capture {
             ambient: self.ambient,

@@ -15,8 +15,8 @@ use crate::model::{InterpretedSpan, SpanRecord, SpanState};
 /// So many spans are worth being read by another thread.
 const MIN_AHEAD: usize = 64;
 
-/// How a record becomes a span that is understood. Pure; runs on the worker, or on a thread beside it.
-pub type Interpret = fn(SpanRecord) -> InterpretedSpan;
+/// How a record becomes a span that is understood and, where that can be told, priced.
+pub(super) type Interpret = Arc<dyn Fn(SpanRecord) -> InterpretedSpan + Send + Sync>;
 
 /// Reads spans, and tells what went wrong.
 pub(super) struct Intake {
@@ -46,7 +46,7 @@ impl Intake {
             return;
         }
         if self.reader.is_none() {
-            self.reader = Reader::start(self.reading, &self.flow);
+            self.reader = Reader::start(self.reading.clone(), &self.flow);
         }
         // Without a thread the worker reads it in its turn.
         let Some(reader) = &mut self.reader else { return };
@@ -94,12 +94,12 @@ impl Intake {
 
     /// Reads a span that is still open.
     pub(super) fn read_open(&mut self, mut record: SpanRecord) -> Option<InterpretedSpan> {
-        let Reading { interpret, process } = self.reading;
+        let Reading { interpret, process } = &self.reading;
         record.state = SpanState::Open;
         match isolated(|| interpret(record)) {
             Ok(mut span) => {
                 // No number: it gets one when it ends. Whose it is must be known, to tell when the process died with it open.
-                span.span.process_id = Some(process);
+                span.span.process_id = Some(*process);
                 Some(span)
             }
             Err(panic) => {

@@ -28,7 +28,7 @@ pub(super) struct Read {
 }
 
 /// How spans are read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Reading {
     pub(super) interpret: Interpret,
     pub(super) process: ProcessId,
@@ -36,7 +36,7 @@ pub(super) struct Reading {
 
 impl Reading {
     /// Reads a batch whose first span has the number `first`, and leaves `slots` empty.
-    pub(super) fn read(self, first: u64, slots: &mut VecDeque<Slot>) -> Read {
+    pub(super) fn read(&self, first: u64, slots: &mut VecDeque<Slot>) -> Read {
         let end = first + count(slots.len());
         let (mut spans, mut failures) = (Vec::with_capacity(slots.len()), Vec::new());
         for (number, slot) in (first..end).zip(slots.drain(..)) {
@@ -49,7 +49,7 @@ impl Reading {
     }
 
     /// Makes an entry's record and interprets it. A panic in that loses this span and no other.
-    fn read_one(self, number: u64, entry: Entry) -> Result<InterpretedSpan, String> {
+    fn read_one(&self, number: u64, entry: Entry) -> Result<InterpretedSpan, String> {
         let mut what = "a span".to_owned();
         isolated(|| {
             let mut record = match entry {

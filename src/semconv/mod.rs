@@ -12,6 +12,7 @@
 //! | which provider and model? | `provider`, `model_name` | one spelling for each provider; requested and answering model apart |
 //! | which tool? | `tool` | names and call ids; on a tool's span also the span's own name |
 //! | how many tokens, what cost? | `usage`, `cost` | reported counts, brought to one meaning; reported cost only |
+//! | what cost, where none is reported? | `price` | tokens and a table of prices; a step of its own, after all others |
 //! | how did it go? | `status` | the status, attributes, events |
 //! | when did the answer begin? | `timing` | seconds, milliseconds or instants → nanoseconds |
 //! | how is it called? | `display` | the operation and what it is about |
@@ -33,6 +34,7 @@ mod langfuse;
 mod mcp;
 mod model_name;
 mod openinference;
+mod price;
 mod profiles;
 mod provider;
 mod reading;
@@ -50,6 +52,8 @@ pub(crate) use coerce::clean_text;
 pub(crate) use content::{Content, read_content};
 pub(crate) use display::preview;
 pub(crate) use identity::identity_of;
+pub(crate) use price::Prices;
+pub use price::{Price, PriceTable};
 pub(crate) use profiles::wants_debug;
 pub(crate) use provider::canonical as canonical_provider;
 
