@@ -82,7 +82,8 @@ pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
 #[cfg(feature = "async")]
 pub use repository::AsyncTraceRepository;
 pub use repository::{
-    Durations, Group, Pruned, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter, TraceRepository,
+    Durations, Group, Pruned, Repriced, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter,
+    TraceRepository,
 };
 pub use semconv::{Price, PriceTable, field};
 pub use store::{rows, schema};

@@ -140,7 +140,8 @@ impl Builder {
     /// Prices of your own, before the bundled ones (feature `pricing`): what a model call costs that reports tokens and no cost. By
     /// default none.
     ///
-    /// A cost is computed when its span is written. New prices change nothing that is stored.
+    /// A cost is computed when its span is written. New prices change nothing that is stored, unless
+    /// [`TraceRepository::reprice`](crate::TraceRepository::reprice) is asked to.
     pub fn prices(mut self, prices: PriceTable) -> Self {
         self.prices = prices;
         self

@@ -52,7 +52,7 @@ pub(crate) use coerce::clean_text;
 pub(crate) use content::{Content, read_content};
 pub(crate) use display::preview;
 pub(crate) use identity::identity_of;
-pub(crate) use price::Prices;
+pub(crate) use price::{Call, Prices};
 pub use price::{Price, PriceTable};
 pub(crate) use profiles::wants_debug;
 pub(crate) use provider::canonical as canonical_provider;

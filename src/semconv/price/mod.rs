@@ -80,6 +80,16 @@ impl Prices {
         Self { own: Arc::new(own) }
     }
 
+    /// Whether no call can have a price.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.own.is_empty() && !Self::read_attributes()
+    }
+
+    /// Whether a price can depend on a call's attributes.
+    pub(crate) const fn read_attributes() -> bool {
+        cfg!(feature = "pricing")
+    }
+
     /// Gives a model call that reports usage and no cost its computed one, if there is a price.
     pub(crate) fn apply(&self, item: &mut InterpretedSpan) {
         if item.span.cost.is_none()

@@ -124,6 +124,7 @@ fn only_model_calls_without_a_reported_cost_are_priced() {
 
 #[test]
 fn without_prices_nothing_is_priced() {
+    assert_eq!(Prices::default().is_empty(), cfg!(not(feature = "pricing")));
     assert_eq!(nano(&Prices::default(), &call(None, "no such model", Usage::new(1, 1))), None);
 }
 
