@@ -61,7 +61,8 @@ const UNCOUNTED: &[UsageKey] = &[
 /// What a call costs in US dollars.
 pub(super) fn usd(call: &Call<'_>, attributes: &Attributes) -> Option<f64> {
     let letters: String = call.provider.unwrap_or_default().chars().filter(char::is_ascii_alphanumeric).collect();
-    if NOT_BILLED.contains(&letters.as_str()) {
+    // Not even the table is wanted then.
+    if NOT_BILLED.contains(&letters.as_str()) || call.models().next().is_none() {
         return None;
     }
     let alias = ALIASES.iter().find_map(|(own, theirs)| (*own == letters).then_some(*theirs));

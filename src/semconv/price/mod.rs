@@ -36,6 +36,9 @@ pub use table::{Price, PriceTable};
 
 use crate::model::{Attributes, Cost, CostSource, InterpretedSpan, Span, Usage};
 
+/// Whether the bundled table is compiled in.
+const HAS_BUNDLED: bool = cfg!(feature = "pricing");
+
 /// The prices that count: a program's own, then the bundled ones. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Prices {
@@ -82,12 +85,12 @@ impl Prices {
 
     /// Whether no call can have a price.
     pub(crate) fn is_empty(&self) -> bool {
-        self.own.is_empty() && !Self::read_attributes()
+        self.own.is_empty() && !HAS_BUNDLED
     }
 
     /// Whether a price can depend on a call's attributes.
     pub(crate) const fn read_attributes() -> bool {
-        cfg!(feature = "pricing")
+        HAS_BUNDLED
     }
 
     /// Gives a model call that reports usage and no cost its computed one, if there is a price.
