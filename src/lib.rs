@@ -47,6 +47,7 @@
 //! - [`TraceRepository`] answers: traces, trees, spans with their content, sessions, statistics. [`TraceFilter`] says which.
 //! - [`model`] is what it answers with; [`schema`] and [`rows`] are the tables, for Diesel queries of your own.
 //! - [`pipeline::Sink`] is one more place where batches go; [`pipeline::Health`] says what became of every span.
+//! - [`PriceTable`] has prices of your own, for costs that nobody reports.
 //! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`; [`wire`] reads and writes OTLP.
 //!
 //! # Features
@@ -55,6 +56,8 @@
 //! - `postgres`: PostgreSQL, by a driver in Rust, with TLS; needs a C compiler (for the cryptography) and nothing else.
 //! - `mysql`: MySQL and MariaDB, likewise.
 //! - `async`: `AsyncTraceRepository`, the repository's questions as `async fn`, on any executor.
+//! - `pricing`: what model calls cost that report tokens and no cost, by a table of some 2,000 models' prices; [`PriceTable`] takes your
+//!   own prices with or without it.
 //! - `opentelemetry` (default): `otel::StoreExporter`, and `Builder::baggage`.
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
@@ -79,9 +82,10 @@ pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
 #[cfg(feature = "async")]
 pub use repository::AsyncTraceRepository;
 pub use repository::{
-    Durations, Group, Pruned, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter, TraceRepository,
+    Durations, Group, Pruned, Repriced, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter,
+    TraceRepository,
 };
-pub use semconv::{field, profile};
+pub use semconv::{Price, PriceTable, field, profile};
 pub use store::{rows, schema};
 
 /// The README's examples compile.

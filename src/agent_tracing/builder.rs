@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::layer::{AgentFilter, Ambient, Capture, Limits};
 use crate::model::{Attributes, ProcessId, Resource, Scope, Value};
 use crate::pipeline::{OnError, Pipeline, Settings, Sink};
-use crate::semconv::{self, Profiles, profile::Profile};
+use crate::semconv::{self, PriceTable, Prices, Profiles, profile::Profile};
 use crate::store::{Store, StoreSink};
 
 /// How long dropping the last handle may take.
@@ -33,6 +33,7 @@ pub struct Builder {
     ambient: Option<Ambient>,
     profiles: Vec<Profile>,
     trace_payloads: bool,
+    prices: PriceTable,
     sinks: Vec<Box<dyn Sink>>,
     on_error: Option<OnError>,
     shutdown_timeout: Duration,
@@ -54,6 +55,7 @@ impl Builder {
             ambient: None,
             profiles: Vec::new(),
             trace_payloads: false,
+            prices: PriceTable::default(),
             sinks: Vec::new(),
             on_error: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
@@ -154,6 +156,16 @@ impl Builder {
         self
     }
 
+    /// Prices of your own, before the bundled ones (feature `pricing`): what a model call costs that reports tokens and no cost. By
+    /// default none.
+    ///
+    /// A cost is computed when its span is written. New prices change nothing that is stored, unless
+    /// [`TraceRepository::reprice`](crate::TraceRepository::reprice) is asked to.
+    pub fn prices(mut self, prices: PriceTable) -> Self {
+        self.prices = prices;
+        self
+    }
+
     /// One more place where each batch goes, after the store. Its failures are counted in [`Health`](crate::pipeline::Health) and
     /// never keep spans from the store.
     pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
@@ -202,7 +214,12 @@ impl Builder {
         };
         let profiles = Profiles::with(self.profiles);
         let filter = AgentFilter::of(profiles.clone(), self.trace_payloads);
-        let interpret = move |record| semconv::interpret_with(&profiles, record);
+        let prices = Prices::new(self.prices);
+        let interpret = move |record| {
+            let mut item = semconv::interpret_with(&profiles, record);
+            prices.apply(&mut item);
+            item
+        };
         let sink = StoreSink::new(store.clone(), process, environment::host_name());
         let pipeline = Pipeline::start(settings, Box::new(sink), self.sinks, interpret, self.on_error, process)?
             .with_drop_deadline(self.shutdown_timeout);

@@ -15,7 +15,7 @@ use crate::model::{InterpretedSpan, SpanRecord, SpanState};
 /// So many spans are worth being read by another thread.
 const MIN_AHEAD: usize = 64;
 
-/// How a record becomes a span that is understood. Pure; runs on the worker, or on a thread beside it.
+/// How a record becomes a span that is understood and, where that can be told, priced.
 pub(super) type Interpret = Arc<dyn Fn(SpanRecord) -> InterpretedSpan + Send + Sync>;
 
 /// Reads spans, and tells what went wrong.

@@ -72,7 +72,8 @@ impl Pipeline {
     /// Starts the worker thread.
     ///
     /// Spans go to `store`, whose answers decide what [`Health`] says; then to each of `others`, once, whatever comes of it.
-    /// `interpret` reads a record; a record on which it panics is dead-lettered. `process` stands, with a number, on each span.
+    /// `interpret` reads a record, on the worker or on a thread beside it; a record on which it panics is dead-lettered. `process` stands,
+    /// with a number, on each span.
     ///
     /// # Errors
     /// [`ErrorKind::Thread`] when the system gives no thread.
@@ -89,12 +90,9 @@ impl Pipeline {
         let healths =
             others.iter().map(|other| SinkHealth { name: other.name.clone(), ..SinkHealth::default() }).collect();
         let flow = Arc::new(Flow::new(Queue::new(&settings, healths)));
+        let reading = Reading { interpret: Arc::new(interpret), process };
         let worker = Worker {
-            intake: Intake::new(
-                Arc::clone(&flow),
-                Reading { interpret: Arc::new(interpret), process },
-                Reporter::new(on_error.clone()),
-            ),
+            intake: Intake::new(Arc::clone(&flow), reading, Reporter::new(on_error.clone())),
             store: Delivery::new(store, &settings),
             settings,
             others,

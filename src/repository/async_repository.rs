@@ -3,11 +3,12 @@
 use std::time::SystemTime;
 
 use super::{
-    Pruned, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository, details, not_found,
-    sessions, spans, statistics, traces,
+    Pruned, Repriced, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository, details,
+    not_found, sessions, spans, statistics, traces,
 };
 use crate::error::Result;
 use crate::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
+use crate::semconv::PriceTable;
 use crate::store::{READ_RETRIES, ReadFailure, Store, blocking, within};
 
 /// Answers questions about stored traces without blocking the caller's executor: the calls of [`TraceRepository`], with the same answers
@@ -18,7 +19,8 @@ use crate::store::{READ_RETRIES, ReadFailure, Store, blocking, within};
 /// as many calls read at once as there are connections (4); the others wait for their turn, at most 5 s.
 ///
 /// Every future is [`Send`], and can be dropped at any time: a read is then given up, by a server too, and
-/// [`delete_traces`](Self::delete_traces) and [`prune`](Self::prune) finish the transaction that they are in and begin no other.
+/// [`delete_traces`](Self::delete_traces), [`prune`](Self::prune) and [`reprice`](Self::reprice) finish the transaction that they are in and
+/// begin no other.
 ///
 /// ```
 /// use tracing_agents::{AsyncTraceRepository, TraceFilter};
@@ -215,6 +217,17 @@ impl AsyncTraceRepository {
     /// As for [`TraceRepository::prune`].
     pub async fn prune(&self, older_than: SystemTime) -> Result<Pruned> {
         self.store.on_thread(move |store| TraceRepository::new(store).prune(older_than)).await
+    }
+
+    /// Computes anew what model calls cost in the traces that pass `filter`: [`TraceRepository::reprice`].
+    ///
+    /// Dropping the future stops it before its next transaction; the next call does the rest.
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::reprice`].
+    pub async fn reprice(&self, filter: &TraceFilter, prices: &PriceTable) -> Result<Repriced> {
+        let (filter, prices) = (filter.clone(), prices.clone());
+        self.store.on_thread(move |store| TraceRepository::new(store).reprice(&filter, &prices)).await
     }
 }
 

@@ -19,11 +19,15 @@ pub use async_repository::AsyncTraceRepository;
 pub use filter::{SessionFilter, SpanFilter, TraceFilter};
 pub use statistics::{Durations, Group, StatsOrder, StatsQuery, StatsRow};
 
-pub use crate::store::Pruned;
+pub use crate::store::{Pruned, Repriced};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
+use crate::semconv::{PriceTable, Prices};
 use crate::store::Store;
+
+/// Traces that are looked up at once when their costs are computed anew.
+const REPRICED_AT_ONCE: u32 = 500;
 
 /// Answers questions about stored traces. Cheap to clone; usable from any thread, also while spans are being written.
 ///
@@ -31,6 +35,8 @@ use crate::store::Store;
 /// first. A list with one field and a time range reads about as many rows as it shows. With several
 /// fields, the most selective one leads and at most 2,000 candidates are checked in one call: a page can then be short, even empty, and
 /// still have a [`next`](Page::next).
+///
+/// All it does is read, but for [`delete_traces`](Self::delete_traces), [`prune`](Self::prune) and [`reprice`](Self::reprice).
 ///
 /// ```
 /// use tracing_agents::{TraceFilter, TraceRepository};
@@ -238,6 +244,53 @@ impl TraceRepository {
     /// As for [`delete_traces`](Self::delete_traces).
     pub fn prune(&self, older_than: SystemTime) -> Result<Pruned> {
         self.store.prune(filter::nanos_of(older_than))
+    }
+
+    /// Computes anew what model calls cost in the traces that pass `filter`, whose limit and cursor do not matter: by `prices`, and for
+    /// what they do not know by the bundled prices (feature `pricing`), as of the day of each call. For spans from before there were
+    /// prices, and after prices were corrected.
+    ///
+    /// Reported costs stay. A call that these prices do not know has no cost afterwards, also where an earlier table knew one: give the
+    /// table that [`Builder::prices`](crate::Builder::prices) has as well. Traces and sessions change with their spans.
+    ///
+    /// Works in small transactions, at most 500 spans each, while others write. What is written meanwhile has the prices of its
+    /// writer; a span that is only written once more keeps the cost from here. Should this be interrupted, what it has done stays, and
+    /// doing it again does the rest: twice is as good as once.
+    ///
+    /// ```
+    /// # use tracing_agents::{TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// use tracing_agents::{Price, PriceTable};
+    ///
+    /// let prices = PriceTable::new("house prices 2026-12", [Price::new("our-model-*").input(0.2).output(0.8)])?;
+    /// let repriced = repository.reprice(&"model:our-model-2 since:2026-12-01".parse()?, &prices)?;
+    /// println!("{} calls have a cost, {} another than before, {} none", repriced.priced, repriced.changed, repriced.unpriced);
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] when there are no prices at all: `prices` is empty, and no others are compiled in; else as for
+    /// [`traces`](Self::traces), and [`ErrorKind::Write`] when the database refuses, as it does to a user who may only read.
+    pub fn reprice(&self, filter: &TraceFilter, prices: &PriceTable) -> Result<Repriced> {
+        let prices = Prices::new(prices.clone());
+        if prices.is_empty() {
+            let way_out = "give a table of prices, or enable the feature `pricing`";
+            return Err(Error::new(
+                ErrorKind::InvalidInput,
+                format!("there are no prices to compute costs by; {way_out}"),
+            ));
+        }
+        let mut filter = filter.clone().limit(REPRICED_AT_ONCE).after(None);
+        let mut done = Repriced::default();
+        loop {
+            let page = self.traces(&filter)?;
+            let ids: Vec<TraceId> = page.iter().map(|trace| trace.trace_id).collect();
+            done.add(self.store.reprice(&ids, &prices)?);
+            match page.next {
+                Some(next) => filter = filter.after(next),
+                None => return Ok(done),
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 //! | which provider and model? | `provider`, `model_name` | one spelling for each provider; requested and answering model apart |
 //! | which tool? | `tool` | names and call ids; on a tool's span also the span's own name |
 //! | how many tokens, what cost? | `usage`, `cost` | reported counts, brought to one meaning; reported cost only |
+//! | what cost, where none is reported? | `price` | tokens and a table of prices; a step of its own, after all others |
 //! | how did it go? | `status` | the status, attributes, events |
 //! | when did the answer begin? | `timing` | seconds, milliseconds or instants → nanoseconds |
 //! | how is it called? | `display` | the operation and what it is about |
@@ -35,6 +36,7 @@ mod lift;
 mod mcp;
 mod model_name;
 mod openinference;
+mod price;
 mod profiles;
 mod provider;
 mod reading;
@@ -53,6 +55,8 @@ pub(crate) use coerce::clean_text;
 pub(crate) use content::{Content, read_content};
 pub(crate) use display::preview;
 pub(crate) use identity::identity_of;
+pub(crate) use price::{Call, Prices};
+pub use price::{Price, PriceTable};
 pub(crate) use profiles::Profiles;
 pub use profiles::profile;
 pub(crate) use provider::canonical as canonical_provider;

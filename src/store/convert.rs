@@ -5,9 +5,12 @@ use super::rows::{ContentRow, FacetRow, SessionRow, SpanRow, TraceRow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::canonical::{self, CanonicalContent};
 use crate::model::{
-    Cost, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, Resource, SYNTHETIC, Session, Span, SpanId,
-    SpanRecord, SpanState, Status, StatusCode, Trace, TraceId, TraceStatus, Usage, Value,
+    Cost, CostSource, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, Resource, SYNTHETIC, Session,
+    Span, SpanId, SpanRecord, SpanState, Status, StatusCode, Trace, TraceId, TraceStatus, Usage, Value,
 };
+
+/// Bits of `version_hash` that tell who wrote a version; the others tell what it says.
+const ORIGIN_BITS: u32 = 24;
 
 /// The form of `span_contents` that this version writes.
 pub(crate) const ENCODING: &str = "json";
@@ -16,9 +19,30 @@ fn key(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(key_text)
 }
 
+/// One hash of what a version says and of who wrote it: equal contents stand next to each other, whoever wrote them.
+const fn version_hash(content: i64, origin: i64) -> i64 {
+    let of_origin = (1 << ORIGIN_BITS) - 1;
+    (content & !of_origin) | (origin & of_origin)
+}
+
 /// `service.name`, which names the program that a resource stands for.
 pub(crate) fn service_name(resource: &Resource) -> Option<String> {
     key(resource.attributes.get("service.name").and_then(Value::as_str))
+}
+
+/// The six token columns of a row, as a usage without basis.
+macro_rules! summed_usage {
+    ($row:expr) => {
+        Usage {
+            input: $row.input_tokens.map(from_count),
+            output: $row.output_tokens.map(from_count),
+            total: $row.total_tokens.map(from_count),
+            cache_read: $row.cache_read_tokens.map(from_count),
+            cache_write: $row.cache_write_tokens.map(from_count),
+            reasoning: $row.reasoning_tokens.map(from_count),
+            basis: None,
+        }
+    };
 }
 
 impl SpanRow {
@@ -35,8 +59,9 @@ impl SpanRow {
         let usage = span.usage.unwrap_or_default();
         let tokens = |number: Option<u64>| number.map(count);
         let parent = span.parent_span_id.filter(|parent| *parent != span.span_id).map(|id| id.as_bytes().to_vec());
-        // All that two versions of a span can differ in: of two that end alike the same one must win, whichever comes first.
-        let parts: [&[u8]; 12] = [
+        // All that two versions of a span can differ in: of two that end alike the same one must win, whichever comes first. Costs are no
+        // part of it: what is reported stands in the attributes, and what is computed depends on who computes it.
+        let parts: [&[u8]; 10] = [
             &content.attributes,
             &content.events,
             &content.links,
@@ -47,10 +72,12 @@ impl SpanRow {
             parent.as_deref().unwrap_or_default(),
             scope_id,
             resource_id,
+        ];
+        let origin: [&[u8]; 2] = [
             span.process_id.as_ref().map_or(&[], |process| process.as_bytes()),
             &span.sequence.unwrap_or_default().to_le_bytes(),
         ];
-        Self {
+        let mut row = Self {
             trace_id: span.trace_id.as_bytes().to_vec(),
             span_id: span.span_id.as_bytes().to_vec(),
             start_day: span.start_day(),
@@ -93,9 +120,9 @@ impl SpanRow {
             usage_counted: false,
             usage_below: 0,
             calls_below: 0,
-            cost_nano_usd: span.cost.as_ref().map(|cost| cost.nano_usd),
-            cost_source: span.cost.as_ref().map(|cost| cost.source.as_str().to_owned()),
-            price_version: key(span.cost.as_ref().and_then(|cost| cost.price_version.as_deref())),
+            cost_nano_usd: None,
+            cost_source: None,
+            price_version: None,
             time_to_first_token_ns: span.time_to_first_token_ns,
             truncated_bytes: count(span.truncated_bytes),
             dropped_count: i64::from(span.dropped_count),
@@ -105,9 +132,34 @@ impl SpanRow {
             sequence: span.sequence.map(count),
             service_name: service_name(&item.record.resource),
             inherited_ids: 0,
-            version_hash: hash64(&parts),
+            version_hash: version_hash(hash64(&parts), hash64(&origin)),
             created_ns: now_ns,
             adopted_by: None,
+        };
+        row.set_cost(span.cost.as_ref());
+        row
+    }
+
+    /// The tokens that the span reports.
+    pub(crate) fn usage(&self) -> Usage {
+        summed_usage!(self)
+    }
+
+    pub(crate) fn set_cost(&mut self, cost: Option<&Cost>) {
+        self.cost_nano_usd = cost.map(|cost| cost.nano_usd);
+        self.cost_source = cost.map(|cost| cost.source.as_str().to_owned());
+        self.price_version = key(cost.and_then(|cost| cost.price_version.as_deref()));
+    }
+
+    /// Takes over the cost of the version that is stored, where that says the same and this one reports no cost: who writes a span once
+    /// more may know other prices, and must not undo what was priced anew since.
+    pub(crate) fn keep_cost_of(&mut self, stored: &Self) {
+        let says = |row: &Self| (row.state, row.end_ns, row.version_hash >> ORIGIN_BITS);
+        let is_reported = self.cost_source.as_deref().is_some_and(|source| source != CostSource::Computed.as_str());
+        if says(self) == says(stored) && !is_reported {
+            self.cost_nano_usd = stored.cost_nano_usd;
+            self.cost_source.clone_from(&stored.cost_source);
+            self.price_version.clone_from(&stored.price_version);
         }
     }
 
@@ -308,21 +360,6 @@ impl TryFrom<SpanRow> for Span {
             adopted_by: row.adopted_by.as_deref().map(span_id).transpose()?,
         })
     }
-}
-
-/// The six token columns of a trace or session, as a usage without basis.
-macro_rules! summed_usage {
-    ($row:expr) => {
-        Usage {
-            input: $row.input_tokens.map(from_count),
-            output: $row.output_tokens.map(from_count),
-            total: $row.total_tokens.map(from_count),
-            cache_read: $row.cache_read_tokens.map(from_count),
-            cache_write: $row.cache_write_tokens.map(from_count),
-            reasoning: $row.reasoning_tokens.map(from_count),
-            basis: None,
-        }
-    };
 }
 
 impl TryFrom<TraceRow> for Trace {

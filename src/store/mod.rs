@@ -10,6 +10,7 @@ pub(crate) mod dialect;
 mod migrate;
 #[cfg(feature = "async")]
 mod reading;
+mod repricing;
 mod retention;
 pub mod rows;
 pub mod schema;
@@ -34,6 +35,7 @@ pub(crate) use derived::{Derived, Teller};
 pub(crate) use dialect::for_each_backend;
 #[cfg(feature = "async")]
 pub(crate) use dialect::io::{blocking, within};
+pub use repricing::Repriced;
 pub use retention::Pruned;
 use url::DatabaseUrl;
 pub(crate) use write::StoreSink;

@@ -119,7 +119,7 @@ pub struct SpanRow {
     pub service_name: Option<String>,
     /// Which ids the span has from stored ancestors, one bit a column from `run_id` on; bit 10: the session is a conversation.
     pub inherited_ids: i32,
-    /// Of two versions of equal state and end, the larger hash stays.
+    /// Of two versions of equal state and end, the larger hash stays. Its upper 40 bits tell what the version says, the lower 24 who wrote it.
     pub version_hash: i64,
     /// When the row was written.
     pub created_ns: i64,

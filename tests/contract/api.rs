@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::SystemTime;
 
 use tracing_agents::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
-use tracing_agents::{Pruned, Result, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository};
+use tracing_agents::{
+    PriceTable, Pruned, Repriced, Result, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository,
+};
 
 /// A way of asking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,4 +93,5 @@ calls! {
     processes() -> Vec<Process>;
     delete_traces(ids: &[TraceId]) -> u64;
     prune(older_than: SystemTime) -> Pruned;
+    reprice(filter: &TraceFilter, prices: &PriceTable) -> Repriced;
 }

@@ -35,6 +35,7 @@ mod order;
 mod outages;
 mod paging;
 mod partitions;
+mod prices;
 mod processes;
 mod schema;
 mod sessions;
@@ -93,6 +94,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("deletion", deletion::CASES),
     ("text", text::CASES),
     ("numbers", numbers::CASES),
+    ("prices", prices::CASES),
     ("cut", cut::CASES),
 ];
 

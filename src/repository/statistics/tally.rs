@@ -32,6 +32,9 @@ pub struct StatsRow {
     pub usage: Usage,
     /// Known cost in billionths of a US dollar; `None` when none is known.
     pub cost_nano_usd: Option<i64>,
+    /// How many of the spans or traces report tokens that count in [`usage`](Self::usage), and have no known cost: what the cost leaves
+    /// out. A trace with the cost of one call is none of them, so ask for spans to miss no call.
+    pub unpriced_count: u64,
     /// The first start, nanoseconds since 1970.
     pub first_ns: i64,
     /// The latest start, nanoseconds since 1970.
@@ -111,6 +114,7 @@ struct Tally {
     durations: Vec<i64>,
     usage: Usage,
     cost_nano_usd: Option<i64>,
+    unpriced_count: u64,
     /// The first and the latest start.
     starts: Option<(i64, i64)>,
 }
@@ -135,6 +139,7 @@ impl Tallies {
         tally.count += 1;
         tally.error_count += u64::from(sample.is_error);
         tally.open_count += u64::from(sample.is_open);
+        tally.unpriced_count += u64::from(sample.usage.is_reported() && sample.cost_nano_usd.is_none());
         tally.traces.insert(sample.trace_id);
         tally.sessions.extend(sample.session);
         tally.durations.extend(sample.duration_ns);
@@ -179,6 +184,7 @@ impl Tally {
             durations: Durations::of(&mut self.durations),
             usage: self.usage,
             cost_nano_usd: self.cost_nano_usd,
+            unpriced_count: self.unpriced_count,
             first_ns,
             latest_ns,
         }

@@ -45,10 +45,12 @@ fn tokens_count_once() {
         [model(span(0, 1), 10), model(span(0, 2), 20)].map(|call| call.agent("A").being(IdentityField::AgentId, "a-1"));
     let repository = World::with(calls.into_iter().chain([run])).repository;
     for query in [StatsQuery::spans(SpanFilter::new()), StatsQuery::traces(TraceFilter::new())] {
-        let rows = repository.stats(&query.group_by(Group::Agent)).unwrap();
+        let rows = repository.stats(&query.clone().group_by(Group::Agent)).unwrap();
         let [row] = rows.as_slice() else { panic!("{rows:?}") };
         assert_eq!((row.key.as_deref(), row.label.as_deref()), (Some("a-1"), Some("A")));
         assert_eq!((row.usage.input, row.usage.output, row.session_count), (Some(30), Some(2), 1));
+        let of_spans = query.group_by(Group::Agent) == StatsQuery::spans(SpanFilter::new()).group_by(Group::Agent);
+        assert_eq!(row.unpriced_count, if of_spans { 2 } else { 1 });
     }
 }
 

@@ -76,6 +76,12 @@ impl Graph {
         self.nodes.insert(row.span_id.clone(), Node { stored: Some(row.clone()), row });
     }
 
+    /// Adds a row of a model call that reports usage, and what it becomes by another computed cost. No counter stands on that: the call
+    /// reports with and without one.
+    pub(super) fn add_repriced(&mut self, stored: SpanRow, row: SpanRow) {
+        self.nodes.insert(row.span_id.clone(), Node { stored: Some(stored), row });
+    }
+
     pub(super) fn contains(&self, span: &[u8]) -> bool {
         self.nodes.contains_key(span)
     }
@@ -105,6 +111,7 @@ impl Graph {
             Some(node) => {
                 row.usage_below = node.row.usage_below;
                 row.calls_below = node.row.calls_below;
+                row.keep_cost_of(&node.row);
                 (above(&node.row), node.row.parent_span_id.clone())
             }
             None => {

@@ -5,6 +5,9 @@
 //! new version; where a difference cannot tell (the first or the last of something went), the summary is made anew from the rows.
 //! [`recompute_trace`] makes any summary anew: the two must always agree.
 //!
+//! A computed cost does not decide between versions, and a version that says what the stored one does keeps the stored one's: [`reprice`]
+//! alone changes it.
+//!
 //! A batch goes through phases, each for all of its traces at once, so that the number of statements does not grow with its traces and
 //! spans: hold the summaries ([`dialect::lock_traces`]), load what can change (`load`), merge in memory (`trace`, `graph`, `lineage`,
 //! `summary`), write table by table in the order of the keys, and then the same for the sessions. Whoever writes holds traces first,
@@ -18,6 +21,7 @@ mod lineage;
 mod load;
 mod prepare;
 mod recompute;
+mod reprice;
 mod session;
 mod sink;
 mod structure;
@@ -33,6 +37,7 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 
 pub(crate) use prepare::{Prepared, prepare};
+pub(crate) use reprice::reprice;
 pub(crate) use session::{lock_sessions, recompute_sessions};
 pub(crate) use sink::StoreSink;
 
@@ -41,7 +46,7 @@ use self::facets::{FacetChange, write_facets};
 use self::load::{load_touched, load_traces, pass_ids_down};
 use self::recompute::recompute;
 use self::summary::Change;
-use self::trace::{Part, parts};
+use self::trace::{Part, Parts, parts};
 use super::Failure;
 use super::connection::{AnyConnection, dispatch};
 use super::dialect::{self, Row};
@@ -84,7 +89,11 @@ pub(crate) fn write_batch(
     load_touched(connection, &mut parts)?;
     parts.values_mut().for_each(Part::merge);
     pass_ids_down(connection, &mut parts)?;
+    write_parts(connection, &parts, new)
+}
 
+/// Writes what changes in these traces: spans, summaries, facets and sessions.
+fn write_parts(connection: &mut AnyConnection, parts: &Parts<'_>, new: NewRows) -> Result<(), Failure> {
     let mut changed = Vec::with_capacity(parts.len());
     for part in parts.values() {
         // None: a replay.

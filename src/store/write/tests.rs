@@ -1,5 +1,6 @@
 //! Order and repetition of batches must not matter, and the step-by-step summaries must agree with a recompute.
 
+mod costs;
 mod statements;
 
 use diesel::prelude::*;

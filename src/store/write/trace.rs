@@ -41,13 +41,7 @@ pub(super) fn parts(batch: Vec<Prepared<'_>>) -> Parts<'_> {
     let mut parts: Parts<'_> = BTreeMap::new();
     for prepared in batch {
         let trace_id: &[u8] = prepared.item.span.trace_id.as_bytes();
-        let part = parts.entry(trace_id).or_insert_with(|| Part {
-            trace_id,
-            spans: BTreeMap::new(),
-            before: None,
-            graph: Graph::default(),
-            applied: Vec::new(),
-        });
+        let part = parts.entry(trace_id).or_insert_with(|| Part::new(trace_id));
         match part.spans.get_mut(&prepared.row.span_id) {
             None => {
                 part.spans.insert(prepared.row.span_id.clone(), prepared);
@@ -59,7 +53,16 @@ pub(super) fn parts(batch: Vec<Prepared<'_>>) -> Parts<'_> {
     parts
 }
 
-impl Part<'_> {
+impl<'a> Part<'a> {
+    /// A trace of which no spans come, with its stored summary.
+    pub(super) fn of_stored(trace_id: &'a [u8], before: TraceRow) -> Self {
+        Self { before: Some(before), ..Self::new(trace_id) }
+    }
+
+    fn new(trace_id: &'a [u8]) -> Self {
+        Self { trace_id, spans: BTreeMap::new(), before: None, graph: Graph::default(), applied: Vec::new() }
+    }
+
     /// Puts the versions that are newer than the stored ones in place.
     pub(super) fn merge(&mut self) {
         self.applied.reserve(self.spans.len());

@@ -9,7 +9,8 @@ use database::{Database, databases, servers};
 use executor::{EXECUTORS, Executor, poll_some, run};
 use tracing_agents::model::{SpanId, TraceId};
 use tracing_agents::{
-    AgentTracing, AsyncTraceRepository, Group, SessionFilter, SpanFilter, StatsQuery, TraceFilter, TraceRepository,
+    AgentTracing, AsyncTraceRepository, Group, Price, PriceTable, SessionFilter, SpanFilter, StatsQuery, TraceFilter,
+    TraceRepository,
 };
 
 /// A future that any executor may run on any of its threads.
@@ -366,4 +367,28 @@ fn pruning_that_is_given_up_stops_after_its_transaction() {
     // The next call goes on.
     let pruned = run(Executor::Plain, async move { repository.prune(late).await.unwrap() });
     assert_eq!((pruned.traces, blocking.count_traces(&all()).unwrap()), (left, 0));
+}
+
+#[test]
+fn pricing_anew_that_is_given_up_is_finished_by_the_next_call() {
+    const TRACES: u64 = 300;
+    /// Traces of one transaction at most.
+    const PIECE: u64 = 100;
+    const COST: u64 = 2_000;
+    let database = Database::sqlite().filled(TRACES, 1);
+    let tracing = AgentTracing::open(&database.url).unwrap();
+    let (blocking, repository) = (tracing.repository(), tracing.async_repository());
+    let prices = PriceTable::new("mine", [Price::new("m").output(1.0)]).unwrap();
+    let lock = database.lock();
+    assert!(poll_some(repository.reprice(&all(), &prices), 1).is_err());
+    lock.release();
+    // These need the connection that pricing has.
+    for _ in 0..20 {
+        assert_eq!(blocking.delete_traces(&[TraceId::from_bytes([9; 16])]).unwrap(), 0);
+    }
+    let cost = blocking.stats(&StatsQuery::spans(SpanFilter::new())).unwrap()[0].cost_nano_usd;
+    let priced = u64::try_from(cost.unwrap_or(0)).unwrap() / COST;
+    assert!([0, PIECE].contains(&priced), "{priced} are priced");
+    let done = run(Executor::Plain, async move { send(repository.reprice(&all(), &prices)).await.unwrap() });
+    assert_eq!((done.priced, done.changed, done.unpriced), (TRACES, TRACES - priced, 0));
 }
