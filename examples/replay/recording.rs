@@ -75,6 +75,8 @@ impl Run {
         let repository = tracing.repository();
         let mut trees = seen.traces().into_iter().map(|id| repository.trace(id)).collect::<Result<Vec<_>, _>>()?;
         trees.sort_by_key(|tree| (tree.trace.start_ns, tree.trace.trace_id));
+        // The fragments of a torn run all stand in one tree.
+        trees.dedup_by_key(|tree| tree.trace.trace_id);
         let mut text = String::new();
         for tree in &trees {
             write!(text, "{}", tree::Lines { tree, tools: tools(&repository, tree)? })?;

@@ -183,6 +183,8 @@ pub struct InterpretedSpan {
     pub lifts: Vec<Lift>,
     /// What it tells about spans below it.
     pub told: Vec<Told>,
+    /// Whether its framework loses parents, so that it may belong to a run in another trace.
+    pub is_torn: bool,
     content: OnceLock<CanonicalContent>,
 }
 
@@ -190,7 +192,7 @@ impl InterpretedSpan {
     /// A record and what it means.
     #[must_use]
     pub const fn new(record: SpanRecord, span: Span) -> Self {
-        Self { record, span, lifts: Vec::new(), told: Vec::new(), content: OnceLock::new() }
+        Self { record, span, lifts: Vec::new(), told: Vec::new(), is_torn: false, content: OnceLock::new() }
     }
 
     /// The same with what stands for attributes of content.
@@ -204,6 +206,13 @@ impl InterpretedSpan {
     #[must_use]
     pub fn with_told(mut self, told: Vec<Told>) -> Self {
         self.told = told;
+        self
+    }
+
+    /// The same of a framework that loses parents.
+    #[must_use]
+    pub const fn torn(mut self, is_torn: bool) -> Self {
+        self.is_torn = is_torn;
         self
     }
 

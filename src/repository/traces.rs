@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::model::{Cursor, Page, Span, Trace, TraceId, TraceTree};
 use crate::repository::filter::Range;
 use crate::store::rows::{SpanRow, TraceRow};
-use crate::store::{AnyConnection, Failure};
+use crate::store::{AnyConnection, Facet, Failure, fragment_id};
 
 /// A page of traces. Ends when it is full, at the end of the list, or when the scan budget is spent: then with a cursor to the last trace
 /// that was looked at.
@@ -40,13 +40,27 @@ pub(super) async fn count(connection: &mut AnyConnection, filter: &TraceFilter) 
     Search::new(filter.conditions(), connection).await?.count(connection).await
 }
 
-/// A trace with its spans, without their payloads.
+async fn summary(connection: &mut AnyConnection, id: Vec<u8>) -> Result<Option<TraceRow>, Failure> {
+    let (ids, any) = (vec![id], Range::default());
+    Ok(ask!(connection, statements => statements::traces::rows(ids, any, any))?.pop())
+}
+
+/// A trace with its spans and those of its fragments, without their payloads. A fragment's is that of the run that it belongs to.
 pub(super) async fn tree(connection: &mut AnyConnection, id: TraceId) -> Result<Option<TraceTree>, Failure> {
-    let bytes = id.as_bytes().to_vec();
-    let (ids, any) = (vec![bytes.clone()], Range::default());
-    let trace: Option<TraceRow> = ask!(connection, statements => statements::traces::rows(ids, any, any))?.pop();
-    let Some(trace) = trace else { return Ok(None) };
-    let rows: Vec<SpanRow> = ask!(connection, statements => statements::spans::of_trace(bytes))?;
+    let Some(mut trace) = summary(connection, id.as_bytes().to_vec()).await? else { return Ok(None) };
+    if let Some(main) = &trace.joined_to {
+        let Some(main) = summary(connection, main.clone()).await? else { return Ok(None) };
+        trace = main;
+    }
+    let mut ids = vec![trace.trace_id.clone()];
+    let of = ids.clone();
+    let fragments: Vec<(Vec<u8>, String)> =
+        ask!(connection, statements => statements::traces::facet_values(of, Facet::Fragment))?;
+    ids.extend(fragments.iter().filter_map(|(_, word)| fragment_id(word)));
+    let mut rows: Vec<SpanRow> = Vec::new();
+    for id in ids {
+        rows.append(&mut ask!(connection, statements => statements::spans::of_trace(id))?);
+    }
     let spans = rows.into_iter().map(Span::try_from).collect::<Result<Vec<_>>>()?;
     Ok(Some(TraceTree::new(Trace::try_from(trace)?, spans)))
 }

@@ -417,6 +417,7 @@ impl From<SessionRow> for Session {
 pub(crate) enum Facet {
     Agent,
     Conversation,
+    Fragment,
     Kind,
     Model,
     Name,
@@ -436,6 +437,7 @@ impl Facet {
         match self {
             Self::Agent => "agent",
             Self::Conversation => "conversation",
+            Self::Fragment => "fragment",
             Self::Kind => "kind",
             Self::Model => "model",
             Self::Name => "name",
@@ -450,6 +452,16 @@ impl Facet {
             Self::Workflow => "workflow",
         }
     }
+}
+
+/// A fragment's trace, as a facet has it.
+pub(crate) fn fragment_word(trace_id: &[u8]) -> String {
+    TraceId::from_slice(trace_id).map(|id| id.to_string()).unwrap_or_default()
+}
+
+/// The id that [`fragment_word`] made a word of.
+pub(crate) fn fragment_id(word: &str) -> Option<Vec<u8>> {
+    Some(word.parse::<TraceId>().ok()?.as_bytes().to_vec())
 }
 
 impl FacetRow {

@@ -30,7 +30,7 @@ pub(crate) use column::key_text;
 pub(crate) use connection::dispatch;
 pub(crate) use connection::{AnyConnection, ReadFailure, for_each_row, load};
 use connection::{ConnectionPool, Manager};
-pub(crate) use convert::{ENCODING, Facet};
+pub(crate) use convert::{ENCODING, Facet, fragment_id};
 pub(crate) use derived::{Derived, Teller};
 pub(crate) use dialect::for_each_backend;
 #[cfg(feature = "async")]

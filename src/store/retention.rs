@@ -71,7 +71,9 @@ impl Store {
     pub(crate) fn delete_traces(&self, ids: &[TraceId]) -> Result<u64> {
         let mut deleted = Pruned::default();
         for ids in ids.chunks(MAX_TRACES) {
-            let ids: Vec<Vec<u8>> = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
+            let mut ids: Vec<Vec<u8>> = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
+            // A torn run goes with its fragments.
+            ids.append(&mut self.read(|connection| Ok(write::fragments_of(connection, &ids)?))?);
             let candidates: Vec<Candidate> = self.read(|connection| Ok(by_id(connection, &ids)?))?;
             let mut piece = Vec::new();
             let mut size = 0;

@@ -1,3 +1,4 @@
+ALTER TABLE traces DROP INDEX traces_by_start, ADD INDEX traces_by_start (start_ns, trace_id);
 ALTER TABLE traces DROP COLUMN structured_count;
 ALTER TABLE span_contents DROP COLUMN derived;
 ALTER TABLE span_contents DROP COLUMN told;

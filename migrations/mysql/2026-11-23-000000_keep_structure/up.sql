@@ -15,4 +15,8 @@ SET @add = IF((SELECT COUNT(*) FROM information_schema.columns WHERE table_schem
     'ALTER TABLE traces ADD COLUMN structured_count BIGINT', 'DO 0');
 PREPARE add_column FROM @add;
 EXECUTE add_column;
+SET @add = IF((SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE() AND table_name = 'traces' AND index_name = 'traces_by_start' AND column_name = 'joined_to') = 0,
+    'ALTER TABLE traces DROP INDEX traces_by_start, ADD INDEX traces_by_start (start_ns, trace_id, joined_to)', 'DO 0');
+PREPARE add_column FROM @add;
+EXECUTE add_column;
 DEALLOCATE PREPARE add_column;

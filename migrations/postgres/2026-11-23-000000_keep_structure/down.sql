@@ -1,3 +1,5 @@
+DROP INDEX traces_by_start;
+CREATE INDEX traces_by_start ON traces (start_ns, trace_id);
 ALTER TABLE traces DROP COLUMN structured_count;
 ALTER TABLE span_contents DROP COLUMN derived;
 ALTER TABLE span_contents DROP COLUMN told;

@@ -21,7 +21,9 @@ macro_rules! trace_statements {
         ///
         /// The time bound is a plain range, with the tie-break beside it: an OR at the top would cost the index its order.
         pub(crate) fn by_start<'a>(time: TimeRange, after: Option<&TraceKey>, limit: i64) -> Keys<'a> {
-            let mut query = traces::table.select((traces::start_ns, traces::trace_id)).into_boxed::<Db>();
+            let keys = traces::table.select((traces::start_ns, traces::trace_id));
+            // A fragment of a torn run stands in the run's trace.
+            let mut query = keys.filter(traces::joined_to.is_null()).into_boxed::<Db>();
             if time.since_ns != i64::MIN {
                 query = query.filter(traces::start_ns.ge(time.since_ns));
             }

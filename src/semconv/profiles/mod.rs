@@ -57,6 +57,11 @@ impl Profiles {
         Self(own.into_iter().chain(BUILT_IN.iter().cloned()).collect())
     }
 
+    /// Whether spans of a target lose their parents.
+    pub(crate) fn tears(&self, target: &str) -> bool {
+        self.of(target).is_some_and(|profile| profile.tears(target))
+    }
+
     /// The framework that a target belongs to.
     pub(super) fn of(&self, target: &str) -> Option<&Profile> {
         self.0.iter().find(|profile| profile.holds_for(target))

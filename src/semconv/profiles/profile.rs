@@ -41,6 +41,7 @@ pub struct Profile {
     providers: Vec<(Text, Text)>,
     counting: Vec<CountingRule>,
     answers: Vec<Text>,
+    torn: Vec<Text>,
 }
 
 /// A callsite of a known kind.
@@ -72,6 +73,7 @@ impl Profile {
             providers: Vec::new(),
             counting: Vec::new(),
             answers: Vec::new(),
+            torn: Vec::new(),
         }
     }
 
@@ -154,10 +156,22 @@ impl Profile {
         self
     }
 
+    /// Spans of this target and below lose their parents: the framework does not enter the span of its agent's run, or runs tools in
+    /// tasks of their own. Their traces are joined to the run whose life contains them.
+    #[must_use]
+    pub fn torn(mut self, target: impl Into<Text>) -> Self {
+        self.torn.push(target.into());
+        self
+    }
+
     /// The name, for people.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(in crate::semconv) fn tears(&self, target: &str) -> bool {
+        self.torn.iter().any(|known| is_within(target, known))
     }
 
     pub(super) fn holds_for(&self, target: &str) -> bool {

@@ -20,6 +20,7 @@ pub(super) fn profile() -> Profile {
         .target("rig")
         .target("rig_agent")
         .target("rig_core")
+        .torn("rig::agent")
         // `Agent::chat` (0.44 on) is a run, although its span is named as a model's call.
         .span("rig_agent::agent::completion", "chat", Kind::Agent)
         .span("rig::agent_chat", "chat", Kind::Model)

@@ -17,6 +17,7 @@ mod any_of;
 mod facets;
 mod fit;
 mod graph;
+mod join;
 mod lineage;
 mod load;
 mod prepare;
@@ -36,6 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
+pub(crate) use join::{fragments_of, places, settle};
 pub(crate) use prepare::{Prepared, prepare};
 pub(crate) use reprice::reprice;
 pub(crate) use session::{lock_sessions, recompute_sessions};
@@ -71,12 +73,13 @@ impl NewRows {
     }
 }
 
-/// Writes a batch in the transaction that `connection` is in.
+/// Writes a batch in the transaction that `connection` is in. Returns the traces that may be torn and have changed: they are to be
+/// [settled](settle) in a transaction of their own, since that holds other traces than the batch's.
 pub(crate) fn write_batch(
     connection: &mut AnyConnection,
     batch: Vec<Prepared<'_>>,
     new: NewRows,
-) -> Result<(), Failure> {
+) -> Result<BTreeSet<Vec<u8>>, Failure> {
     add_senders(connection, &batch)?;
     let mut parts = parts(batch);
     let ids: Vec<&[u8]> = parts.keys().copied().collect();
@@ -89,7 +92,13 @@ pub(crate) fn write_batch(
     load_touched(connection, &mut parts)?;
     parts.values_mut().for_each(Part::merge);
     pass_ids_down(connection, &mut parts)?;
-    write_parts(connection, &parts, new)
+    write_parts(connection, &parts, new)?;
+    // Of a torn run, more than the batch's own traces is to be written.
+    let torn = parts.values().filter_map(|part| part.before.as_ref());
+    Ok(torn
+        .filter(|before| before.structured_count.is_some())
+        .map(|before| before.joined_to.clone().unwrap_or_else(|| before.trace_id.clone()))
+        .collect())
 }
 
 /// Writes what changes in these traces: spans, summaries, facets and sessions.

@@ -1,6 +1,6 @@
 //! Summaries made anew from the rows: what every step-by-step change must agree with, and the repair when it does not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel::result::Error::NotFound;
@@ -9,54 +9,139 @@ use super::NewRows;
 use super::facets::{FacetChange, delete_facets, write_facets};
 use super::graph::SpanKey;
 use super::graph::recount;
+use super::join::fragments_of;
 use super::lineage::resolve_all;
 use super::load::{load_content, load_trace_spans};
 use super::prepare::preview_of_content;
-use super::structure::{Structured, load_notes, structure};
+use super::structure::{Notes, Structured, load_notes, structure};
 use super::summary::summarize;
 use crate::store::Failure;
 use crate::store::connection::{AnyConnection, dispatch};
+use crate::store::convert::{Facet, fragment_word};
 use crate::store::derived::Derived;
 use crate::store::dialect;
 use crate::store::rows::{ContentRow, SpanRow, TraceRow};
 use crate::store::schema::{span_contents, spans};
 
-/// Makes a trace's summary, its facets and its spans' counters anew from its rows; the summary.
+/// A trace with the fragments that are joined to it.
+pub(super) struct Whole<'a> {
+    pub(super) main: &'a [u8],
+    pub(super) fragments: &'a BTreeSet<Vec<u8>>,
+    /// The roots of fragments, and the spans that they stand under, as far as that is new.
+    pub(super) hosts: &'a BTreeMap<SpanKey, SpanKey>,
+}
+
+/// Makes a trace's summary, its facets and its spans' counters anew from its rows; the summary. The transaction must hold the trace. Of a
+/// trace that has fragments or is one, it writes what is its own; [`settle`](super::join::settle) does the rest.
 pub(super) fn recompute(
     connection: &mut AnyConnection,
     before: Option<&TraceRow>,
     trace_id: &[u8],
 ) -> Result<TraceRow, Failure> {
-    let stored = load_trace_spans(connection, trace_id)?;
-    let notes = load_notes(connection, trace_id)??;
-    let Structured { mut rows, derived, is_structured } = structure(&stored, &notes);
+    let ids = [trace_id.to_vec()];
+    let fragments: BTreeSet<Vec<u8>> = fragments_of(connection, &ids)?.into_iter().collect();
+    let whole = Whole { main: trace_id, fragments: &fragments, hosts: &BTreeMap::new() };
+    let (stored, notes) = load_whole(connection, &whole)?;
+    let (rows, mut trace) = write_rows_of(connection, &whole, stored, &notes, |row| row.trace_id == trace_id)?;
+    trace.joined_to = before.and_then(|before| before.joined_to.clone());
+    write_summary(connection, &rows, &trace, &fragments)?;
+    Ok(trace)
+}
+
+/// The same for all rows and summaries of a trace and its fragments, which the transaction must hold.
+pub(super) fn write_whole(
+    connection: &mut AnyConnection,
+    whole: &Whole<'_>,
+    before: Option<&TraceRow>,
+) -> Result<TraceRow, Failure> {
+    let (stored, notes) = load_whole(connection, whole)?;
+    let (rows, mut trace) = write_rows_of(connection, whole, stored, &notes, |_| true)?;
+    trace.joined_to = before.and_then(|before| before.joined_to.clone());
+    write_summary(connection, &rows, &trace, whole.fragments)?;
+    for fragment in whole.fragments {
+        let own: Vec<SpanRow> = rows.iter().filter(|row| row.trace_id == *fragment).cloned().collect();
+        let (mut summary, _) = summarize(&own).ok_or(NotFound)?;
+        summary.joined_to = Some(whole.main.to_vec());
+        summary.structured_count = Some(summary.span_count);
+        dialect::put(connection, &[&summary])?;
+        delete_facets(connection, fragment)?;
+    }
+    Ok(trace)
+}
+
+fn load_whole(connection: &mut AnyConnection, whole: &Whole<'_>) -> Result<(Vec<SpanRow>, Notes), Failure> {
+    let mut stored = load_trace_spans(connection, whole.main)?;
+    let mut notes = load_notes(connection, whole.main)??;
+    for fragment in whole.fragments {
+        stored.append(&mut load_trace_spans(connection, fragment)?);
+        notes.add(load_notes(connection, fragment)??);
+    }
+    Ok((stored, notes))
+}
+
+/// Writes those of the rows that are others now and that `is_held` tells; all rows, and the trace's summary.
+fn write_rows_of(
+    connection: &mut AnyConnection,
+    whole: &Whole<'_>,
+    stored: Vec<SpanRow>,
+    notes: &Notes,
+    is_held: impl Fn(&SpanRow) -> bool,
+) -> Result<(Vec<SpanRow>, TraceRow), Failure> {
+    let mut placed = stored.clone();
+    for row in &mut placed {
+        if let Some(host) = whole.hosts.get(&row.span_id) {
+            row.adopted_by = Some(host.clone());
+        }
+    }
+    let Structured { mut rows, derived, is_structured } = structure(&placed, notes);
     recount(&mut rows);
     resolve_all(&mut rows);
-    write_rows(connection, &stored, &rows, &derived)?;
-    write_derived(connection, trace_id, &notes.derived, &derived)?;
-    let (mut trace, counts) = summarize(&rows).ok_or(NotFound)?;
+    let (held, stored): (Vec<_>, Vec<_>) =
+        (rows.iter().filter(|row| is_held(row)).collect(), stored.into_iter().filter(|row| is_held(row)).collect());
+    write_rows(connection, &stored, &held, &derived)?;
+    for trace_id in stored.iter().map(|row| &row.trace_id).collect::<BTreeSet<_>>() {
+        let of_trace =
+            |span: &SpanKey| rows.iter().chain(&stored).any(|row| row.trace_id == *trace_id && row.span_id == *span);
+        write_derived(connection, trace_id, &notes.derived, &derived, of_trace)?;
+    }
+    let (mut trace, _) = summarize(&rows).ok_or(NotFound)?;
+    trace.trace_id = whole.main.to_vec();
     let named = rows.iter().find(|row| row.span_id == trace.root_span_id);
     if let Some(named) = named {
         (trace.input_preview, trace.output_preview) = previews(connection, &rows, named, derived.get(&named.span_id))?;
     }
     trace.structured_count = is_structured.then_some(trace.span_count);
-    trace.joined_to = before.and_then(|before| before.joined_to.clone());
-    dialect::put(connection, &[&trace])?;
-    delete_facets(connection, trace_id)?;
-    let facets = FacetChange { before: None, after: &trace, counts: &counts };
-    write_facets(connection, &[facets], NewRows::Add)?;
-    Ok(trace)
+    Ok((rows, trace))
+}
+
+/// Writes a trace's summary and its facets; a fragment has none.
+fn write_summary(
+    connection: &mut AnyConnection,
+    rows: &[SpanRow],
+    trace: &TraceRow,
+    fragments: &BTreeSet<Vec<u8>>,
+) -> Result<(), Failure> {
+    dialect::put(connection, &[trace])?;
+    delete_facets(connection, &trace.trace_id)?;
+    if trace.joined_to.is_some() {
+        return Ok(());
+    }
+    let (_, mut counts) = summarize(rows).ok_or(NotFound)?;
+    let words: Vec<String> = fragments.iter().map(|id| fragment_word(id)).collect();
+    counts.extend(words.iter().map(|word| ((Facet::Fragment, word.as_str()), 1)));
+    let facets = FacetChange { before: None, after: trace, counts: &counts };
+    Ok(write_facets(connection, &[facets], NewRows::Add)?)
 }
 
 /// Writes the rows that are others now; synthetic ones come with an empty content, and go with it.
 fn write_rows(
     connection: &mut AnyConnection,
     stored: &[SpanRow],
-    rows: &[SpanRow],
+    rows: &[&SpanRow],
     derived: &BTreeMap<SpanKey, Derived>,
 ) -> Result<(), Failure> {
     let before: BTreeMap<&[u8], &SpanRow> = stored.iter().map(|row| (row.span_id.as_slice(), row)).collect();
-    let after: BTreeMap<&[u8], &SpanRow> = rows.iter().map(|row| (row.span_id.as_slice(), row)).collect();
+    let after: BTreeMap<&[u8], &SpanRow> = rows.iter().map(|row| (row.span_id.as_slice(), *row)).collect();
     let gone = |row: &&SpanRow| {
         row.is_synthetic() && after.get(row.span_id.as_slice()).is_none_or(|now| now.start_day != row.start_day)
     };
@@ -84,9 +169,10 @@ fn write_derived(
     trace_id: &[u8],
     before: &BTreeMap<SpanKey, Derived>,
     after: &BTreeMap<SpanKey, Derived>,
+    is_of_trace: impl Fn(&SpanKey) -> bool,
 ) -> Result<(), Failure> {
     let none = Derived::default();
-    let spans: std::collections::BTreeSet<&SpanKey> = before.keys().chain(after.keys()).collect();
+    let spans: BTreeSet<&SpanKey> = before.keys().chain(after.keys()).filter(|span| is_of_trace(span)).collect();
     for span in spans {
         let (was, is) = (before.get(span).unwrap_or(&none), after.get(span).unwrap_or(&none));
         if was == is {

@@ -18,7 +18,9 @@ use crate::store::schema::{sessions, trace_facets, traces};
 pub(super) fn update(connection: &mut AnyConnection, changes: &[(Option<&TraceRow>, TraceRow)]) -> QueryResult<()> {
     let mut anew = BTreeSet::new();
     let mut grown: BTreeMap<&str, Vec<(Option<&TraceRow>, &TraceRow)>> = BTreeMap::new();
-    for (before, after) in changes.iter().filter(|(before, after)| *before != Some(after)) {
+    // A fragment of a torn run counts with the trace that it is joined to.
+    let changes = changes.iter().filter(|(_, after)| after.joined_to.is_none());
+    for (before, after) in changes.filter(|(before, after)| *before != Some(after)) {
         let session_before = before.and_then(|before| before.session_id.as_deref());
         if let Some(left) = session_before.filter(|left| after.session_id.as_deref() != Some(left)) {
             anew.insert(left.to_owned());

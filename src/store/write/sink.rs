@@ -1,10 +1,11 @@
 //! The store as the pipeline sees it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use diesel::result::DatabaseErrorKind;
 
-use super::{NewRows, Prepared, prepare, write_batch};
+use super::{NewRows, Prepared, places, prepare, settle, write_batch};
 use crate::error::{Error, Result};
 use crate::model::{InterpretedSpan, ProcessId, start_day};
 use crate::pipeline::Sink;
@@ -23,6 +24,8 @@ pub(crate) struct StoreSink {
     process: ProcessRow,
     /// The day that the tables were last made ready for.
     ready_for: Option<i32>,
+    /// Whether a framework that loses parents was seen.
+    has_torn: bool,
     /// When they are next tried to be made ready.
     next_try: Instant,
 }
@@ -39,10 +42,10 @@ impl StoreSink {
             heartbeat_ns: now,
             ended_ns: None,
         };
-        Self { store, process, ready_for: None, next_try: Instant::now() }
+        Self { store, process, ready_for: None, has_torn: false, next_try: Instant::now() }
     }
 
-    fn write_part(&self, part: Vec<Prepared<'_>>, new: NewRows) -> Result<()> {
+    fn write_part(&self, part: Vec<Prepared<'_>>, new: NewRows) -> Result<BTreeSet<Vec<u8>>> {
         self.store.write(|connection| {
             dialect::put(connection, &[&self.process])?;
             write_batch(connection, part, new)
@@ -74,15 +77,20 @@ impl Sink for StoreSink {
         self.process.heartbeat_ns = now;
         self.prepare_days(now);
         let mut rest = batch;
+        let mut changed = BTreeSet::new();
         for part in parts(prepared) {
             let items;
             (items, rest) = rest.split_at_checked(part.len()).unwrap_or((rest, &[]));
-            match self.write_part(part, NewRows::Add) {
+            changed.append(&mut match self.write_part(part, NewRows::Add) {
                 Err(error) if is_there_already(&error) => self.write_part(prepare(items, now)?, NewRows::Put)?,
                 result => result?,
-            }
+            });
         }
-        Ok(())
+        let places = places(batch, &mut self.has_torn);
+        if places.is_empty() && changed.is_empty() {
+            return Ok(());
+        }
+        self.store.write(|connection| settle(connection, &places, &changed))
     }
 
     fn probe(&mut self) -> Result<()> {

@@ -6,7 +6,7 @@
 //! ([`needs`]); a very long one is read again when it has grown by a quarter.
 
 mod needs;
-mod runs;
+pub(super) mod runs;
 mod told;
 
 use std::collections::BTreeMap;
@@ -34,6 +34,14 @@ const STRUCTURE: &str = "structure";
 pub(super) struct Notes {
     told: BTreeMap<SpanKey, Vec<Told>>,
     pub(super) derived: BTreeMap<SpanKey, Derived>,
+}
+
+impl Notes {
+    /// Adds those of another trace.
+    pub(super) fn add(&mut self, mut other: Self) {
+        self.told.append(&mut other.told);
+        self.derived.append(&mut other.derived);
+    }
 }
 
 /// A trace's spans as they are shown.
@@ -76,7 +84,8 @@ pub(super) fn structure(stored: &[SpanRow], notes: &Notes) -> Structured {
     name_workflow(&mut family);
     let Family { rows, mut derived, .. } = family;
     derived.retain(|_, derived| *derived != Derived::default());
-    let is_structured = !derived.is_empty() || notes.told.values().any(|told| !told.is_empty());
+    let is_joined = rows.iter().any(|row| row.parent_span_id.is_none() && row.adopted_by.is_some());
+    let is_structured = is_joined || !derived.is_empty() || notes.told.values().any(|told| !told.is_empty());
     Structured { rows, derived, is_structured }
 }
 
@@ -96,7 +105,8 @@ impl Family {
             if let Some(derived) = notes.derived.get(&row.span_id) {
                 take_back(row, derived);
             }
-            row.adopted_by = None;
+            // What a fragment stands under is found when it is joined.
+            row.adopted_by = row.adopted_by.take().filter(|_| row.parent_span_id.is_none());
             // What it has from others is told anew.
             lineage::resolve(row, &Identity::default());
         }

@@ -13,6 +13,9 @@ const MAX_SPANS: i64 = 5_000;
 /// Whether a batch's part of a trace has, or may change, something that only all of its spans together say.
 pub(in super::super) fn needs(part: &Part<'_>) -> bool {
     let before = part.before.as_ref();
+    if before.is_some_and(|before| before.joined_to.is_some()) {
+        return true;
+    }
     if let Some(counted) = before.and_then(|before| before.structured_count) {
         let now = before.map_or(0, |before| before.span_count) + i64::try_from(part.applied.len()).unwrap_or(0);
         return now <= MAX_SPANS || now - counted >= counted / 4;

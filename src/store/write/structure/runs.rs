@@ -78,7 +78,7 @@ fn agent_around(family: &Family, span: &[u8]) -> Option<(Option<String>, Option<
 }
 
 /// A model call that names an agent, by itself and not through an ancestor.
-pub(super) fn voice(row: &SpanRow) -> Option<&str> {
+pub(in super::super) fn voice(row: &SpanRow) -> Option<&str> {
     let is_call = kind(row).is_model_call();
     row.agent_name.as_deref().filter(|_| is_call && !lineage::is_inherited(row, IdentityField::AgentName))
 }

@@ -1,0 +1,373 @@
+//! Torn runs: traces that belong to the run of an agent in another trace.
+//!
+//! A framework may lose its context, so that one run arrives as several traces: rig up to 0.40 never enters the span of its agent, and
+//! runs tools in tasks of their own. Ids are never rewritten. A fragment refers to the trace that it belongs to (`traces.joined_to`), its
+//! root to the span that it stands under (`spans.adopted_by`), and it counts in no list, session or facet of its own.
+//!
+//! What is known of a fragment is whose call it is and when it ran:
+//!
+//! | the fragment's root | belongs to the only |
+//! |---|---|
+//! | a model call that names an agent | run of that agent, without a parent, whose life contains it |
+//! | a tool of a framework that tears its runs | run of an agent, without a parent, whose life contains it |
+//! | a plain span | tool of such a framework whose life contains it |
+//!
+//! all in the same process. Where several would do, nothing is joined: a guess between runs would be wrong half of the time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use diesel::result::QueryResult;
+
+use super::graph::{SpanKey, kind};
+use super::lineage;
+use super::load::load_traces;
+use super::recompute::{Whole, write_whole};
+use super::structure::runs::voice;
+use super::{lock_sessions, recompute_sessions};
+use crate::error::Result;
+use crate::model::canonical::{Extra, decode};
+use crate::model::{IdentityField, InterpretedSpan, Kind};
+use crate::semconv::Profiles;
+use crate::store::connection::{AnyConnection, dispatch};
+use crate::store::convert::Facet;
+use crate::store::rows::SpanRow;
+use crate::store::schema::{span_contents, spans, trace_facets, traces};
+use crate::store::{Failure, dialect};
+
+/// How long before a fragment its run may have begun.
+const MAX_LIFE_NS: i64 = 24 * 3_600_000_000_000;
+/// Traces that are looked at for one fragment or run, the nearest in time first.
+const MAX_TRACES: i64 = 200;
+
+/// A span that may be a fragment's root, or have fragments.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    trace_id: Vec<u8>,
+    span_id: Vec<u8>,
+    process_id: Vec<u8>,
+    start_ns: i64,
+    /// None while it runs.
+    end_ns: Option<i64>,
+    role: Role,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    /// A run of this agent without a parent.
+    Run(String),
+    /// A model call of this agent without a parent.
+    Call(String),
+    /// A tool of a framework that tears its runs; whether it has no parent.
+    Tool(bool),
+    /// A plain span without a parent.
+    Plain,
+}
+
+/// The spans of a batch that concern torn runs. `has_torn` tells whether the process has a framework that tears them.
+pub(crate) fn places<'a>(batch: impl IntoIterator<Item = &'a InterpretedSpan>, has_torn: &mut bool) -> Vec<Place> {
+    let batch: Vec<&InterpretedSpan> = batch.into_iter().collect();
+    *has_torn |= batch.iter().any(|item| item.is_torn);
+    batch.into_iter().filter_map(|item| place(item, *has_torn)).collect()
+}
+
+fn place(item: &InterpretedSpan, has_torn: bool) -> Option<Place> {
+    let span = &item.span;
+    let is_root = span.parent_span_id.is_none();
+    // Its own, not one that it has from an ancestor: a root has none in its trace.
+    let agent = span.identity.get(IdentityField::AgentName).map(str::to_owned);
+    let role = match span.kind {
+        Kind::Agent if is_root && item.is_torn => Role::Run(agent?),
+        Kind::Tool if item.is_torn => Role::Tool(is_root),
+        kind if kind.is_model_call() && is_root && has_torn => Role::Call(agent?),
+        Kind::Span if is_root && has_torn => Role::Plain,
+        _ => return None,
+    };
+    Some(Place {
+        trace_id: span.trace_id.as_bytes().to_vec(),
+        span_id: span.span_id.as_bytes().to_vec(),
+        process_id: span.process_id?.as_bytes().to_vec(),
+        start_ns: span.start_ns,
+        end_ns: span.end_ns,
+        role,
+    })
+}
+
+impl Place {
+    fn of(row: &SpanRow, role: Role) -> Option<Self> {
+        Some(Self {
+            trace_id: row.trace_id.clone(),
+            span_id: row.span_id.clone(),
+            process_id: row.process_id.clone()?,
+            start_ns: row.start_ns,
+            end_ns: row.end_ns,
+            role,
+        })
+    }
+
+    fn is_fragment(&self) -> bool {
+        matches!(self.role, Role::Call(_) | Role::Tool(true) | Role::Plain)
+    }
+
+    /// Whether another span of the process ran within this one's life.
+    fn contains(&self, other: &Self) -> bool {
+        self.process_id == other.process_id
+            && self.trace_id != other.trace_id
+            && self.start_ns <= other.start_ns
+            && match (self.end_ns, other.end_ns) {
+                (None, _) => true,
+                (Some(_), None) => false,
+                (Some(end), Some(other)) => other <= end,
+            }
+    }
+
+    /// Whether `host` is what such a fragment stands under.
+    fn stands_under(&self, host: &Self) -> bool {
+        host.contains(self)
+            && match (&self.role, &host.role) {
+                (Role::Call(agent), Role::Run(run)) => agent == run,
+                (Role::Tool(_), Role::Run(_)) | (Role::Plain, Role::Tool(_)) => true,
+                _ => false,
+            }
+    }
+}
+
+/// A fragment, and the span that it stands under.
+struct Joint {
+    fragment: Vec<u8>,
+    root: SpanKey,
+    host: Place,
+}
+
+/// Joins what these spans are fragments of, or have for fragments. `changed` are traces that may have fragments and have changed.
+pub(crate) fn settle(
+    connection: &mut AnyConnection,
+    places: &[Place],
+    changed: &BTreeSet<Vec<u8>>,
+) -> Result<(), Failure> {
+    let mut fragments: BTreeSet<Place> = places.iter().filter(|place| place.is_fragment()).cloned().collect();
+    for host in places {
+        fragments.extend(fragments_near(connection, host)?);
+    }
+    let mut joints: BTreeMap<Vec<u8>, Vec<Joint>> = BTreeMap::new();
+    for fragment in fragments {
+        let mut hosts = hosts_near(connection, &fragment)?;
+        hosts.retain(|host| fragment.stands_under(host));
+        let (Some(host), true) = (hosts.pop(), hosts.is_empty()) else { continue };
+        let joint = Joint { fragment: fragment.trace_id, root: fragment.span_id, host };
+        joints.entry(joint.host.trace_id.clone()).or_default().push(joint);
+    }
+    // A tool that is a fragment itself: what it has belongs to its run's trace.
+    let mut mains: BTreeMap<Vec<u8>, Vec<Joint>> = BTreeMap::new();
+    let joined: BTreeMap<Vec<u8>, Vec<u8>> = joints
+        .iter()
+        .flat_map(|(main, joints)| joints.iter().map(|joint| (joint.fragment.clone(), main.clone())))
+        .collect();
+    for (main, joints) in joints {
+        let main = match joined.get(&main) {
+            Some(main) => main.clone(),
+            None => main_of(connection, &main)?,
+        };
+        mains.entry(main).or_default().extend(joints);
+    }
+    for main in with_fragments(connection, changed)? {
+        mains.entry(main).or_default();
+    }
+    for (main, joints) in mains {
+        regroup(connection, &main, joints)?;
+    }
+    Ok(())
+}
+
+/// The trace that a fragment is joined to, or the trace itself.
+pub(super) fn main_of(connection: &mut AnyConnection, trace_id: &[u8]) -> QueryResult<Vec<u8>> {
+    let trace = load_traces(connection, &[trace_id])?.pop();
+    Ok(trace.and_then(|trace| trace.joined_to).unwrap_or_else(|| trace_id.to_vec()))
+}
+
+/// The fragments of a trace, in the order of their ids.
+pub(crate) fn fragments_of(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<Vec<u8>>> {
+    let mut words: Vec<String> = dispatch!(connection, concrete => {
+        trace_facets::table
+            .select(trace_facets::value)
+            .filter(trace_facets::trace_id.eq_any(ids))
+            .filter(trace_facets::field.eq(Facet::Fragment.as_str()))
+            .load(concrete)
+    })?;
+    words.sort_unstable();
+    Ok(words.iter().filter_map(|word| super::super::convert::fragment_id(word)).collect())
+}
+
+/// Those of the traces that have fragments.
+fn with_fragments(connection: &mut AnyConnection, ids: &BTreeSet<Vec<u8>>) -> QueryResult<BTreeSet<Vec<u8>>> {
+    if ids.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let found: Vec<Vec<u8>> = dispatch!(connection, concrete => {
+        trace_facets::table
+            .select(trace_facets::trace_id)
+            .filter(trace_facets::trace_id.eq_any(ids))
+            .filter(trace_facets::field.eq(Facet::Fragment.as_str()))
+            .load(concrete)
+    })?;
+    Ok(found.into_iter().collect())
+}
+
+/// Makes the summary of a torn run's trace from its spans and those of its fragments, and takes the fragments out of everything else.
+fn regroup(connection: &mut AnyConnection, main: &[u8], joints: Vec<Joint>) -> Result<(), Failure> {
+    let mut fragments: BTreeSet<Vec<u8>> = fragments_of(connection, &[main.to_vec()])?.into_iter().collect();
+    fragments.extend(joints.iter().map(|joint| joint.fragment.clone()));
+    let mut ids: Vec<&[u8]> = fragments.iter().map(Vec::as_slice).chain([main]).collect();
+    ids.sort_unstable();
+    dialect::lock_traces(connection, &ids)?;
+    let before = load_traces(connection, &ids)?;
+    let is_there = |id: &[u8]| before.iter().any(|trace| trace.trace_id == id);
+    // What was locked in the place of a trace that is gone.
+    for id in ids.iter().filter(|id| !is_there(id)) {
+        dispatch!(connection, concrete => diesel::delete(traces::table.find(*id)).execute(concrete))?;
+    }
+    if !is_there(main) {
+        return Ok(());
+    }
+    fragments.retain(|id| is_there(id));
+    let hosts: BTreeMap<SpanKey, SpanKey> = joints.into_iter().map(|joint| (joint.root, joint.host.span_id)).collect();
+    let whole = Whole { main, fragments: &fragments, hosts: &hosts };
+    let after = write_whole(connection, &whole, before.iter().find(|trace| trace.trace_id == main))?;
+    let sessions = before.iter().filter_map(|trace| trace.session_id.clone()).chain(after.session_id);
+    let sessions: BTreeSet<String> = sessions.collect();
+    lock_sessions(connection, &sessions)?;
+    recompute_sessions(connection, &sessions)?;
+    Ok(())
+}
+
+/// What may be a fragment of a run or a tool, by the traces that began during its life.
+fn fragments_near(connection: &mut AnyConnection, host: &Place) -> Result<Vec<Place>, Failure> {
+    let until = host.end_ns.unwrap_or(i64::MAX);
+    let time = (host.start_ns, until);
+    let ids = match &host.role {
+        Role::Run(agent) => {
+            let mut ids = traces_with(connection, Facet::Agent, agent, time, false)?;
+            ids.extend(traces_with(connection, Facet::Kind, Kind::Tool.as_str(), time, false)?);
+            ids
+        }
+        Role::Tool(_) => traces_begun(connection, time)?,
+        Role::Call(_) | Role::Plain => return Ok(Vec::new()),
+    };
+    let mut found = Vec::new();
+    for row in roots(connection, &ids)? {
+        found.extend(fragment(connection, &row)?);
+    }
+    Ok(found)
+}
+
+/// A root as a fragment, if it may be one.
+fn fragment(connection: &mut AnyConnection, row: &SpanRow) -> Result<Option<Place>, Failure> {
+    let role = match kind(row) {
+        Kind::Tool if is_torn(connection, row)? => Role::Tool(true),
+        Kind::Span => Role::Plain,
+        _ => match voice(row) {
+            Some(agent) => Role::Call(agent.to_owned()),
+            None => return Ok(None),
+        },
+    };
+    Ok(Place::of(row, role))
+}
+
+/// The runs or tools near a fragment, of which one may be its own.
+fn hosts_near(connection: &mut AnyConnection, fragment: &Place) -> Result<Vec<Place>, Failure> {
+    let time = (fragment.start_ns.saturating_sub(MAX_LIFE_NS), fragment.start_ns.saturating_add(1));
+    let ids = match &fragment.role {
+        Role::Call(agent) => traces_with(connection, Facet::Agent, agent, time, true)?,
+        Role::Tool(_) => traces_with(connection, Facet::Kind, Kind::Agent.as_str(), time, true)?,
+        Role::Plain => traces_with(connection, Facet::Kind, Kind::Tool.as_str(), time, true)?,
+        Role::Run(_) => return Ok(Vec::new()),
+    };
+    let mut hosts = Vec::new();
+    if fragment.role == Role::Plain {
+        for row in of_kind(connection, &ids, Kind::Tool)? {
+            let is_near = Place::of(&row, Role::Tool(false)).is_some_and(|host| host.contains(fragment));
+            if is_near && is_torn(connection, &row)? {
+                hosts.extend(Place::of(&row, Role::Tool(false)));
+            }
+        }
+        return Ok(hosts);
+    }
+    for row in roots(connection, &ids)?.iter().filter(|row| kind(row) == Kind::Agent) {
+        let own = row.agent_name.clone().filter(|_| !lineage::is_inherited(row, IdentityField::AgentName));
+        hosts.extend(own.and_then(|agent| Place::of(row, Role::Run(agent))));
+    }
+    Ok(hosts)
+}
+
+/// Traces in which a value occurs and which began in a range of time.
+fn traces_with(
+    connection: &mut AnyConnection,
+    facet: Facet,
+    value: &str,
+    (since_ns, until_ns): (i64, i64),
+    is_latest_first: bool,
+) -> QueryResult<Vec<Vec<u8>>> {
+    dispatch!(connection, concrete => {
+        let found = trace_facets::table
+            .select(trace_facets::trace_id)
+            .filter(trace_facets::field.eq(facet.as_str()))
+            .filter(trace_facets::value.eq(value))
+            .filter(trace_facets::start_ns.ge(since_ns))
+            .filter(trace_facets::start_ns.lt(until_ns))
+            .limit(MAX_TRACES);
+        if is_latest_first {
+            found.order((trace_facets::start_ns.desc(), trace_facets::trace_id.desc())).load(concrete)
+        } else {
+            found.order((trace_facets::start_ns.asc(), trace_facets::trace_id.asc())).load(concrete)
+        }
+    })
+}
+
+/// Traces that began in a range of time and belong to no other.
+fn traces_begun(connection: &mut AnyConnection, (since_ns, until_ns): (i64, i64)) -> QueryResult<Vec<Vec<u8>>> {
+    dispatch!(connection, concrete => {
+        traces::table
+            .select(traces::trace_id)
+            .filter(traces::start_ns.ge(since_ns))
+            .filter(traces::start_ns.lt(until_ns))
+            .filter(traces::joined_to.is_null())
+            .order((traces::start_ns.asc(), traces::trace_id.asc()))
+            .limit(MAX_TRACES)
+            .load(concrete)
+    })
+}
+
+/// The roots of traces.
+fn roots(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<SpanRow>> {
+    dispatch!(connection, concrete => {
+        spans::table
+            .filter(spans::trace_id.eq_any(ids))
+            .filter(spans::parent_span_id.is_null())
+            .select(SpanRow::as_select())
+            .load(concrete)
+    })
+}
+
+fn of_kind(connection: &mut AnyConnection, ids: &[Vec<u8>], kind: Kind) -> QueryResult<Vec<SpanRow>> {
+    dispatch!(connection, concrete => {
+        spans::table
+            .filter(spans::trace_id.eq_any(ids))
+            .filter(spans::kind.eq(kind.as_str()))
+            .select(SpanRow::as_select())
+            .load(concrete)
+    })
+}
+
+/// Whether a stored span is of a framework that tears its runs, by the target of its callsite.
+fn is_torn(connection: &mut AnyConnection, row: &SpanRow) -> Result<bool, Failure> {
+    let extra: Option<Vec<u8>> = dispatch!(connection, concrete => {
+        span_contents::table
+            .find((&row.trace_id, &row.span_id, row.start_day))
+            .select(span_contents::extra)
+            .first(concrete)
+            .optional()
+    })?;
+    let read = |bytes: Vec<u8>| decode::<Extra>("particulars", &bytes);
+    let callsite = extra.map(read).transpose()?.and_then(|extra| extra.callsite);
+    Ok(callsite.is_some_and(|callsite| Profiles::default().tears(&callsite.target)))
+}
