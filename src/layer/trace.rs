@@ -1,7 +1,7 @@
 //! What the spans of one trace have in common: its id, its clock, and whether ids changed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::shared::Shared;
@@ -10,7 +10,8 @@ use crate::model::TraceId;
 /// A trace with a span in this process.
 ///
 /// The wall clock is read once, at the root; every other time is that plus monotonic time. So a clock that is set back does not make
-/// a child start before its parent, or end before it started.
+/// a child start before its parent, or end before it started. All traces count from the same place as long as nobody sets the clock:
+/// what happened first in the process has the earlier time, whatever the trace.
 pub(super) struct Trace {
     pub(super) id: TraceId,
     pub(super) shared: Arc<Shared>,
@@ -24,11 +25,13 @@ impl Trace {
     /// A new trace that starts now. Its id carries the start in milliseconds.
     pub(super) fn start(shared: Arc<Shared>) -> Self {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let anchor = Instant::now();
+        let unix_ns = i64::try_from(unix.as_nanos()).unwrap_or(i64::MAX);
         Self {
             id: TraceId::generate(u64::try_from(unix.as_millis()).unwrap_or_default()),
             shared,
-            anchor: Instant::now(),
-            anchor_unix_ns: i64::try_from(unix.as_nanos()).unwrap_or(i64::MAX),
+            anchor,
+            anchor_unix_ns: unix_ns_of(anchor, unix_ns),
             id_version: AtomicU64::new(0),
         }
     }
@@ -51,5 +54,42 @@ impl Trace {
     /// Says that an id changed on a span that has children.
     pub(super) fn ids_changed(&self) {
         self.id_version.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// Beyond this the wall clock was set, and is not merely read a moment earlier or later than the monotonic one.
+const MAX_JITTER_NS: u64 = 1_000_000;
+
+/// The wall clock at a monotonic time, nanoseconds since 1970; `wall_ns` is what it says now.
+fn unix_ns_of(time: Instant, wall_ns: i64) -> i64 {
+    static BASE: LazyLock<Instant> = LazyLock::new(Instant::now);
+    /// The wall clock at [`BASE`], as last believed; 0 before the first time.
+    static BASE_UNIX_NS: AtomicI64 = AtomicI64::new(0);
+    let since_base = i64::try_from(time.saturating_duration_since(*BASE).as_nanos()).unwrap_or(i64::MAX);
+    let base = wall_ns.saturating_sub(since_base);
+    let believed = BASE_UNIX_NS.load(Ordering::Relaxed);
+    if believed != 0 && believed.abs_diff(base) <= MAX_JITTER_NS {
+        return believed.saturating_add(since_base);
+    }
+    BASE_UNIX_NS.store(base, Ordering::Relaxed);
+    wall_ns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_all_traces_are_in_order_until_the_clock_is_set() {
+        let first = Instant::now();
+        let second = first + std::time::Duration::from_nanos(500);
+        let set = 3_600_000_000_000;
+        // Other tests start traces too, so what is believed may be the system's clock: start from a time that is far from it.
+        let far = 1_000_000_000_000_000_000;
+        let start = unix_ns_of(first, far);
+        // The wall clock was read 300 ns too late the first time.
+        let next = unix_ns_of(second, far + 200);
+        assert!(next == start + 500 || next == far + 200, "{next}");
+        assert_eq!(unix_ns_of(second, far + set), far + set);
     }
 }

@@ -45,6 +45,7 @@ mod structure;
 mod text;
 mod tls;
 mod together;
+mod torn;
 mod trace_filters;
 mod trees;
 mod writing;
@@ -88,6 +89,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("paging", paging::CASES),
     ("trees", trees::CASES),
     ("structure", structure::CASES),
+    ("torn", torn::CASES),
     ("details", details::CASES),
     ("statistics", statistics::CASES),
     ("sessions", sessions::CASES),

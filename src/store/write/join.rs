@@ -37,6 +37,9 @@ use crate::store::{Failure, dialect};
 
 /// How long before a fragment its run may have begun.
 const MAX_LIFE_NS: i64 = 24 * 3_600_000_000_000;
+/// How far the clocks of two traces of a process may be apart: where the layer made them, only while the
+/// clock is set.
+const SKEW_NS: i64 = 1_000_000;
 /// Traces that are looked at for one fragment or run, the nearest in time first.
 const MAX_TRACES: i64 = 200;
 
@@ -110,20 +113,21 @@ impl Place {
     }
 
     /// Whether another span of the process ran within this one's life.
-    fn contains(&self, other: &Self) -> bool {
+    /// Clocks that are this far apart are allowed for.
+    fn contains(&self, other: &Self, skew_ns: i64) -> bool {
         self.process_id == other.process_id
             && self.trace_id != other.trace_id
-            && self.start_ns <= other.start_ns
+            && self.start_ns <= other.start_ns.saturating_add(skew_ns)
             && match (self.end_ns, other.end_ns) {
                 (None, _) => true,
                 (Some(_), None) => false,
-                (Some(end), Some(other)) => other <= end,
+                (Some(end), Some(other)) => other <= end.saturating_add(skew_ns),
             }
     }
 
     /// Whether `host` is what such a fragment stands under.
-    fn stands_under(&self, host: &Self) -> bool {
-        host.contains(self)
+    fn stands_under(&self, host: &Self, skew_ns: i64) -> bool {
+        host.contains(self, skew_ns)
             && match (&self.role, &host.role) {
                 (Role::Call(agent), Role::Run(run)) => agent == run,
                 (Role::Tool(_), Role::Run(_)) | (Role::Plain, Role::Tool(_)) => true,
@@ -152,7 +156,10 @@ pub(crate) fn settle(
     let mut joints: BTreeMap<Vec<u8>, Vec<Joint>> = BTreeMap::new();
     for fragment in fragments {
         let mut hosts = hosts_near(connection, &fragment)?;
-        hosts.retain(|host| fragment.stands_under(host));
+        hosts.retain(|host| fragment.stands_under(host, SKEW_NS));
+        if hosts.len() > 1 {
+            hosts.retain(|host| fragment.stands_under(host, 0));
+        }
         let (Some(host), true) = (hosts.pop(), hosts.is_empty()) else { continue };
         let joint = Joint { fragment: fragment.trace_id, root: fragment.span_id, host };
         joints.entry(joint.host.trace_id.clone()).or_default().push(joint);
@@ -216,7 +223,10 @@ fn with_fragments(connection: &mut AnyConnection, ids: &BTreeSet<Vec<u8>>) -> Qu
 /// Makes the summary of a torn run's trace from its spans and those of its fragments, and takes the fragments out of everything else.
 fn regroup(connection: &mut AnyConnection, main: &[u8], joints: Vec<Joint>) -> Result<(), Failure> {
     let mut fragments: BTreeSet<Vec<u8>> = fragments_of(connection, &[main.to_vec()])?.into_iter().collect();
-    fragments.extend(joints.iter().map(|joint| joint.fragment.clone()));
+    let joined: Vec<Vec<u8>> = joints.iter().map(|joint| joint.fragment.clone()).collect();
+    // A tool may have had fragments before its run was known.
+    fragments.extend(fragments_of(connection, &joined)?);
+    fragments.extend(joined);
     let mut ids: Vec<&[u8]> = fragments.iter().map(Vec::as_slice).chain([main]).collect();
     ids.sort_unstable();
     dialect::lock_traces(connection, &ids)?;
@@ -242,8 +252,8 @@ fn regroup(connection: &mut AnyConnection, main: &[u8], joints: Vec<Joint>) -> R
 
 /// What may be a fragment of a run or a tool, by the traces that began during its life.
 fn fragments_near(connection: &mut AnyConnection, host: &Place) -> Result<Vec<Place>, Failure> {
-    let until = host.end_ns.unwrap_or(i64::MAX);
-    let time = (host.start_ns, until);
+    let until = host.end_ns.map_or(i64::MAX, |end| end.saturating_add(SKEW_NS));
+    let time = (host.start_ns.saturating_sub(SKEW_NS), until);
     let ids = match &host.role {
         Role::Run(agent) => {
             let mut ids = traces_with(connection, Facet::Agent, agent, time, false)?;
@@ -275,7 +285,7 @@ fn fragment(connection: &mut AnyConnection, row: &SpanRow) -> Result<Option<Plac
 
 /// The runs or tools near a fragment, of which one may be its own.
 fn hosts_near(connection: &mut AnyConnection, fragment: &Place) -> Result<Vec<Place>, Failure> {
-    let time = (fragment.start_ns.saturating_sub(MAX_LIFE_NS), fragment.start_ns.saturating_add(1));
+    let time = (fragment.start_ns.saturating_sub(MAX_LIFE_NS), fragment.start_ns.saturating_add(SKEW_NS));
     let ids = match &fragment.role {
         Role::Call(agent) => traces_with(connection, Facet::Agent, agent, time, true)?,
         Role::Tool(_) => traces_with(connection, Facet::Kind, Kind::Agent.as_str(), time, true)?,
@@ -284,8 +294,11 @@ fn hosts_near(connection: &mut AnyConnection, fragment: &Place) -> Result<Vec<Pl
     };
     let mut hosts = Vec::new();
     if fragment.role == Role::Plain {
+        // A tool that is a fragment is found by the run that it is joined to.
+        let mut ids = ids;
+        ids.append(&mut fragments_of(connection, &ids)?);
         for row in of_kind(connection, &ids, Kind::Tool)? {
-            let is_near = Place::of(&row, Role::Tool(false)).is_some_and(|host| host.contains(fragment));
+            let is_near = Place::of(&row, Role::Tool(false)).is_some_and(|host| host.contains(fragment, SKEW_NS));
             if is_near && is_torn(connection, &row)? {
                 hosts.extend(Place::of(&row, Role::Tool(false)));
             }

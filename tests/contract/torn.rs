@@ -1,0 +1,190 @@
+//! Runs that arrive as several traces, because their framework loses its context: as rig does up to 0.40.
+
+use std::sync::Arc;
+
+use tracing_agents::TraceFilter;
+use tracing_agents::model::{Callsite, IdentityField, Kind, TraceTree};
+
+use crate::api::Repository;
+use crate::sketch::{SECOND, Sketch, at, span, span_id, trace_id};
+use crate::world::World;
+
+crate::cases!(
+    the_fragments_of_a_run_are_one_trace,
+    fragments_may_come_in_any_order,
+    runs_of_one_agent_at_the_same_time_stay_apart,
+    runs_of_other_agents_take_only_what_names_them,
+    another_process_is_another_run,
+    what_comes_later_counts_too,
+    a_run_is_deleted_with_its_fragments,
+    sessions_count_a_torn_run_once,
+);
+
+fn callsite(name: &str, target: &str) -> Arc<Callsite> {
+    Arc::new(Callsite {
+        name: name.to_owned(),
+        target: target.to_owned(),
+        level: "INFO".to_owned(),
+        file: None,
+        line: None,
+        fields: Vec::new(),
+    })
+}
+
+/// A span of a trace of its own, from one second to another.
+fn root(trace: u64, name: &str, target: &str, from: i64, to: i64) -> Sketch {
+    let mut root = span(trace, 0).named(name).starting(at(from)).lasting((to - from) * SECOND);
+    // Ids of spans are unique, as real ones are.
+    root.0.span_id = span_id(trace * 100);
+    root.0.callsite = Some(callsite(name, target));
+    root
+}
+
+fn run(trace: u64, agent: &str, from: i64, to: i64) -> Sketch {
+    root(trace, "invoke_agent", "rig::agent::prompt_request", from, to).kind(Kind::Agent).agent(agent).tokens(34, 18)
+}
+
+fn call(trace: u64, agent: &str, from: i64, to: i64) -> Sketch {
+    root(trace, "chat", "rig::agent_chat", from, to).model("m").agent(agent).tokens(17, 9)
+}
+
+fn tool(trace: u64, name: &str, from: i64, to: i64) -> Sketch {
+    root(trace, "execute_tool", "rig::agent::prompt_request", from, to).tool(name)
+}
+
+fn task(trace: u64, from: i64, to: i64) -> Sketch {
+    root(trace, "in_task", "app", from, to)
+}
+
+/// A run with a tool that spawned a task: five traces.
+fn torn_run() -> Vec<Sketch> {
+    vec![call(1, "a", 1, 9), tool(2, "add", 3, 8), task(3, 4, 5), call(4, "a", 10, 12), run(0, "a", 0, 20)]
+}
+
+fn outline(tree: &TraceTree) -> Vec<String> {
+    fn add(tree: &TraceTree, place: usize, depth: usize, lines: &mut Vec<String>) {
+        let span = &tree.spans[place];
+        let agent = span.identity.get(IdentityField::AgentName).unwrap_or("-");
+        lines.push(format!("{}{} {agent}", "  ".repeat(depth), span.name));
+        for child in &tree.children[place] {
+            add(tree, *child, depth + 1, lines);
+        }
+    }
+    let mut lines = Vec::new();
+    for root in &tree.roots {
+        add(tree, *root, 0, &mut lines);
+    }
+    lines
+}
+
+const WHOLE: [&str; 5] = ["invoke_agent a", "  chat a", "  execute_tool a", "    in_task a", "  chat a"];
+
+fn all(repository: &Repository) -> Vec<u64> {
+    let page = repository.traces(&TraceFilter::new()).unwrap();
+    page.items.iter().map(|trace| crate::sketch::trace_number(trace.trace_id)).collect()
+}
+
+fn the_fragments_of_a_run_are_one_trace(world: &World) {
+    let repository = world.with(torn_run());
+    assert_eq!(all(&repository), [0]);
+    assert_eq!(repository.count_traces(&TraceFilter::new()).unwrap(), 1);
+    let tree = repository.trace(trace_id(0)).unwrap();
+    assert_eq!(outline(&tree), WHOLE);
+    // The run's own sum is not added to what its calls report.
+    let trace = &tree.trace;
+    assert_eq!((trace.usage.input, trace.usage.output, trace.span_count), (Some(34), Some(18), 5));
+    assert_eq!((trace.start_ns, trace.end_ns), (at(0), Some(at(20))));
+
+    // It is found by what its fragments have, and they are found as it.
+    for filter in ["tool:add", "model:m", "agent:a tool:add kind:model"] {
+        let found = repository.traces(&filter.parse().unwrap()).unwrap();
+        assert_eq!(found.items.iter().map(|trace| trace.trace_id).collect::<Vec<_>>(), [trace_id(0)], "{filter}");
+    }
+    for fragment in 1..5 {
+        assert_eq!(repository.trace(trace_id(fragment)).unwrap(), tree);
+    }
+    // Ids are never rewritten.
+    let tool = repository.span(trace_id(2), span_id(200)).unwrap().span;
+    assert_eq!((tool.trace_id, tool.parent_span_id, tool.adopted_by), (trace_id(2), None, Some(span_id(0))));
+}
+
+fn fragments_may_come_in_any_order(world: &World) {
+    for turn in 0..5 {
+        let writer = world.writer();
+        let mut spans = torn_run();
+        spans.rotate_left(turn);
+        if turn % 2 == 1 {
+            spans.reverse();
+        }
+        for span in spans {
+            writer.write([span]);
+        }
+        let repository = world.repository();
+        assert_eq!(all(&repository), [0], "turn {turn}");
+        let tree = repository.trace(trace_id(0)).unwrap();
+        assert_eq!(
+            (outline(&tree), tree.trace.usage.input),
+            (WHOLE.map(str::to_owned).to_vec(), Some(34)),
+            "turn {turn}"
+        );
+        assert_eq!(repository.delete_traces(&[trace_id(0)]).unwrap(), 5);
+    }
+}
+
+fn runs_of_one_agent_at_the_same_time_stay_apart(world: &World) {
+    let repository = world.with([run(0, "a", 0, 20), run(1, "a", 5, 25), call(2, "a", 6, 7), call(3, "a", 1, 2)]);
+    // Only the call before the second run began can be of but one of them.
+    assert_eq!(all(&repository), [2, 1, 0]);
+    assert_eq!(outline(&repository.trace(trace_id(0)).unwrap()), ["invoke_agent a", "  chat a"]);
+}
+
+fn runs_of_other_agents_take_only_what_names_them(world: &World) {
+    let repository = world.with([
+        call(2, "a", 6, 7),
+        call(3, "b", 6, 7),
+        call(4, "c", 6, 7),
+        tool(5, "t", 8, 9),
+        run(0, "a", 0, 20),
+        run(1, "b", 5, 25),
+    ]);
+    // The tool may be of either, and the agent c has no run.
+    assert_eq!(all(&repository), [5, 4, 1, 0]);
+    assert_eq!(outline(&repository.trace(trace_id(0)).unwrap()), ["invoke_agent a", "  chat a"]);
+    assert_eq!(outline(&repository.trace(trace_id(1)).unwrap()), ["invoke_agent b", "  chat b"]);
+}
+
+fn another_process_is_another_run(world: &World) {
+    world.writer().write([call(1, "a", 1, 2)]);
+    world.writer().write([run(0, "a", 0, 20)]);
+    assert_eq!(all(&world.repository()), [1, 0]);
+}
+
+fn what_comes_later_counts_too(world: &World) {
+    let writer = world.writer();
+    writer.write(torn_run());
+    let mut late = call(2, "a", 6, 7).named("late");
+    (late.0.span_id, late.0.parent_span_id) = (span_id(201), Some(span_id(200)));
+    writer.write([late]);
+    let repository = world.repository();
+    assert_eq!(all(&repository), [0]);
+    let trace = repository.trace(trace_id(0)).unwrap().trace;
+    assert_eq!((trace.span_count, trace.usage.input), (6, Some(51)));
+}
+
+fn a_run_is_deleted_with_its_fragments(world: &World) {
+    let repository = world.with(torn_run());
+    assert_eq!(repository.delete_traces(&[trace_id(0)]).unwrap(), 5);
+    assert_eq!(repository.count_traces(&TraceFilter::new()).unwrap(), 0);
+    for trace in 0..5 {
+        assert_eq!(repository.find_trace(trace_id(trace)).unwrap(), None);
+    }
+}
+
+fn sessions_count_a_torn_run_once(world: &World) {
+    let spans = torn_run().into_iter().map(|span| span.session("s").costing(0.5));
+    let repository = world.with(spans);
+    let session = repository.session("s").unwrap();
+    assert_eq!((session.trace_count, session.span_count, session.usage.input), (1, 5, Some(34)));
+    let trace = repository.trace(trace_id(0)).unwrap().trace;
+    assert_eq!(session.cost_nano_usd, trace.cost_nano_usd);
+}
