@@ -22,10 +22,27 @@ pub struct Told {
     /// How it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The agent, if it is a run of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_name: Option<String>,
+    /// Whether a run began or ended then, which has no span as long as itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
     /// The tokens that it took.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
     /// What it went in or came out with, in the attributes and events of the span that tells it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lifts: Vec<Lift>,
+}
+
+/// What happened to a run that has no span as long as itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Phase {
+    /// It began: the span that tells it is only its marker, and ends before the work begins.
+    Began,
+    /// It ended, as the span above the marker tells.
+    Ended,
 }

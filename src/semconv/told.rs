@@ -8,11 +8,12 @@ use crate::model::{Kind, Lift, SpanRecord, Told, Value};
 
 /// Reads what the profile knows to be about a child. What says nothing of it is left out.
 pub(super) fn read(profile: &Profile, record: &SpanRecord) -> Vec<Told> {
-    let told = profile.told(&record.events).map(|(event, kind, lifts)| {
+    let told = profile.told(&record.events).map(|(event, kind, phase, lifts)| {
         let lifted = lift::resolve(&lifts, &record.attributes, &record.events);
-        of(kind, event.time_ns, &lifted)
+        Told { phase, ..of(kind, event.time_ns, &lifted) }
     });
-    told.filter(|told| told.error.is_some() || told.usage.is_some() || !told.lifts.is_empty()).collect()
+    told.filter(|told| told.error.is_some() || told.usage.is_some() || told.phase.is_some() || !told.lifts.is_empty())
+        .collect()
 }
 
 fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
@@ -26,6 +27,8 @@ fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
         time_ns,
         tool_name: text(field::TOOL_NAME),
         tool_call_id: text(field::TOOL_CALL_ID),
+        agent_name: text(field::AGENT_NAME),
+        phase: None,
         error: text("error"),
         usage: usage::of_lifted(lifted),
         lifts: kept.cloned().collect::<Vec<Lift>>(),

@@ -17,6 +17,7 @@ crate::cases!(
     the_agents_span_may_come_last,
     a_run_goes_on_while_its_spans_come_in,
     results_and_failures_told_on_the_span_above,
+    agents_in_a_sequence_that_only_markers_tell_apart,
     two_agents_under_a_plain_root_are_a_workflow,
     no_order_matters,
 );
@@ -263,6 +264,64 @@ fn results_and_failures_told_on_the_span_above(world: &World) {
             "the tool's failure, not the agent's"
         );
         assert_eq!(repository.spans(&"kind:tool status:error".parse().unwrap()).unwrap().len(), 1);
+        repository_is_emptied(&repository);
+    }
+}
+
+/// adk-rust's span of an agent, which ends before its work begins.
+fn marker(number: u64, agent: &str, second: i64) -> Sketch {
+    let mut marker = span(0, number).named("run").with("agent.name", agent).starting(at(second)).lasting(1_000);
+    marker.0.callsite = Some(callsite("run", "adk_agent::llm_agent"));
+    marker.0.events = vec![adk_event(second, "Starting agent execution", &[])];
+    marker
+}
+
+fn agents_in_a_sequence_that_only_markers_tell_apart(world: &World) {
+    let call = |number: u64, second: i64| {
+        let call = span(0, number).model("m").tokens(17, 9).starting(at(second)).lasting(SECOND / 2);
+        // The layer knows of no agent but the one around it.
+        call.of(tracing_agents::model::IdentityField::AgentName, "pipeline")
+    };
+    let mut pipeline = span(0, 0).named("agent.execute").agent("pipeline").lasting(100 * SECOND);
+    pipeline.0.callsite = Some(callsite("agent.execute", "adk_runner::runner"));
+    pipeline.0.events = vec![
+        adk_event(8, "Agent execution complete", &[("agent.name", "writer")]),
+        adk_event(20, "Agent execution complete", &[("agent.name", "critic")]),
+    ];
+    let spans = || {
+        vec![
+            pipeline.clone(),
+            marker(1, "writer", 1),
+            call(2, 2),
+            tool(3, "search", 4),
+            call(4, 6),
+            marker(5, "critic", 10),
+            call(6, 12),
+        ]
+    };
+    for turn in 0..3 {
+        let writer = world.writer();
+        let mut order = spans();
+        order.rotate_left(turn * 2);
+        order.into_iter().for_each(|span| writer.write([span]));
+        let repository = world.repository();
+        let tree = repository.trace(trace_id(0)).unwrap();
+        assert_eq!(
+            outline(&tree),
+            [
+                "workflow agent.execute pipeline",
+                "  agent invoke_agent writer",
+                "    span run writer",
+                "    model span 2 writer",
+                "    tool span 3 writer",
+                "    model span 4 writer",
+                "  agent invoke_agent critic",
+                "    span run critic",
+                "    model span 6 critic",
+            ],
+            "turn {turn}"
+        );
+        assert_eq!(tree.trace.usage.input, Some(51));
         repository_is_emptied(&repository);
     }
 }

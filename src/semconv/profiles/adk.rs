@@ -5,7 +5,7 @@
 //! empty name at its callsite. The agent's own span `run` ends before its work begins, and so stays a plain span.
 
 use super::{EventRule, Profile};
-use crate::model::{Kind, Notation};
+use crate::model::{Kind, Notation, Phase};
 use crate::semconv::field;
 
 pub(super) fn profile() -> Profile {
@@ -43,6 +43,13 @@ pub(super) fn profile() -> Profile {
         .alias("cache_creation_tokens", field::CACHE_WRITE_TOKENS)
         .alias("thinking_tokens", field::REASONING_TOKENS)
         .debug_events("adk_agent")
+        // An agent's own span ends before its work begins; a sequence of agents has nothing else to tell them apart.
+        .event(EventRule::new("adk_agent", "Starting agent execution").of_run(Phase::Began))
+        .event(
+            EventRule::new("adk_agent", "Agent execution complete")
+                .of_run(Phase::Ended)
+                .lift("agent.name", field::AGENT_NAME),
+        )
         // Results and failures are told on the agent's span.
         .event(about_tool("tool_result").lift("tool.result", field::TOOL_RESULT))
         .event(about_tool("tool_error").lift("error", "error"))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::super::reading::Reading;
 use super::is_within;
-use crate::model::{Event, Extract, Kind, Lift, Notation, UsageBasis};
+use crate::model::{Event, Extract, Kind, Lift, Notation, Phase, UsageBasis};
 
 type Text = Cow<'static, str>;
 
@@ -208,10 +208,10 @@ impl Profile {
     pub(in crate::semconv) fn told<'a>(
         &'a self,
         events: &'a [Event],
-    ) -> impl Iterator<Item = (&'a Event, Kind, Vec<Lift>)> + 'a {
+    ) -> impl Iterator<Item = (&'a Event, Kind, Option<Phase>, Vec<Lift>)> + 'a {
         events.iter().zip(0_u32..).flat_map(move |(event, place)| {
             let rules = self.events.iter().filter(|rule| rule.tells_of(event));
-            rules.filter_map(move |rule| Some((event, rule.about?, rule.lifts(place).collect())))
+            rules.filter_map(move |rule| Some((event, rule.about?, rule.phase, rule.lifts(place).collect())))
         })
     }
 
@@ -235,6 +235,8 @@ pub struct EventRule {
     message: Text,
     /// The kind of the child that it is about; the span itself without one.
     about: Option<Kind>,
+    /// What it tells of a run that has no span as long as itself.
+    phase: Option<Phase>,
     lifts: Vec<Lift>,
 }
 
@@ -242,7 +244,7 @@ impl EventRule {
     /// Events of a target (or below it) whose message begins so; every event where `message` is empty.
     #[must_use]
     pub fn new(target: impl Into<Text>, message: impl Into<Text>) -> Self {
-        Self { target: target.into(), message: message.into(), about: None, lifts: Vec::new() }
+        Self { target: target.into(), message: message.into(), about: None, phase: None, lifts: Vec::new() }
     }
 
     /// A field of the event, and the [standard name](crate::field) of the span's attribute that it stands for.
@@ -280,6 +282,15 @@ impl EventRule {
     #[must_use]
     pub const fn about(mut self, kind: Kind) -> Self {
         self.about = Some(kind);
+        self
+    }
+
+    /// The events tell that a run of an agent began or ended, which has no span as long as itself: of the beginning they tell in a span that
+    /// only marks it, of the end in the span around it. The agent's name is [lifted](Self::lift), or the marker's own.
+    #[must_use]
+    pub const fn of_run(mut self, phase: Phase) -> Self {
+        self.about = Some(Kind::Agent);
+        self.phase = Some(phase);
         self
     }
 

@@ -5,6 +5,7 @@
 //! any order of arrival ends in the same. It reads the whole trace, and so it runs only for traces that have such things
 //! ([`needs`]); a very long one is read again when it has grown by a quarter.
 
+mod markers;
 mod needs;
 pub(super) mod runs;
 mod told;
@@ -80,6 +81,7 @@ pub(super) fn load_notes(connection: &mut AnyConnection, trace_id: &[u8]) -> Que
 pub(super) fn structure(stored: &[SpanRow], notes: &Notes) -> Structured {
     let mut family = Family::of(stored, notes);
     told::apply(&mut family, &notes.told);
+    markers::add(&mut family, &notes.told);
     runs::add(&mut family);
     name_workflow(&mut family);
     let Family { rows, mut derived, .. } = family;

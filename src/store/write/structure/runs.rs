@@ -14,14 +14,14 @@ use crate::store::derived::{OwnAgent, Teller};
 use crate::store::rows::SpanRow;
 
 /// One run: the places of its members, in the order of their start.
-struct Run {
-    agent: String,
-    members: Vec<usize>,
+pub(super) struct Run {
+    pub(super) agent: String,
+    pub(super) members: Vec<usize>,
     /// The last model call.
-    last: usize,
+    pub(super) last: usize,
     start_ns: i64,
     /// The latest end so far; none while a member runs.
-    end_ns: Option<i64>,
+    pub(super) end_ns: Option<i64>,
 }
 
 /// Adds a span for each run that has none, between its members and their parent.
@@ -30,21 +30,26 @@ pub(super) fn add(family: &mut Family) {
         family.children.keys().filter(|parent| family.places.contains_key(*parent)).cloned().collect();
     for parent in parents {
         for run in runs_under(family, &parent) {
-            let Some(row) = row_of(family, &parent, &run) else { continue };
-            let ends = [run.members.first(), Some(&run.last)]
-                .map(|place| place.and_then(|place| family.rows.get(*place)).map(|row| Teller::new(&row.span_id)));
-            for member in &run.members {
-                give_up_agent(family, *member, &parent);
-                if let Some(member) = family.rows.get_mut(*member) {
-                    member.adopted_by = Some(row.span_id.clone());
-                }
-            }
-            if let [Some(first), Some(last)] = ends {
-                family.derived_of(&row.span_id).content_of = Some((first, last));
-            }
-            family.push(row);
+            give_span(family, &parent, &run);
         }
     }
+}
+
+/// Adds the span of a run, between its members and their parent.
+pub(super) fn give_span(family: &mut Family, parent: &[u8], run: &Run) {
+    let Some(row) = row_of(family, parent, run) else { return };
+    let ends = [run.members.first(), Some(&run.last)]
+        .map(|place| place.and_then(|place| family.rows.get(*place)).map(|row| Teller::new(&row.span_id)));
+    for member in &run.members {
+        give_up_agent(family, *member, parent);
+        if let Some(member) = family.rows.get_mut(*member) {
+            member.adopted_by = Some(row.span_id.clone());
+        }
+    }
+    if let [Some(first), Some(last)] = ends {
+        family.derived_of(&row.span_id).content_of = Some((first, last));
+    }
+    family.push(row);
 }
 
 /// Has a member, and what is below it, have its agent from the run. The layer gave it the agent around the run, as its own: it knew no
@@ -54,7 +59,9 @@ fn give_up_agent(family: &mut Family, member: usize, parent: &[u8]) {
     let mut below = vec![member];
     while let Some(place) = below.pop() {
         let Some(row) = family.rows.get_mut(place) else { continue };
-        if (&row.agent_id, &row.agent_name) != (&id, &name) || kind(row) == Kind::Agent || voice(row).is_some() {
+        // Further down, a call may name the outer agent by itself.
+        let is_own = kind(row) == Kind::Agent || (place != member && voice(row).is_some());
+        if (&row.agent_id, &row.agent_name) != (&id, &name) || is_own {
             continue;
         }
         lineage::take_agent(row, None, None);
@@ -164,11 +171,11 @@ fn goes_on(family: &Family, run: &Run, next: &SpanRow) -> bool {
 }
 
 impl Run {
-    fn begin(agent: &str, place: usize, row: &SpanRow) -> Self {
+    pub(super) fn begin(agent: &str, place: usize, row: &SpanRow) -> Self {
         Self { agent: agent.to_owned(), members: vec![place], last: place, start_ns: row.start_ns, end_ns: row.end_ns }
     }
 
-    fn take(&mut self, place: usize, row: &SpanRow, is_call: bool) {
+    pub(super) fn take(&mut self, place: usize, row: &SpanRow, is_call: bool) {
         self.members.push(place);
         self.end_ns = self.end_ns.zip(row.end_ns).map(|(one, other)| one.max(other));
         if is_call {

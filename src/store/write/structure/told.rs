@@ -12,7 +12,8 @@ use crate::store::rows::SpanRow;
 /// Gives each child what is told of it. It is the one that began last before it was told, and of which the same was not told yet.
 pub(super) fn apply(family: &mut Family, told: &BTreeMap<SpanKey, Vec<Told>>) {
     for (teller, told) in told {
-        let mut told: Vec<&Told> = told.iter().collect();
+        // What is told of whole runs is read with the runs.
+        let mut told: Vec<&Told> = told.iter().filter(|told| told.phase.is_none()).collect();
         told.sort_by_key(|told| told.time_ns);
         let mut taken = BTreeSet::new();
         for told in told {
