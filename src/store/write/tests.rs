@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Cost, CostSource, Identity, IdentityField, InterpretedSpan, Kind, Span, SpanId, SpanRecord, SpanState, Status,
-    StatusCode, TraceId, Usage,
+    Cost, CostSource, Identity, IdentityField, InterpretedSpan, Kind, Phase, Span, SpanId, SpanRecord, SpanState,
+    Status, StatusCode, Told, TraceId, Usage,
 };
 use crate::store::Store;
 use crate::store::rows::{FacetRow, SessionRow};
@@ -33,6 +33,43 @@ struct Sketch {
     conversation: Option<&'static str>,
     user: Option<&'static str>,
     agent: Option<&'static str>,
+    /// What it tells of a child, at a time: how a tool failed, what a call took, or where a run began or ended.
+    tells: Option<(Tells, i64)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Tells {
+    Failure,
+    Usage,
+    Began,
+    Ended(&'static str),
+}
+
+impl Tells {
+    fn told(self, time_ns: i64) -> Told {
+        let kind = match self {
+            Self::Failure => Kind::Tool,
+            Self::Usage => Kind::Model,
+            Self::Began | Self::Ended(_) => Kind::Agent,
+        };
+        let (mut agent_name, mut phase) = (None, None);
+        match self {
+            Self::Began => phase = Some(Phase::Began),
+            Self::Ended(agent) => (agent_name, phase) = (Some(agent.to_owned()), Some(Phase::Ended)),
+            Self::Failure | Self::Usage => {}
+        }
+        Told {
+            kind,
+            time_ns,
+            tool_name: None,
+            tool_call_id: None,
+            agent_name,
+            phase,
+            error: matches!(self, Self::Failure).then(|| "no".to_owned()),
+            usage: matches!(self, Self::Usage).then(|| Usage::new(3, 1)),
+            lifts: Vec::new(),
+        }
+    }
 }
 
 fn trace_id(number: u16) -> TraceId {
@@ -78,7 +115,8 @@ impl Sketch {
             cost: self.cost.map(|nano_usd| Cost { nano_usd, source: CostSource::Client, price_version: None }),
             ..Span::as_recorded(&record)
         };
-        InterpretedSpan::new(record, span)
+        let told = self.tells.map(|(tells, time_ns)| tells.told(time_ns));
+        InterpretedSpan::new(record, span).with_told(told.into_iter().collect())
     }
 }
 
@@ -108,13 +146,21 @@ fn sketch(traces: u16) -> impl Strategy<Value = Sketch> {
         proptest::option::of(prop_oneof![Just("A"), Just("B")]),
         proptest::option::of(prop_oneof![Just("why?"), Just("{}")]),
     );
-    (place, kind, times, usage, ids).prop_map(
+    let tells = prop_oneof![
+        Just(Tells::Failure),
+        Just(Tells::Usage),
+        Just(Tells::Began),
+        prop_oneof![Just("A"), Just("B")].prop_map(Tells::Ended),
+    ];
+    let tells = proptest::option::weighted(0.3, (tells, 0i64..8));
+    (place, kind, times, usage, ids, tells).prop_map(
         |(
             (trace, span, parent),
             kind,
             (start, length, state),
             (tokens, cost, error),
             (session, conversation, user, agent, input),
+            tells,
         )| Sketch {
             trace,
             span,
@@ -131,6 +177,7 @@ fn sketch(traces: u16) -> impl Strategy<Value = Sketch> {
             conversation,
             user,
             agent,
+            tells,
         },
     )
 }
@@ -197,6 +244,7 @@ fn model(span: u16, parent: Option<u16>, tokens: Option<u64>) -> Sketch {
         conversation: None,
         user: None,
         agent: None,
+        tells: None,
     }
 }
 
