@@ -16,6 +16,8 @@ fn a_span_with_an_empty_name_is_called_by_its_otel_name_or_its_kind() {
         drop(info_span!(""));
     });
     assert_eq!(stored.outline(), ["tool execute_tool add", "tool execute_tool subtract", "span span"]);
+    let names: Vec<_> = stored.trees().into_iter().map(|tree| tree.spans[0].name.clone()).collect();
+    assert_eq!(names, ["execute_tool add", "", ""], "as recorded");
 }
 
 /// Case 9: swiftide records `otel.name` after a step has begun.
