@@ -117,7 +117,8 @@ pub struct SpanRow {
     pub sequence: Option<i64>,
     /// `service.name`.
     pub service_name: Option<String>,
-    /// Which ids the span has from stored ancestors, one bit a column from `run_id` on; bit 10: the session is a conversation.
+    /// Which ids the span has from stored ancestors, one bit a column from `run_id` on; bit 10: the session is a conversation; bit 11: the
+    /// agent's name came with the span, which does not tell it itself.
     pub inherited_ids: i32,
     /// Of two versions of equal state and end, the larger hash stays. Its upper 40 bits tell what the version says, the lower 24 who wrote it.
     pub version_hash: i64,

@@ -11,6 +11,7 @@
 #[cfg(all(feature = "async", feature = "sqlite"))]
 mod async_repository;
 mod bad_input;
+mod broken_cases;
 mod capture;
 mod content;
 mod handle;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::super::coerce::{AsJson, content_text, json};
+use super::super::coerce::{AsJson, content_text, json, json_text};
 use super::messages::{from_json, from_text_or_json, structured};
 use crate::model::{Event, Message, Role};
 
@@ -49,9 +49,11 @@ fn collect(events: &[Event], read: impl Fn(&Event) -> Vec<Message>) -> Option<Ve
     (!messages.is_empty()).then_some(messages)
 }
 
-/// The event's name; a log event that became a span's event has it in `event.name`.
+/// The event's name; a log event that became a span's event has it in `event.name`, a `tracing` event with a message at its callsite.
 fn name(event: &Event) -> &str {
-    event.attributes.get("event.name").and_then(|name| name.as_str()).unwrap_or(&event.name)
+    let told = event.attributes.get("event.name").and_then(|name| name.as_str());
+    let named = || event.callsite.as_deref().map(|callsite| &*callsite.name).filter(|name| name.starts_with("gen_ai."));
+    told.or_else(named).unwrap_or(&event.name)
 }
 
 /// All messages of one side, in one attribute as JSON or as plain text.
@@ -68,6 +70,13 @@ fn object(event: &Event) -> Json {
             json = structured(json);
         }
         object.insert(key.to_owned(), json);
+    }
+    // The conventions call the answer `message`, which in `tracing` is the text of an event.
+    if name(event) == "gen_ai.choice"
+        && event.callsite.is_some()
+        && let Some(answer @ Json::Object(_)) = json_text(&event.name)
+    {
+        object.insert("message".to_owned(), answer);
     }
     // The conventions call a tool's call `id` in this event.
     if name(event) == "gen_ai.tool.message"

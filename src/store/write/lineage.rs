@@ -7,11 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::SpanKey;
-use crate::model::{Identity, IdentityField};
+use crate::model::{Identity, IdentityField, InterpretedSpan, Value};
+use crate::semconv::{clean_text, identity_of};
 use crate::store::rows::SpanRow;
 
 /// The bit of a session that is only the conversation's name.
 const WEAK_SESSION: i32 = 1 << IdentityField::ALL.len();
+
+/// The bit of an agent's name that the span came with and does not tell itself: the layer had it from an ancestor or from baggage. It
+/// holds where the ancestors are not stored, and so is the row's own; but the span does not speak for that agent.
+const GIVEN_AGENT: i32 = WEAK_SESSION << 1;
 
 const fn bit(field: IdentityField) -> i32 {
     1 << (field as i32)
@@ -60,9 +65,21 @@ fn identity(row: &SpanRow, with_inherited: bool) -> Identity {
     identity
 }
 
-/// Whether a row has this id from an ancestor.
+/// Whether a row has this id from what is around its span, stored or not.
 pub(super) const fn is_inherited(row: &SpanRow, field: IdentityField) -> bool {
-    row.inherited_ids & bit(field) != 0
+    let given = if matches!(field, IdentityField::AgentName) { GIVEN_AGENT } else { 0 };
+    row.inherited_ids & (bit(field) | given) != 0
+}
+
+/// The bits of a span's row before it has its ancestors: which names it was given and does not tell itself.
+pub(super) fn given(item: &InterpretedSpan) -> i32 {
+    let name = |identity: &Identity| identity.get(IdentityField::AgentName).map(str::to_owned);
+    let given = name(&item.record.inherited);
+    let tells = |(key, value): (&str, &Value)| {
+        identity_of(key).is_some_and(|(field, _)| field == IdentityField::AgentName) && clean_text(value).is_some()
+    };
+    let is_given = given.is_some() && given == name(&item.span.identity) && !item.record.attributes.iter().any(tells);
+    if is_given { GIVEN_AGENT } else { 0 }
 }
 
 /// Makes this agent, or none, a row's own.
@@ -93,7 +110,7 @@ pub(super) fn resolve(row: &mut SpanRow, inherited: &Identity) -> bool {
     let own = identity(row, false);
     let mut all = own.clone();
     all.inherit(inherited);
-    let mut mask = 0;
+    let mut mask = row.inherited_ids & GIVEN_AGENT;
     let mut has_changed = false;
     for field in IdentityField::ALL {
         let mut value = all.get(field);

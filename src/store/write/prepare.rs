@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::fit::{self, Fitting};
-use super::graph;
+use super::{graph, lineage};
 use crate::error::Result;
 use crate::model::canonical::{self, Extra, to_json};
 use crate::model::{Attributes, Event, InterpretedSpan, Kind, Lift, Resource, Scope};
@@ -53,6 +53,7 @@ impl<'a> Prepared<'a> {
         let Fitting { content, cut_bytes, dropped } = fit::encode(item)?;
         let told = if item.told.is_empty() { None } else { Some(to_json(&item.told)?) };
         let mut row = SpanRow::new(item, &content, &scope.scope_id, &resource.resource_id, now_ns);
+        row.inherited_ids = lineage::given(item);
         row.truncated_bytes = row.truncated_bytes.saturating_add(count(cut_bytes));
         row.dropped_count = row.dropped_count.saturating_add(i64::from(dropped));
         Ok(Self { item, content: ContentRow::new(&row, content, told), row, resource, scope })
