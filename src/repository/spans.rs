@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::cursor;
 use super::filter::{Conditions, Field, Range, SpanFilter, TimeRange};
 use super::statements::{Among, SpanKey, TraceKey, ask};
+use super::traces::with_fragments;
 use crate::error::Result;
 use crate::model::{Cursor, Page, Span, SpanId, TraceId};
 use crate::store::rows::{SpanRow, TraceRow};
@@ -34,7 +35,8 @@ pub(super) async fn list(connection: &mut AnyConnection, filter: &SpanFilter) ->
 /// of time.
 pub(super) async fn among(connection: &mut AnyConnection, conditions: &Conditions) -> Result<Among, Failure> {
     if let Some(ids) = conditions.ids::<TraceId>(Field::Trace) {
-        return Ok(Among::Traces(ids.iter().map(|id| id.as_bytes().to_vec()).collect()));
+        let ids = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
+        return Ok(Among::Traces(with_fragments(connection, ids).await?));
     }
     for field in conditions.values.keys() {
         let facet = match field {
@@ -77,7 +79,11 @@ async fn few_traces(
         statements::traces::rows(ids.clone(), Range::default(), Range::default())
     })?;
     let spans = rows.iter().map(|row| row.span_count).fold(0, i64::saturating_add);
-    Ok((spans <= MAX_TRACE_SPANS).then_some(ids))
+    if spans > MAX_TRACE_SPANS {
+        return Ok(None);
+    }
+    // The values of a torn run's fragments stand at the run's trace.
+    with_fragments(connection, ids).await.map(Some)
 }
 
 /// A page of the spans of some traces. All their keys are read and sorted, but only the page's rows.

@@ -45,6 +45,18 @@ async fn summary(connection: &mut AnyConnection, id: Vec<u8>) -> Result<Option<T
     Ok(ask!(connection, statements => statements::traces::rows(ids, any, any))?.pop())
 }
 
+/// These traces and the fragments that are joined to them.
+pub(super) async fn with_fragments(
+    connection: &mut AnyConnection,
+    mut ids: Vec<Vec<u8>>,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    let of = ids.clone();
+    let fragments: Vec<(Vec<u8>, String)> =
+        ask!(connection, statements => statements::traces::facet_values(of, Facet::Fragment))?;
+    ids.extend(fragments.iter().filter_map(|(_, word)| fragment_id(word)));
+    Ok(ids)
+}
+
 /// A trace with its spans and those of its fragments, without their payloads. A fragment's is that of the run that it belongs to.
 pub(super) async fn tree(connection: &mut AnyConnection, id: TraceId) -> Result<Option<TraceTree>, Failure> {
     let Some(mut trace) = summary(connection, id.as_bytes().to_vec()).await? else { return Ok(None) };
@@ -52,11 +64,7 @@ pub(super) async fn tree(connection: &mut AnyConnection, id: TraceId) -> Result<
         let Some(main) = summary(connection, main.clone()).await? else { return Ok(None) };
         trace = main;
     }
-    let mut ids = vec![trace.trace_id.clone()];
-    let of = ids.clone();
-    let fragments: Vec<(Vec<u8>, String)> =
-        ask!(connection, statements => statements::traces::facet_values(of, Facet::Fragment))?;
-    ids.extend(fragments.iter().filter_map(|(_, word)| fragment_id(word)));
+    let ids = with_fragments(connection, vec![trace.trace_id.clone()]).await?;
     let mut rows: Vec<SpanRow> = Vec::new();
     for id in ids {
         rows.append(&mut ask!(connection, statements => statements::spans::of_trace(id))?);

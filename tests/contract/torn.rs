@@ -103,6 +103,10 @@ fn the_fragments_of_a_run_are_one_trace(world: &World) {
     for fragment in 1..5 {
         assert_eq!(repository.trace(trace_id(fragment)).unwrap(), tree);
     }
+    for (filter, count) in [("kind:model", 2), ("tool:add", 1), ("agent:a", 5), (&format!("trace:{}", trace_id(0)), 5)]
+    {
+        assert_eq!(repository.spans(&filter.parse().unwrap()).unwrap().len(), count, "{filter}");
+    }
     // Ids are never rewritten.
     let tool = repository.span(trace_id(2), span_id(200)).unwrap().span;
     assert_eq!((tool.trace_id, tool.parent_span_id, tool.adopted_by), (trace_id(2), None, Some(span_id(0))));
