@@ -73,16 +73,26 @@ impl Run {
         tracing.force_flush(DEADLINE)?;
 
         let repository = tracing.repository();
-        let mut trees = seen.traces().into_iter().map(|id| repository.trace(id)).collect::<Result<Vec<_>, _>>()?;
-        trees.sort_by_key(|tree| (tree.trace.start_ns, tree.trace.trace_id));
-        // The fragments of a torn run all stand in one tree.
-        trees.dedup_by_key(|tree| tree.trace.trace_id);
-        let mut text = String::new();
-        for tree in &trees {
-            write!(text, "{}", tree::Lines { tree, tools: tools(&repository, tree)? })?;
-        }
-        Ok(text)
+        text(&repository, &trees(&repository, seen.traces())?)
     }
+}
+
+/// The trees in which these traces stand, in the order of their start.
+pub(crate) fn trees(repository: &TraceRepository, traces: BTreeSet<TraceId>) -> Result<Vec<TraceTree>> {
+    let mut trees = traces.into_iter().map(|id| repository.trace(id)).collect::<Result<Vec<_>, _>>()?;
+    trees.sort_by_key(|tree| (tree.trace.start_ns, tree.trace.trace_id));
+    // The fragments of a torn run all stand in one tree.
+    trees.dedup_by_key(|tree| tree.trace.trace_id);
+    Ok(trees)
+}
+
+/// Trees as lines.
+pub(crate) fn text(repository: &TraceRepository, trees: &[TraceTree]) -> Result<String> {
+    let mut text = String::new();
+    for tree in trees {
+        write!(text, "{}", tree::Lines { tree, tools: tools(repository, tree)? })?;
+    }
+    Ok(text)
 }
 
 /// What the tools of a trace were called with, and what came of it.

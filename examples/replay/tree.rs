@@ -107,7 +107,7 @@ impl fmt::Display for Count {
 }
 
 /// The value itself, or as a JSON string where it would be read as several words, as nothing or as the sign for absence.
-fn quoted(value: &str) -> Cow<'_, str> {
+pub(crate) fn quoted(value: &str) -> Cow<'_, str> {
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && c != '"';
     if value.is_empty() || value == "-" || !value.chars().all(plain) {
         serde_json::Value::from(value).to_string().into()

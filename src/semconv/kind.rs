@@ -43,6 +43,9 @@ const MODEL_SHAPE: &[&str] = &[
 /// Names that OpenTelemetry gives to spans of one kind, followed by a space and what they are about.
 const NAMES: &[(&str, Kind)] = &[("execute_tool", Kind::Tool), ("invoke_agent", Kind::Agent)];
 
+/// The same for spans that name a model and are no call of a language model. Without a model, the word is anybody's.
+const MODEL_NAMES: &[(&str, Kind)] = &[("embeddings", Kind::Embedding)];
+
 /// A kind, and what it was decided by.
 #[derive(Debug, PartialEq)]
 pub(super) struct Decision {
@@ -119,7 +122,7 @@ fn from_shape(reading: &Reading<'_>, name: &str) -> Option<Decision> {
         return Some(found);
     }
     if let Some(key) = reading.first(MODEL_SHAPE) {
-        return Some(shape(Kind::Model, key));
+        return MODEL_NAMES.iter().find_map(by_name).or_else(|| Some(shape(Kind::Model, key)));
     }
     // `model` is anybody's word, but with token counts beside it, it is a language model.
     let counted = reading.first(&[field::INPUT_TOKENS, field::OUTPUT_TOKENS, "prompt_tokens", "completion_tokens"]);

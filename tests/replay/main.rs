@@ -22,4 +22,5 @@ mod agno_emitter;
 mod expected;
 #[path = "frameworks.rs"]
 mod frameworks_emitter;
+mod mutations;
 mod trees;

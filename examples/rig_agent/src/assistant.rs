@@ -1,12 +1,11 @@
 //! The agent, as anybody writes one with rig: a model, a preamble, two tools. Nothing in this file knows of tracing.
 
+use crate::tools::{LocalTime, Weather};
 use anyhow::Context;
 use futures::StreamExt;
 use rig::agent::MultiTurnStreamItem;
 use rig::prelude::*;
 use rig::providers::openai::{self, OpenAI};
-use rig::rig_tool;
-use rig::tool::ToolExecutionError;
 
 /// The agent's name.
 pub const NAME: &str = "Concierge";
@@ -55,25 +54,5 @@ pub async fn ask(agent: &Agent, question: &str, delivery: Delivery) -> anyhow::R
             }
             answer.context("the stream ended without an answer")
         }
-    }
-}
-
-/// Tells the current weather in a city.
-#[rig_tool(params(city = "The city's English name"), required(city))]
-async fn weather(city: String) -> Result<String, ToolExecutionError> {
-    match city.as_str() {
-        "Oslo" => Ok("7 °C with light rain".to_owned()),
-        "Lisbon" => Ok("21 °C and sunny".to_owned()),
-        _ => Err(ToolExecutionError::not_found(format!("no weather station in {city}"))),
-    }
-}
-
-/// Tells the local time in a city.
-#[rig_tool(params(city = "The city's English name"), required(city))]
-async fn local_time(city: String) -> Result<String, ToolExecutionError> {
-    match city.as_str() {
-        "Oslo" => Ok("14:05 local time".to_owned()),
-        "Lisbon" => Ok("13:05 local time".to_owned()),
-        _ => Err(ToolExecutionError::not_found(format!("no clock in {city}"))),
     }
 }

@@ -1,7 +1,7 @@
 //! A server on loopback that speaks OpenAI's Chat Completions, unary and as server-sent events.
 //!
-//! What it says is a script: first the tool calls of [`CALLS`], then an answer made of their results. It counts its answers, and
-//! each costs the same [`Tokens::PER_ANSWER`](crate::tokens::Tokens::PER_ANSWER): what a trace must add up to is known exactly.
+//! What it says is a script: first tool calls (those of [`CALLS`], or that of another agent where it is offered as a tool), then an answer
+//! made of their results. It counts its answers, and each costs the same [`Tokens::PER_ANSWER`](crate::tokens::Tokens::PER_ANSWER): what a trace must add up to is known exactly.
 
 pub use crate::script::CALLS;
 use crate::script::{Answer, ChatRequest, Turn};
@@ -94,7 +94,7 @@ async fn respond(request: Request<Incoming>, answers: Arc<AtomicU64>) -> Result<
     };
     tokio::time::sleep(THINKING).await;
     let number = answers.fetch_add(1, Ordering::SeqCst) + 1;
-    let answer = Answer { number, model: &request.model, turn: Turn::after(&request.messages) };
+    let answer = Answer { number, model: &request.model, turn: Turn::after(&request) };
     Ok(if request.stream { events(&answer.chunks()) } else { json_response(StatusCode::OK, &answer.completion()) })
 }
 

@@ -31,12 +31,9 @@ impl Provider {
     /// # Errors
     /// When loopback cannot be listened on.
     pub async fn fake() -> anyhow::Result<Self> {
-        install_tls();
         let fake = FakeOpenAi::start().await.context("the fake server needs a port of 127.0.0.1")?;
-        // Plain HTTP to loopback: no proxy of the environment, and no need for the machine to have root certificates.
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build()?;
         let config = OpenAIConfig::new("no key needed").with_base_url(fake.base_url());
-        Ok(Self { client: config.connect(ReqwestClient::from(http)), fake: Some(fake) })
+        Ok(Self { client: config.connect(ReqwestClient::from(loopback()?)), fake: Some(fake) })
     }
 
     /// The answers that the fake server has given so far; `None` with the real service.
@@ -44,6 +41,12 @@ impl Provider {
     pub fn answers(&self) -> Option<u64> {
         self.fake.as_ref().map(FakeOpenAi::answers)
     }
+}
+
+/// A client of plain HTTP on loopback: no proxy of the environment, and no need for the machine to have root certificates.
+pub(crate) fn loopback() -> reqwest::Result<reqwest::Client> {
+    install_tls();
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).build()
 }
 
 /// Makes `ring` the process's cryptography. Only the first call counts, so an earlier choice of the process stands.

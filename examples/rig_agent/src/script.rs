@@ -1,8 +1,9 @@
 //! What the fake model says, in the shapes of OpenAI's Chat Completions.
 //!
-//! Asked a question, it wants all [`CALLS`] made; given their results, it answers with them. Each answer reports
-//! [`Tokens::PER_ANSWER`].
+//! Asked a question, it wants all [`CALLS`] made, or passes the question on to [`RESEARCHER`] where it is offered that tool; given the
+//! results, it answers with them. Each answer reports [`Tokens::PER_ANSWER`].
 
+use crate::delegation::RESEARCHER;
 use crate::tokens::Tokens;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,17 +15,40 @@ pub const CALLS: [(&str, &str); 2] = [("weather", r#"{"city":"Oslo"}"#), ("local
 #[derive(Deserialize)]
 pub(crate) struct ChatRequest {
     pub(crate) model: String,
-    pub(crate) messages: Vec<ChatMessage>,
+    messages: Vec<ChatMessage>,
+    #[serde(default)]
+    tools: Vec<OfferedTool>,
     #[serde(default)]
     pub(crate) stream: bool,
 }
 
+/// A tool that the model may call.
+#[derive(Deserialize)]
+struct OfferedTool {
+    function: Function,
+}
+
+#[derive(Deserialize)]
+struct Function {
+    name: String,
+}
+
 /// A message of the conversation so far.
 #[derive(Deserialize)]
-pub(crate) struct ChatMessage {
+struct ChatMessage {
     role: String,
     #[serde(default)]
     content: Value,
+}
+
+impl ChatMessage {
+    /// The content's text, whether it is told as one or in parts.
+    fn text(&self) -> String {
+        match &self.content {
+            Value::Array(parts) => parts.iter().filter_map(|part| part.get("text")?.as_str()).collect(),
+            content => content.as_str().unwrap_or("nothing").to_owned(),
+        }
+    }
 }
 
 /// One answer of the model.
@@ -39,26 +63,30 @@ pub(crate) struct Answer<'a> {
 
 /// What the model says next.
 pub(crate) enum Turn {
-    Calls,
+    /// The tools to call, and their arguments.
+    Calls(Vec<(&'static str, String)>),
     Text(String),
 }
 
 impl Turn {
     /// The results since the last question decide: none yet, so ask for them; else answer with them.
-    pub(crate) fn after(messages: &[ChatMessage]) -> Self {
-        let asked = messages.iter().rposition(|message| message.role == "user").unwrap_or(0);
-        let results: Vec<_> = messages
-            .iter()
-            .skip(asked)
-            .filter(|message| message.role == "tool")
-            .map(|result| result.content.as_str().unwrap_or("nothing"))
-            .collect();
-        if results.is_empty() { Self::Calls } else { Self::Text(format!("In Oslo: {}.", results.join(", "))) }
+    pub(crate) fn after(request: &ChatRequest) -> Self {
+        let asked = request.messages.iter().rposition(|message| message.role == "user").unwrap_or(0);
+        let mut said = request.messages.iter().skip(asked);
+        let question = said.next().map(ChatMessage::text).unwrap_or_default();
+        let results: Vec<_> = said.filter(|message| message.role == "tool").map(ChatMessage::text).collect();
+        let delegates = request.tools.iter().any(|tool| tool.function.name == RESEARCHER);
+        match (results.is_empty(), delegates) {
+            (true, true) => Self::Calls(vec![(RESEARCHER, json!({"prompt": question}).to_string())]),
+            (true, false) => Self::Calls(CALLS.map(|(name, arguments)| (name, arguments.to_owned())).to_vec()),
+            (false, true) => Self::Text(format!("I had it looked up. {}", results.join(" "))),
+            (false, false) => Self::Text(format!("In Oslo: {}.", results.join(", "))),
+        }
     }
 
     fn finish_reason(&self) -> &'static str {
         match self {
-            Self::Calls => "tool_calls",
+            Self::Calls(_) => "tool_calls",
             Self::Text(_) => "stop",
         }
     }
@@ -68,11 +96,11 @@ impl Answer<'_> {
     /// The answer in one piece: a `chat.completion`.
     pub(crate) fn completion(&self) -> Value {
         let message = match &self.turn {
-            Turn::Calls => {
-                let calls = CALLS.map(|(name, arguments)| {
+            Turn::Calls(calls) => {
+                let calls = calls.iter().map(|(name, arguments)| {
                     json!({"id": self.call_id(name), "type": "function", "function": {"name": name, "arguments": arguments}})
                 });
-                json!({"role": "assistant", "content": null, "tool_calls": calls})
+                json!({"role": "assistant", "content": null, "tool_calls": calls.collect::<Vec<_>>()})
             }
             Turn::Text(text) => json!({"role": "assistant", "content": text}),
         };
@@ -84,8 +112,8 @@ impl Answer<'_> {
     pub(crate) fn chunks(&self) -> Vec<Value> {
         let mut deltas = vec![json!({"role": "assistant"})];
         match &self.turn {
-            Turn::Calls => {
-                for (index, (name, arguments)) in CALLS.into_iter().enumerate() {
+            Turn::Calls(calls) => {
+                for (index, (name, arguments)) in calls.iter().enumerate() {
                     let opening = json!({"index": index, "id": self.call_id(name), "type": "function",
                         "function": {"name": name, "arguments": ""}});
                     let fragments = arguments
