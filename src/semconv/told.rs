@@ -3,8 +3,11 @@
 use super::coerce::clean_text;
 use super::lift::{self, Lifted};
 use super::profiles::profile::Profile;
-use super::{content, field, usage};
+use super::{content, display, field, usage};
 use crate::model::{Kind, Lift, SpanRecord, Told, Value};
+
+/// The most characters of a name, an id or an error that are kept.
+const MAX_TEXT: usize = 4_000;
 
 /// Reads what the profile knows to be about a child. What says nothing of it is left out.
 pub(super) fn read(profile: &Profile, record: &SpanRecord) -> Vec<Told> {
@@ -20,7 +23,8 @@ fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
     let value = |key: &str| -> Option<&Value> {
         lifted.iter().rev().find_map(|lifted| (lifted.lift.key == key).then_some(&*lifted.value))
     };
-    let text = |key| value(key).and_then(clean_text).map(std::borrow::Cow::into_owned);
+    // The row keeps no more of them either; the whole text is where it was told.
+    let text = |key| value(key).and_then(clean_text).map(|text| display::cut(text.into_owned(), MAX_TEXT));
     let kept = lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key));
     Told {
         kind,

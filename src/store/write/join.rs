@@ -143,26 +143,36 @@ struct Joint {
     host: Place,
 }
 
-/// Joins what these spans are fragments of, or have for fragments. `changed` are traces that may have fragments and have changed.
-pub(crate) fn settle(
+/// A torn run's trace, and fragments that are to be joined to it or have changed.
+pub(crate) struct Torn {
+    main: Vec<u8>,
+    joints: Vec<Joint>,
+}
+
+/// Finds what these spans are fragments of, or have for fragments. `changed` are traces that may have fragments and have changed. Each of
+/// the runs that are found is to be [put together](regroup) in a transaction of its own.
+pub(crate) fn torn_runs(
     connection: &mut AnyConnection,
     places: &[Place],
     changed: &BTreeSet<Vec<u8>>,
-) -> Result<(), Failure> {
+) -> Result<Vec<Torn>, Failure> {
     let mut fragments: BTreeSet<Place> = places.iter().filter(|place| place.is_fragment()).cloned().collect();
     for host in places {
         fragments.extend(fragments_near(connection, host)?);
     }
-    let mut joints: BTreeMap<Vec<u8>, Vec<Joint>> = BTreeMap::new();
+    let mut alike: BTreeMap<Role, Vec<Place>> = BTreeMap::new();
     for fragment in fragments {
-        let mut hosts = hosts_near(connection, &fragment)?;
-        hosts.retain(|host| fragment.stands_under(host, SKEW_NS));
-        if hosts.len() > 1 {
-            hosts.retain(|host| fragment.stands_under(host, 0));
+        alike.entry(fragment.role.clone()).or_default().push(fragment);
+    }
+    let mut joints: BTreeMap<Vec<u8>, Vec<Joint>> = BTreeMap::new();
+    for (role, fragments) in alike {
+        let near = hosts_near(connection, &role, &fragments)?;
+        for fragment in fragments {
+            if let Some(host) = only_host(connection, &fragment, &near)? {
+                let joint = Joint { fragment: fragment.trace_id, root: fragment.span_id, host };
+                joints.entry(joint.host.trace_id.clone()).or_default().push(joint);
+            }
         }
-        let (Some(host), true) = (hosts.pop(), hosts.is_empty()) else { continue };
-        let joint = Joint { fragment: fragment.trace_id, root: fragment.span_id, host };
-        joints.entry(joint.host.trace_id.clone()).or_default().push(joint);
     }
     // A tool that is a fragment itself: what it has belongs to its run's trace.
     let mut mains: BTreeMap<Vec<u8>, Vec<Joint>> = BTreeMap::new();
@@ -180,10 +190,36 @@ pub(crate) fn settle(
     for main in with_fragments(connection, changed)? {
         mains.entry(main).or_default();
     }
-    for (main, joints) in mains {
-        regroup(connection, &main, joints)?;
+    Ok(mains.into_iter().map(|(main, joints)| Torn { main, joints }).collect())
+}
+
+/// The one span that a fragment stands under; none where there is none or several would do.
+fn only_host(connection: &mut AnyConnection, fragment: &Place, near: &[SpanRow]) -> Result<Option<Place>, Failure> {
+    let mut hosts = Vec::new();
+    for row in near {
+        let host = host(row).filter(|host| fragment.stands_under(host, SKEW_NS));
+        // Of a tool it must be known that its framework detaches what it does.
+        let Some(host) = host else { continue };
+        if !matches!(host.role, Role::Tool(_)) || is_torn(connection, row)? {
+            hosts.push(host);
+        }
     }
-    Ok(())
+    if hosts.len() > 1 {
+        hosts.retain(|host| fragment.stands_under(host, 0));
+    }
+    Ok(hosts.pop().filter(|_| hosts.is_empty()))
+}
+
+/// A span as one that may have fragments.
+fn host(row: &SpanRow) -> Option<Place> {
+    match kind(row) {
+        Kind::Tool => Place::of(row, Role::Tool(row.parent_span_id.is_none())),
+        Kind::Agent if row.parent_span_id.is_none() => {
+            let own = row.agent_name.clone().filter(|_| !lineage::is_inherited(row, IdentityField::AgentName));
+            Place::of(row, Role::Run(own?))
+        }
+        _ => None,
+    }
 }
 
 /// The trace that a fragment is joined to, or the trace itself.
@@ -221,13 +257,14 @@ fn with_fragments(connection: &mut AnyConnection, ids: &BTreeSet<Vec<u8>>) -> Qu
 }
 
 /// Makes the summary of a torn run's trace from its spans and those of its fragments, and takes the fragments out of everything else.
-fn regroup(connection: &mut AnyConnection, main: &[u8], joints: Vec<Joint>) -> Result<(), Failure> {
-    let mut fragments: BTreeSet<Vec<u8>> = fragments_of(connection, &[main.to_vec()])?.into_iter().collect();
+pub(crate) fn regroup(connection: &mut AnyConnection, torn: &Torn) -> Result<(), Failure> {
+    let Torn { main, joints } = torn;
+    let mut fragments: BTreeSet<Vec<u8>> = fragments_of(connection, std::slice::from_ref(main))?.into_iter().collect();
     let joined: Vec<Vec<u8>> = joints.iter().map(|joint| joint.fragment.clone()).collect();
     // A tool may have had fragments before its run was known.
     fragments.extend(fragments_of(connection, &joined)?);
     fragments.extend(joined);
-    let mut ids: Vec<&[u8]> = fragments.iter().map(Vec::as_slice).chain([main]).collect();
+    let mut ids: Vec<&[u8]> = fragments.iter().map(Vec::as_slice).chain([main.as_slice()]).collect();
     ids.sort_unstable();
     dialect::lock_traces(connection, &ids)?;
     let before = load_traces(connection, &ids)?;
@@ -240,9 +277,9 @@ fn regroup(connection: &mut AnyConnection, main: &[u8], joints: Vec<Joint>) -> R
         return Ok(());
     }
     fragments.retain(|id| is_there(id));
-    let hosts: BTreeMap<SpanKey, SpanKey> = joints.into_iter().map(|joint| (joint.root, joint.host.span_id)).collect();
+    let hosts = joints.iter().map(|joint| (joint.root.clone(), joint.host.span_id.clone())).collect();
     let whole = Whole { main, fragments: &fragments, hosts: &hosts };
-    let after = write_whole(connection, &whole, before.iter().find(|trace| trace.trace_id == main))?;
+    let after = write_whole(connection, &whole, before.iter().find(|trace| trace.trace_id == *main))?;
     let sessions = before.iter().filter_map(|trace| trace.session_id.clone()).chain(after.session_id);
     let sessions: BTreeSet<String> = sessions.collect();
     lock_sessions(connection, &sessions)?;
@@ -283,33 +320,24 @@ fn fragment(connection: &mut AnyConnection, row: &SpanRow) -> Result<Option<Plac
     Ok(Place::of(row, role))
 }
 
-/// The runs or tools near a fragment, of which one may be its own.
-fn hosts_near(connection: &mut AnyConnection, fragment: &Place) -> Result<Vec<Place>, Failure> {
-    let time = (fragment.start_ns.saturating_sub(MAX_LIFE_NS), fragment.start_ns.saturating_add(SKEW_NS));
-    let ids = match &fragment.role {
-        Role::Call(agent) => traces_with(connection, Facet::Agent, agent, time, true)?,
-        Role::Tool(_) => traces_with(connection, Facet::Kind, Kind::Agent.as_str(), time, true)?,
-        Role::Plain => traces_with(connection, Facet::Kind, Kind::Tool.as_str(), time, true)?,
+/// The runs or tools near fragments of one role, of which one may be theirs.
+fn hosts_near(connection: &mut AnyConnection, role: &Role, fragments: &[Place]) -> Result<Vec<SpanRow>, Failure> {
+    let first = fragments.iter().map(|fragment| fragment.start_ns).min().unwrap_or_default();
+    let last = fragments.iter().map(|fragment| fragment.start_ns).max().unwrap_or_default();
+    let time = (first.saturating_sub(MAX_LIFE_NS), last.saturating_add(SKEW_NS));
+    let (facet, value) = match role {
+        Role::Call(agent) => (Facet::Agent, agent.as_str()),
+        Role::Tool(_) => (Facet::Kind, Kind::Agent.as_str()),
+        Role::Plain => (Facet::Kind, Kind::Tool.as_str()),
         Role::Run(_) => return Ok(Vec::new()),
     };
-    let mut hosts = Vec::new();
-    if fragment.role == Role::Plain {
-        // A tool that is a fragment is found by the run that it is joined to.
-        let mut ids = ids;
-        ids.append(&mut fragments_of(connection, &ids)?);
-        for row in of_kind(connection, &ids, Kind::Tool)? {
-            let is_near = Place::of(&row, Role::Tool(false)).is_some_and(|host| host.contains(fragment, SKEW_NS));
-            if is_near && is_torn(connection, &row)? {
-                hosts.extend(Place::of(&row, Role::Tool(false)));
-            }
-        }
-        return Ok(hosts);
+    let mut ids = traces_with(connection, facet, value, time, true)?;
+    if *role != Role::Plain {
+        return Ok(roots(connection, &ids)?);
     }
-    for row in roots(connection, &ids)?.iter().filter(|row| kind(row) == Kind::Agent) {
-        let own = row.agent_name.clone().filter(|_| !lineage::is_inherited(row, IdentityField::AgentName));
-        hosts.extend(own.and_then(|agent| Place::of(row, Role::Run(agent))));
-    }
-    Ok(hosts)
+    // A tool that is a fragment is found by the run that it is joined to.
+    ids.append(&mut fragments_of(connection, &ids)?);
+    Ok(of_kind(connection, &ids, Kind::Tool)?)
 }
 
 /// Traces in which a value occurs and which began in a range of time.

@@ -37,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-pub(crate) use join::{fragments_of, places, settle};
+pub(crate) use join::{fragments_of, places, regroup, torn_runs};
 pub(crate) use prepare::{Prepared, prepare};
 pub(crate) use reprice::reprice;
 pub(crate) use session::{lock_sessions, recompute_sessions};
@@ -74,7 +74,7 @@ impl NewRows {
 }
 
 /// Writes a batch in the transaction that `connection` is in. Returns the traces that may be torn and have changed: they are to be
-/// [settled](settle) in a transaction of their own, since that holds other traces than the batch's.
+/// [put together](regroup) in transactions of their own, since that holds other traces than the batch's.
 pub(crate) fn write_batch(
     connection: &mut AnyConnection,
     batch: Vec<Prepared<'_>>,

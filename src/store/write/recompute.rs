@@ -32,7 +32,7 @@ pub(super) struct Whole<'a> {
 }
 
 /// Makes a trace's summary, its facets and its spans' counters anew from its rows; the summary. The transaction must hold the trace. Of a
-/// trace that has fragments or is one, it writes what is its own; [`settle`](super::join::settle) does the rest.
+/// trace that has fragments or is one, it writes what is its own; [`regroup`](super::join::regroup) does the rest.
 pub(super) fn recompute(
     connection: &mut AnyConnection,
     before: Option<&TraceRow>,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use diesel::result::DatabaseErrorKind;
 
-use super::{NewRows, Prepared, places, prepare, settle, write_batch};
+use super::{NewRows, Prepared, places, prepare, regroup, torn_runs, write_batch};
 use crate::error::{Error, Result};
 use crate::model::{InterpretedSpan, ProcessId, start_day};
 use crate::pipeline::Sink;
@@ -90,7 +90,9 @@ impl Sink for StoreSink {
         if places.is_empty() && changed.is_empty() {
             return Ok(());
         }
-        self.store.write(|connection| settle(connection, &places, &changed))
+        // Each run holds other traces than the batch did, so it has a transaction of its own.
+        let torn = self.store.write(|connection| torn_runs(connection, &places, &changed))?;
+        torn.iter().try_for_each(|torn| self.store.write(|connection| regroup(connection, torn)))
     }
 
     fn probe(&mut self) -> Result<()> {

@@ -3,7 +3,7 @@
 //! What begins beside the marker and before the end belongs to the run. Where several marked runs go on at once, as agents in parallel do,
 //! nothing tells whose a span is, and it stays where it was recorded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::graph::{SpanKey, kind};
 use super::runs::{Run, give_span};
@@ -52,6 +52,11 @@ fn marked_under(family: &Family, parent: &[u8], told: &BTreeMap<SpanKey, Vec<Tol
         told.get(&row.span_id).is_some_and(|told| told.iter().any(|told| told.phase == Some(Phase::Began)))
     });
     let markers: Vec<(usize, &SpanRow)> = markers.filter(|(_, row)| row.agent_name != own).collect();
+    // A run without a name is that of the only agent in it.
+    let agents: BTreeSet<_> = markers.iter().map(|(_, row)| &row.agent_name).collect();
+    if own.is_none() && agents.len() == 1 {
+        return Vec::new();
+    }
     let marked = markers.iter().enumerate().filter_map(|(number, (place, row))| {
         let agent = row.agent_name.clone()?;
         let is_its_end = |told: &&&Told| {
