@@ -212,11 +212,19 @@ impl Database {
                 let count = "SELECT count(*) FROM information_schema.processlist AS p \
                              LEFT JOIN information_schema.innodb_trx AS t ON t.trx_mysql_thread_id = p.id \
                              WHERE p.db = ? AND (t.trx_id IS NOT NULL OR p.command <> 'Sleep')";
-                runtime.block_on(connection.exec_first(count, (&admin.database,))).unwrap().unwrap()
+                match runtime.block_on(connection.exec_first(count, (&admin.database,))) {
+                    // MySQL cannot list its connections while one of them runs a statement with bytes that are no text.
+                    Err(mysql_async::Error::Server(error)) if error.code == CANNOT_CONVERT => 1,
+                    count => count.unwrap().unwrap(),
+                }
             }
         }
     }
 }
+
+/// `ER_CANNOT_CONVERT_STRING`.
+#[cfg(feature = "mysql")]
+const CANNOT_CONVERT: u16 = 3854;
 
 impl Lock {
     pub(super) fn release(self) {
