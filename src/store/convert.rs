@@ -56,8 +56,6 @@ impl SpanRow {
     ) -> Self {
         let span = &item.span;
         let identity = |field| key(span.identity.get(field));
-        let usage = span.usage.unwrap_or_default();
-        let tokens = |number: Option<u64>| number.map(count);
         let parent = span.parent_span_id.filter(|parent| *parent != span.span_id).map(|id| id.as_bytes().to_vec());
         // All that two versions of a span can differ in: of two that end alike the same one must win, whichever comes first. Costs are no
         // part of it: what is reported stands in the attributes, and what is computed depends on who computes it.
@@ -110,13 +108,13 @@ impl SpanRow {
             response_model: key(span.response_model.as_deref()),
             tool_name: key(span.tool_name.as_deref()),
             tool_call_id: key(span.tool_call_id.as_deref()),
-            input_tokens: tokens(usage.input),
-            output_tokens: tokens(usage.output),
-            total_tokens: tokens(usage.total()),
-            cache_read_tokens: tokens(usage.cache_read),
-            cache_write_tokens: tokens(usage.cache_write),
-            reasoning_tokens: tokens(usage.reasoning),
-            usage_basis: usage.basis.map(|basis| basis.as_str().to_owned()),
+            input_tokens: None,
+            output_tokens: None,
+            total_tokens: None,
+            cache_read_tokens: None,
+            cache_write_tokens: None,
+            reasoning_tokens: None,
+            usage_basis: None,
             usage_counted: false,
             usage_below: 0,
             calls_below: 0,
@@ -136,6 +134,7 @@ impl SpanRow {
             created_ns: now_ns,
             adopted_by: None,
         };
+        row.set_usage(span.usage.unwrap_or_default());
         row.set_cost(span.cost.as_ref());
         row
     }
@@ -143,6 +142,17 @@ impl SpanRow {
     /// The tokens that the span reports.
     pub(crate) fn usage(&self) -> Usage {
         summed_usage!(self)
+    }
+
+    /// Makes this the usage that the span reports; the default one is none.
+    pub(crate) fn set_usage(&mut self, usage: Usage) {
+        self.input_tokens = usage.input.map(count);
+        self.output_tokens = usage.output.map(count);
+        self.total_tokens = usage.total().map(count);
+        self.cache_read_tokens = usage.cache_read.map(count);
+        self.cache_write_tokens = usage.cache_write.map(count);
+        self.reasoning_tokens = usage.reasoning.map(count);
+        self.usage_basis = usage.basis.map(|basis| basis.as_str().to_owned());
     }
 
     pub(crate) fn set_cost(&mut self, cost: Option<&Cost>) {

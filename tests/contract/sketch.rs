@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing_agents::field;
 use tracing_agents::model::{
-    IdentityField, Kind, Resource, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId, Value,
+    Callsite, IdentityField, Kind, Resource, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId, Value,
 };
 
 pub(crate) const SECOND: i64 = 1_000_000_000;
@@ -39,6 +39,18 @@ pub(crate) fn span_id(number: u64) -> SpanId {
 /// The number that [`span_id`] made an id of.
 pub(crate) fn span_number(id: SpanId) -> u64 {
     u64::from_be_bytes(id.to_bytes()) - 1
+}
+
+/// Where a framework's span or event is written down.
+pub(crate) fn callsite(name: &str, target: &str) -> Arc<Callsite> {
+    Arc::new(Callsite {
+        name: name.to_owned(),
+        target: target.to_owned(),
+        level: "INFO".to_owned(),
+        file: None,
+        line: None,
+        fields: Vec::new(),
+    })
 }
 
 /// A span that a case makes.

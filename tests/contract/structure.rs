@@ -1,12 +1,10 @@
 //! What only the spans of a trace together say: runs that have no span, what is told on other spans, workflows.
 
-use std::sync::Arc;
-
 use tracing_agents::field;
-use tracing_agents::model::{Attributes, Callsite, Event, Kind, Span, SpanState, TraceTree, Value};
+use tracing_agents::model::{Attributes, Event, Kind, Span, SpanState, TraceTree, Value};
 
 use crate::api::Repository;
-use crate::sketch::{SECOND, Sketch, at, span, span_id, trace_id};
+use crate::sketch::{SECOND, Sketch, at, callsite, span, span_id, trace_id};
 use crate::world::World;
 
 crate::cases!(
@@ -220,17 +218,6 @@ fn adk_event(second: i64, message: &str, fields: &[(&'static str, &str)]) -> Eve
         dropped_attributes: 0,
         callsite: Some(callsite("event", "adk_agent::llm_agent")),
     }
-}
-
-fn callsite(name: &str, target: &str) -> Arc<Callsite> {
-    Arc::new(Callsite {
-        name: name.to_owned(),
-        target: target.to_owned(),
-        level: "DEBUG".to_owned(),
-        file: None,
-        line: None,
-        fields: Vec::new(),
-    })
 }
 
 fn adk_agent() -> Sketch {

@@ -1,12 +1,10 @@
 //! Runs that arrive as several traces, because their framework loses its context: as rig does up to 0.40.
 
-use std::sync::Arc;
-
 use tracing_agents::TraceFilter;
-use tracing_agents::model::{Callsite, IdentityField, Kind, TraceTree};
+use tracing_agents::model::{IdentityField, Kind, TraceTree};
 
 use crate::api::Repository;
-use crate::sketch::{SECOND, Sketch, at, span, span_id, trace_id};
+use crate::sketch::{SECOND, Sketch, at, callsite, span, span_id, trace_id};
 use crate::world::World;
 
 crate::cases!(
@@ -19,17 +17,6 @@ crate::cases!(
     a_run_is_deleted_with_its_fragments,
     sessions_count_a_torn_run_once,
 );
-
-fn callsite(name: &str, target: &str) -> Arc<Callsite> {
-    Arc::new(Callsite {
-        name: name.to_owned(),
-        target: target.to_owned(),
-        level: "INFO".to_owned(),
-        file: None,
-        line: None,
-        fields: Vec::new(),
-    })
-}
 
 /// A span of a trace of its own, from one second to another.
 fn root(trace: u64, name: &str, target: &str, from: i64, to: i64) -> Sketch {

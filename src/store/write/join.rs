@@ -21,7 +21,7 @@ use diesel::result::QueryResult;
 
 use super::graph::{SpanKey, kind};
 use super::lineage;
-use super::load::load_traces;
+use super::load::{forget_missing, load_traces};
 use super::recompute::{Whole, write_whole};
 use super::structure::runs::voice;
 use super::{lock_sessions, recompute_sessions};
@@ -30,7 +30,7 @@ use crate::model::canonical::{Extra, decode};
 use crate::model::{IdentityField, InterpretedSpan, Kind};
 use crate::semconv::Profiles;
 use crate::store::connection::{AnyConnection, dispatch};
-use crate::store::convert::Facet;
+use crate::store::convert::{Facet, fragment_id};
 use crate::store::rows::SpanRow;
 use crate::store::schema::{span_contents, spans, trace_facets, traces};
 use crate::store::{Failure, dialect};
@@ -223,7 +223,7 @@ fn host(row: &SpanRow) -> Option<Place> {
 }
 
 /// The trace that a fragment is joined to, or the trace itself.
-pub(super) fn main_of(connection: &mut AnyConnection, trace_id: &[u8]) -> QueryResult<Vec<u8>> {
+fn main_of(connection: &mut AnyConnection, trace_id: &[u8]) -> QueryResult<Vec<u8>> {
     let trace = load_traces(connection, &[trace_id])?.pop();
     Ok(trace.and_then(|trace| trace.joined_to).unwrap_or_else(|| trace_id.to_vec()))
 }
@@ -238,7 +238,7 @@ pub(crate) fn fragments_of(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> Q
             .load(concrete)
     })?;
     words.sort_unstable();
-    Ok(words.iter().filter_map(|word| super::super::convert::fragment_id(word)).collect())
+    Ok(words.iter().filter_map(|word| fragment_id(word)).collect())
 }
 
 /// Those of the traces that have fragments.
@@ -269,9 +269,8 @@ pub(crate) fn regroup(connection: &mut AnyConnection, torn: &Torn) -> Result<(),
     dialect::lock_traces(connection, &ids)?;
     let before = load_traces(connection, &ids)?;
     let is_there = |id: &[u8]| before.iter().any(|trace| trace.trace_id == id);
-    // What was locked in the place of a trace that is gone.
-    for id in ids.iter().filter(|id| !is_there(id)) {
-        dispatch!(connection, concrete => diesel::delete(traces::table.find(*id)).execute(concrete))?;
+    if before.len() < ids.len() {
+        forget_missing(connection, &ids)?;
     }
     if !is_there(main) {
         return Ok(());

@@ -31,6 +31,12 @@ pub(super) fn load_traces(connection: &mut AnyConnection, keys: &[&[u8]]) -> Que
     Ok(rows)
 }
 
+/// Takes away what was locked in the place of traces that are not stored any more.
+pub(super) fn forget_missing(connection: &mut AnyConnection, ids: &[&[u8]]) -> QueryResult<usize> {
+    let missing = traces::table.filter(traces::trace_id.eq_any(ids.iter().copied())).filter(traces::span_count.eq(0));
+    dispatch!(connection, concrete => diesel::delete(missing).execute(concrete))
+}
+
 /// The stored rows that the batch can change: older versions of its spans, all their ancestors, and the children of spans that are
 /// not stored yet. A new trace has none.
 pub(super) fn load_touched(connection: &mut AnyConnection, parts: &mut Parts<'_>) -> QueryResult<()> {

@@ -45,7 +45,7 @@ pub(crate) use sink::StoreSink;
 
 use self::any_of::{AnyOf, pieces};
 use self::facets::{FacetChange, write_facets};
-use self::load::{load_touched, load_traces, pass_ids_down};
+use self::load::{forget_missing, load_touched, load_traces, pass_ids_down};
 use self::recompute::recompute;
 use self::summary::Change;
 use self::trace::{Part, Parts, parts};
@@ -53,7 +53,7 @@ use super::Failure;
 use super::connection::{AnyConnection, dispatch};
 use super::dialect::{self, Row};
 use super::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow, TraceRow};
-use super::schema::{span_contents, spans, traces};
+use super::schema::{span_contents, spans};
 
 /// What is done with rows that are not stored, by all that the database says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,8 +129,7 @@ fn write_parts(connection: &mut AnyConnection, parts: &Parts<'_>, new: NewRows) 
 pub(crate) fn recompute_trace(connection: &mut AnyConnection, trace_id: &[u8]) -> Result<bool, Failure> {
     dialect::lock_traces(connection, &[trace_id])?;
     let Some(before) = load_traces(connection, &[trace_id])?.pop() else {
-        // What was locked in its place.
-        dispatch!(connection, concrete => diesel::delete(traces::table.find(trace_id)).execute(concrete))?;
+        forget_missing(connection, &[trace_id])?;
         return Ok(false);
     };
     let after = recompute(connection, Some(&before), trace_id)?;

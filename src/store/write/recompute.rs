@@ -41,11 +41,8 @@ pub(super) fn recompute(
     let ids = [trace_id.to_vec()];
     let fragments: BTreeSet<Vec<u8>> = fragments_of(connection, &ids)?.into_iter().collect();
     let whole = Whole { main: trace_id, fragments: &fragments, hosts: &BTreeMap::new() };
-    let (stored, notes) = load_whole(connection, &whole)?;
-    let (rows, mut trace) = write_rows_of(connection, &whole, stored, &notes, |row| row.trace_id == trace_id)?;
-    trace.joined_to = before.and_then(|before| before.joined_to.clone());
-    write_summary(connection, &rows, &trace, &fragments)?;
-    Ok(trace)
+    let shown = write_rows_of(connection, &whole, |row| row.trace_id == trace_id)?;
+    write_summary(connection, &whole, &shown, before)
 }
 
 /// The same for all rows and summaries of a trace and its fragments, which the transaction must hold.
@@ -54,12 +51,10 @@ pub(super) fn write_whole(
     whole: &Whole<'_>,
     before: Option<&TraceRow>,
 ) -> Result<TraceRow, Failure> {
-    let (stored, notes) = load_whole(connection, whole)?;
-    let (rows, mut trace) = write_rows_of(connection, whole, stored, &notes, |_| true)?;
-    trace.joined_to = before.and_then(|before| before.joined_to.clone());
-    write_summary(connection, &rows, &trace, whole.fragments)?;
+    let shown = write_rows_of(connection, whole, |_| true)?;
+    let trace = write_summary(connection, whole, &shown, before)?;
     for fragment in whole.fragments {
-        let own: Vec<SpanRow> = rows.iter().filter(|row| row.trace_id == *fragment).cloned().collect();
+        let own: Vec<SpanRow> = shown.rows.iter().filter(|row| row.trace_id == *fragment).cloned().collect();
         let (mut summary, _) = summarize(&own).ok_or(NotFound)?;
         summary.joined_to = Some(whole.main.to_vec());
         summary.structured_count = Some(summary.span_count);
@@ -79,58 +74,48 @@ fn load_whole(connection: &mut AnyConnection, whole: &Whole<'_>) -> Result<(Vec<
     Ok((stored, notes))
 }
 
-/// Writes those of the rows that are others now and that `is_held` tells; all rows, and the trace's summary.
+/// Reads the rows of a trace and its fragments together, and writes those that are others now and that `is_held` tells.
 fn write_rows_of(
     connection: &mut AnyConnection,
     whole: &Whole<'_>,
-    stored: Vec<SpanRow>,
-    notes: &Notes,
     is_held: impl Fn(&SpanRow) -> bool,
-) -> Result<(Vec<SpanRow>, TraceRow), Failure> {
-    let mut placed = stored.clone();
-    for row in &mut placed {
-        if let Some(host) = whole.hosts.get(&row.span_id) {
-            row.adopted_by = Some(host.clone());
-        }
-    }
-    let Structured { mut rows, derived, is_structured } = structure(&placed, notes);
-    recount(&mut rows);
-    resolve_all(&mut rows);
-    let (held, stored): (Vec<_>, Vec<_>) =
-        (rows.iter().filter(|row| is_held(row)).collect(), stored.into_iter().filter(|row| is_held(row)).collect());
-    write_rows(connection, &stored, &held, &derived)?;
-    for trace_id in stored.iter().map(|row| &row.trace_id).collect::<BTreeSet<_>>() {
-        let of_trace =
-            |span: &SpanKey| rows.iter().chain(&stored).any(|row| row.trace_id == *trace_id && row.span_id == *span);
-        write_derived(connection, trace_id, &notes.derived, &derived, of_trace)?;
-    }
-    let (mut trace, _) = summarize(&rows).ok_or(NotFound)?;
-    trace.trace_id = whole.main.to_vec();
-    let named = rows.iter().find(|row| row.span_id == trace.root_span_id);
-    if let Some(named) = named {
-        (trace.input_preview, trace.output_preview) = previews(connection, &rows, named, derived.get(&named.span_id))?;
-    }
-    trace.structured_count = is_structured.then_some(trace.span_count);
-    Ok((rows, trace))
+) -> Result<Structured, Failure> {
+    let (mut stored, notes) = load_whole(connection, whole)?;
+    let mut shown = structure(&stored, &notes, whole.hosts);
+    recount(&mut shown.rows);
+    resolve_all(&mut shown.rows);
+    stored.retain(|row| is_held(row));
+    let held: Vec<&SpanRow> = shown.rows.iter().filter(|row| is_held(row)).collect();
+    write_rows(connection, &stored, &held, &shown.derived)?;
+    let traces = stored.iter().chain(held).map(|row| (&row.span_id, row.trace_id.as_slice())).collect();
+    write_derived(connection, &traces, &notes.derived, &shown.derived)?;
+    Ok(shown)
 }
 
-/// Writes a trace's summary and its facets; a fragment has none.
+/// Writes the summary of a trace and its fragments, and its facets; a fragment has none.
 fn write_summary(
     connection: &mut AnyConnection,
-    rows: &[SpanRow],
-    trace: &TraceRow,
-    fragments: &BTreeSet<Vec<u8>>,
-) -> Result<(), Failure> {
-    dialect::put(connection, &[trace])?;
-    delete_facets(connection, &trace.trace_id)?;
-    if trace.joined_to.is_some() {
-        return Ok(());
+    whole: &Whole<'_>,
+    shown: &Structured,
+    before: Option<&TraceRow>,
+) -> Result<TraceRow, Failure> {
+    let Structured { rows, derived, is_structured } = shown;
+    let (mut trace, mut counts) = summarize(rows).ok_or(NotFound)?;
+    trace.trace_id = whole.main.to_vec();
+    if let Some(named) = rows.iter().find(|row| row.span_id == trace.root_span_id) {
+        (trace.input_preview, trace.output_preview) = previews(connection, rows, named, derived.get(&named.span_id))?;
     }
-    let (_, mut counts) = summarize(rows).ok_or(NotFound)?;
-    let words: Vec<String> = fragments.iter().map(|id| fragment_word(id)).collect();
-    counts.extend(words.iter().map(|word| ((Facet::Fragment, word.as_str()), 1)));
-    let facets = FacetChange { before: None, after: trace, counts: &counts };
-    Ok(write_facets(connection, &[facets], NewRows::Add)?)
+    trace.structured_count = is_structured.then_some(trace.span_count);
+    trace.joined_to = before.and_then(|before| before.joined_to.clone());
+    dialect::put(connection, &[&trace])?;
+    delete_facets(connection, whole.main)?;
+    if trace.joined_to.is_none() {
+        let words: Vec<String> = whole.fragments.iter().map(|id| fragment_word(id)).collect();
+        counts.extend(words.iter().map(|word| ((Facet::Fragment, word.as_str()), 1)));
+        let facets = FacetChange { before: None, after: &trace, counts: &counts };
+        write_facets(connection, &[facets], NewRows::Add)?;
+    }
+    Ok(trace)
 }
 
 /// Writes the rows that are others now; synthetic ones come with an empty content, and go with it.
@@ -163,24 +148,24 @@ fn write_rows(
     Ok(dialect::put(connection, &changed)?)
 }
 
-/// Writes what is derived of recorded spans, where that has changed.
+/// Writes what is derived of the spans of these traces, where that has changed.
 fn write_derived(
     connection: &mut AnyConnection,
-    trace_id: &[u8],
+    traces: &BTreeMap<&SpanKey, &[u8]>,
     before: &BTreeMap<SpanKey, Derived>,
     after: &BTreeMap<SpanKey, Derived>,
-    is_of_trace: impl Fn(&SpanKey) -> bool,
 ) -> Result<(), Failure> {
     let none = Derived::default();
-    let spans: BTreeSet<&SpanKey> = before.keys().chain(after.keys()).filter(|span| is_of_trace(span)).collect();
+    let spans: BTreeSet<&SpanKey> = before.keys().chain(after.keys()).collect();
     for span in spans {
+        let Some(trace_id) = traces.get(span) else { continue };
         let (was, is) = (before.get(span).unwrap_or(&none), after.get(span).unwrap_or(&none));
         if was == is {
             continue;
         }
         let is = is.encode()?;
         let row =
-            span_contents::table.filter(span_contents::trace_id.eq(trace_id)).filter(span_contents::span_id.eq(span));
+            span_contents::table.filter(span_contents::trace_id.eq(*trace_id)).filter(span_contents::span_id.eq(span));
         dispatch!(connection, concrete => {
             diesel::update(row).set(span_contents::derived.eq(is)).execute(concrete).map(drop)
         })?;

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 
 use super::any_of::AnyOf;
-use super::load::load_traces;
+use super::load::{forget_missing, load_traces};
 use super::trace::{Part, Parts};
 use super::{NewRows, write_parts};
 use crate::model::{Attributes, CostSource, Kind, canonical};
@@ -18,7 +18,7 @@ use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::convert::ENCODING;
 use crate::store::dialect;
 use crate::store::rows::SpanRow;
-use crate::store::schema::{span_contents, spans, traces};
+use crate::store::schema::{span_contents, spans};
 use crate::store::{Failure, Repriced};
 
 /// Spans in one transaction: what writers wait for.
@@ -83,12 +83,6 @@ fn call(row: &SpanRow) -> Call<'_> {
         usage: row.usage(),
         start_ns: row.start_ns,
     }
-}
-
-/// Takes away what was locked in the place of traces that are not stored any more.
-fn forget_missing(connection: &mut AnyConnection, ids: &[&[u8]]) -> QueryResult<usize> {
-    let missing = traces::table.filter(traces::trace_id.eq_any(ids.iter().copied())).filter(traces::span_count.eq(0));
-    dispatch!(connection, concrete => diesel::delete(missing).execute(concrete))
 }
 
 /// The next model calls that report usage, and no cost.

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::store::Store;
 use crate::store::rows::{FacetRow, SessionRow};
-use crate::store::schema::{sessions, span_contents, spans, trace_facets};
+use crate::store::schema::{sessions, span_contents, spans, trace_facets, traces};
 
 /// What a test says of a span; the rest is filled in.
 #[derive(Debug, Clone)]

@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::graph::{SpanKey, kind};
+use super::Family;
 use super::runs::{Run, give_span};
-use super::{Family, STRUCTURE};
 use crate::model::{Kind, Phase, Told};
 use crate::store::column::key_text;
-use crate::store::derived::OwnKind;
 use crate::store::rows::SpanRow;
 
 /// A run from its marker to its end.
@@ -98,10 +97,7 @@ fn name_workflow(family: &mut Family, span: &[u8]) {
     let calls_itself =
         family.children_of(span).any(|(_, child)| kind(child).is_model_call() && child.adopted_by.is_none());
     let Some(place) = family.places.get(span).copied().filter(|_| !calls_itself) else { return };
-    let Some(row) = family.rows.get_mut(place).filter(|row| row.kind == Kind::Agent.as_str()) else { return };
-    let own = OwnKind(
-        std::mem::replace(&mut row.kind, Kind::Workflow.as_str().to_owned()),
-        std::mem::replace(&mut row.kind_source, STRUCTURE.to_owned()),
-    );
-    family.derived_of(span).kind = Some(own);
+    if family.row(span).is_some_and(|row| row.kind == Kind::Agent.as_str()) {
+        family.make_workflow(place);
+    }
 }

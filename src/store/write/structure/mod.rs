@@ -19,7 +19,7 @@ use super::graph::SpanKey;
 use super::lineage;
 use crate::error::Result;
 use crate::model::canonical::decode;
-use crate::model::{Identity, Kind, Told};
+use crate::model::{Identity, Kind, Told, Usage};
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::derived::{Derived, OwnAgent, OwnKind, OwnStatus};
 use crate::store::rows::SpanRow;
@@ -77,9 +77,9 @@ pub(super) fn load_notes(connection: &mut AnyConnection, trace_id: &[u8]) -> Que
     Ok(read())
 }
 
-/// The rows of a trace as they are shown together.
-pub(super) fn structure(stored: &[SpanRow], notes: &Notes) -> Structured {
-    let mut family = Family::of(stored, notes);
+/// The rows of a trace as they are shown together. `hosts` tells under which spans the roots of fragments stand, as far as that is new.
+pub(super) fn structure(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, SpanKey>) -> Structured {
+    let mut family = Family::of(stored, notes, hosts);
     told::apply(&mut family, &notes.told);
     markers::add(&mut family, &notes.told);
     runs::add(&mut family);
@@ -101,14 +101,15 @@ struct Family {
 }
 
 impl Family {
-    fn of(stored: &[SpanRow], notes: &Notes) -> Self {
+    fn of(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, SpanKey>) -> Self {
         let mut rows: Vec<SpanRow> = stored.iter().filter(|row| !row.is_synthetic()).cloned().collect();
         for row in &mut rows {
             if let Some(derived) = notes.derived.get(&row.span_id) {
                 take_back(row, derived);
             }
             // What a fragment stands under is found when it is joined.
-            row.adopted_by = row.adopted_by.take().filter(|_| row.parent_span_id.is_none());
+            let joined = row.adopted_by.take().filter(|_| row.parent_span_id.is_none());
+            row.adopted_by = hosts.get(&row.span_id).cloned().or(joined);
             // What it has from others is told anew.
             lineage::resolve(row, &Identity::default());
         }
@@ -140,6 +141,17 @@ impl Family {
         places.filter_map(|place| Some((*place, self.rows.get(*place)?)))
     }
 
+    /// Makes a span a workflow, by what it is made of.
+    fn make_workflow(&mut self, place: usize) {
+        let Some(row) = self.rows.get_mut(place) else { return };
+        let own = OwnKind(
+            std::mem::replace(&mut row.kind, Kind::Workflow.as_str().to_owned()),
+            std::mem::replace(&mut row.kind_source, STRUCTURE.to_owned()),
+        );
+        let span = row.span_id.clone();
+        self.derived_of(&span).kind = Some(own);
+    }
+
     fn derived_of(&mut self, span: &[u8]) -> &mut Derived {
         self.derived.entry(span.to_vec()).or_default()
     }
@@ -163,7 +175,7 @@ fn take_back(row: &mut SpanRow, derived: &Derived) {
         row.tool_call_id = None;
     }
     if derived.has_usage {
-        told::take_usage_back(row);
+        row.set_usage(Usage::default());
     }
 }
 
@@ -176,13 +188,7 @@ fn name_workflow(family: &mut Family) {
     let found: Vec<usize> =
         family.rows.iter().enumerate().filter(|(_, row)| is_workflow(row)).map(|(place, _)| place).collect();
     for place in found {
-        let Some(row) = family.rows.get_mut(place) else { continue };
-        let own = OwnKind(
-            std::mem::replace(&mut row.kind, Kind::Workflow.as_str().to_owned()),
-            std::mem::replace(&mut row.kind_source, STRUCTURE.to_owned()),
-        );
-        let span = row.span_id.clone();
-        family.derived_of(&span).kind = Some(own);
+        family.make_workflow(place);
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::super::graph::{SpanKey, kind};
 use super::super::lineage;
 use super::Family;
-use crate::model::{IdentityField, Kind, SYNTHETIC, SpanState, StatusCode};
+use crate::model::{IdentityField, Kind, SYNTHETIC, SpanState, StatusCode, Usage};
 use crate::store::column::{hash64, key_text};
 use crate::store::derived::{OwnAgent, Teller};
 use crate::store::rows::SpanRow;
@@ -195,7 +195,7 @@ fn row_of(family: &Family, parent: &[u8], run: &Run) -> Option<SpanRow> {
     let id = hash64(&[&first.trace_id, parent, run.agent.as_bytes(), &first.span_id]);
     let has_failed = last.status_code == StatusCode::Error.otlp();
     let state = if run.end_ns.is_some() { SpanState::Closed } else { SpanState::Open };
-    Some(SpanRow {
+    let mut row = SpanRow {
         span_id: id.to_be_bytes().to_vec(),
         parent_span_id: Some(parent.to_vec()),
         parent_is_remote: false,
@@ -214,19 +214,9 @@ fn row_of(family: &Family, parent: &[u8], run: &Run) -> Option<SpanRow> {
         provider: None,
         request_model: None,
         response_model: None,
-        input_tokens: None,
-        output_tokens: None,
-        total_tokens: None,
-        cache_read_tokens: None,
-        cache_write_tokens: None,
-        reasoning_tokens: None,
-        usage_basis: None,
         usage_counted: false,
         usage_below: 0,
         calls_below: 0,
-        cost_nano_usd: None,
-        cost_source: None,
-        price_version: None,
         time_to_first_token_ns: None,
         truncated_bytes: 0,
         dropped_count: 0,
@@ -235,5 +225,8 @@ fn row_of(family: &Family, parent: &[u8], run: &Run) -> Option<SpanRow> {
         version_hash: 0,
         adopted_by: None,
         ..lineage::without_ids(first)
-    })
+    };
+    row.set_usage(Usage::default());
+    row.set_cost(None);
+    Some(row)
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::graph::SpanKey;
 use super::Family;
-use crate::model::{StatusCode, Told, Usage};
-use crate::store::column::{count, key_text, message_text};
+use crate::model::{StatusCode, Told};
+use crate::store::column::{key_text, message_text};
 use crate::store::derived::{OwnStatus, Teller};
 use crate::store::rows::SpanRow;
 
@@ -56,7 +56,7 @@ fn give(family: &mut Family, place: usize, teller: &[u8], told: &Told) {
     }
     let usage = told.usage.filter(|_| !has_usage(row));
     if let Some(usage) = usage {
-        set_usage(row, usage);
+        row.set_usage(usage);
     }
     let derived = family.derived_of(&span);
     derived.status = derived.status.take().or(status);
@@ -69,20 +69,4 @@ fn give(family: &mut Family, place: usize, teller: &[u8], told: &Told) {
 
 const fn has_usage(row: &SpanRow) -> bool {
     row.input_tokens.is_some() || row.output_tokens.is_some() || row.total_tokens.is_some()
-}
-
-/// Gives a row a usage; the default one takes it away.
-fn set_usage(row: &mut SpanRow, usage: Usage) {
-    row.input_tokens = usage.input.map(count);
-    row.output_tokens = usage.output.map(count);
-    row.total_tokens = usage.total().map(count);
-    row.cache_read_tokens = usage.cache_read.map(count);
-    row.cache_write_tokens = usage.cache_write.map(count);
-    row.reasoning_tokens = usage.reasoning.map(count);
-    row.usage_basis = usage.basis.map(|basis| basis.as_str().to_owned());
-}
-
-/// Takes a usage away that another span told.
-pub(super) fn take_usage_back(row: &mut SpanRow) {
-    set_usage(row, Usage::default());
 }
