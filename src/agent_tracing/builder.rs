@@ -215,12 +215,12 @@ impl Builder {
         let profiles = Profiles::with(self.profiles);
         let filter = AgentFilter::of(profiles.clone(), self.trace_payloads);
         let prices = Prices::new(self.prices);
+        let sink = StoreSink::new(store.clone(), process, environment::host_name()).with_prices(prices.clone());
         let interpret = move |record| {
             let mut item = semconv::interpret_with(&profiles, record);
             prices.apply(&mut item);
             item
         };
-        let sink = StoreSink::new(store.clone(), process, environment::host_name());
         let pipeline = Pipeline::start(settings, Box::new(sink), self.sinks, interpret, self.on_error, process)?
             .with_drop_deadline(self.shutdown_timeout);
         let filter = if environment.is_disabled { AgentFilter::off() } else { filter };

@@ -164,6 +164,7 @@ mod tests {
             error_count: 0,
             open_count: 0,
             usage: Usage::default(),
+            unpriced_count: 0,
             cost_nano_usd: None,
             identity: Identity::default(),
             joined_to: None,

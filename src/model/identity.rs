@@ -1,4 +1,4 @@
-//! Who a span belongs to: run, session, user, agent, team, workflow.
+//! Who a span belongs to: run, session, user, agent, team, workflow, step.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,11 +27,13 @@ pub enum IdentityField {
     WorkflowId,
     /// A workflow's name.
     WorkflowName,
+    /// The name of a step of a workflow or of an agent's loop: the innermost one.
+    StepName,
 }
 
 impl IdentityField {
     /// All fields, in column order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::RunId,
         Self::SessionId,
         Self::ConversationId,
@@ -42,6 +44,7 @@ impl IdentityField {
         Self::TeamName,
         Self::WorkflowId,
         Self::WorkflowName,
+        Self::StepName,
     ];
 
     /// The column's name in the `spans` table, and the reserved attribute's last part on the wire.
@@ -58,6 +61,7 @@ impl IdentityField {
             Self::TeamName => "team_name",
             Self::WorkflowId => "workflow_id",
             Self::WorkflowName => "workflow_name",
+            Self::StepName => "step_name",
         }
     }
 

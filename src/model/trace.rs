@@ -44,6 +44,8 @@ pub struct Trace {
     pub usage: Usage,
     /// Known cost in billionths of a US dollar; `None` when no span has one.
     pub cost_nano_usd: Option<i64>,
+    /// Spans whose tokens count and which have no cost of their own: what the sum of costs leaves out, unless the run above reports one.
+    pub unpriced_count: u64,
     /// Ids and names: the naming span's agent, team and workflow; the first run, session and user.
     pub identity: Identity,
     /// The trace that this one is a torn fragment of.
@@ -92,6 +94,8 @@ pub struct Session {
     pub usage: Usage,
     /// Known cost in billionths of a US dollar; `None` when no trace has one.
     pub cost_nano_usd: Option<i64>,
+    /// Spans whose tokens count and which have no cost of their own: what the sum of costs leaves out, unless the run above reports one.
+    pub unpriced_count: u64,
 }
 
 /// A span's payload. Read only when one span or one trace is opened.

@@ -16,7 +16,8 @@ use crate::model::{Attributes, Identity, IdentityField, Kind};
 #[must_use]
 pub(crate) fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
     use IdentityField::{
-        AgentId, AgentName, ConversationId, RunId, SessionId, TeamId, TeamName, UserId, WorkflowId, WorkflowName,
+        AgentId, AgentName, ConversationId, RunId, SessionId, StepName, TeamId, TeamName, UserId, WorkflowId,
+        WorkflowName,
     };
     Some(match key {
         "session.id" => (SessionId, 0),
@@ -90,15 +91,23 @@ pub(crate) fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
         "traceloop.workflow.name" => (WorkflowName, 1),
         "workflow.name" => (WorkflowName, 2),
         "workflow_name" => (WorkflowName, 3),
+
+        "agent_traces.step.name" => (StepName, 0),
         _ => return None,
     })
 }
 
-/// The ids and names that a span itself gives, by [`identity_of`]; then the names that only the kind makes an agent's, a team's or a
-/// workflow's: `traceloop.entity.name` and `graph.node.name`.
+/// The ids and names that a span itself gives, by [`identity_of`]; then the names that only the kind makes an agent's, a team's, a
+/// workflow's or a step's: `traceloop.entity.name` and `graph.node.name`. A step without any is called as its span, `name`.
 ///
 /// A key whose value stands for none gives nothing, and does not hide a weaker key.
-pub(super) fn own(attributes: &Attributes, lifted: &[Lifted<'_>], reading: &Reading<'_>, kind: Kind) -> Identity {
+pub(super) fn own(
+    attributes: &Attributes,
+    lifted: &[Lifted<'_>],
+    reading: &Reading<'_>,
+    kind: Kind,
+    name: &str,
+) -> Identity {
     let mut identity = Identity::default();
     let mut ranks = [u8::MAX; IdentityField::ALL.len()];
     for (key, value) in attributes.iter() {
@@ -116,16 +125,19 @@ pub(super) fn own(attributes: &Attributes, lifted: &[Lifted<'_>], reading: &Read
             identity.set(field, text);
         }
     }
-    let name = match kind {
+    let field = match kind {
         Kind::Agent => IdentityField::AgentName,
         Kind::Team => IdentityField::TeamName,
         Kind::Workflow => IdentityField::WorkflowName,
+        Kind::Step => IdentityField::StepName,
         _ => return identity,
     };
-    if identity.get(name).is_none()
-        && let Some(text) = reading.text(&["traceloop.entity.name", "graph.node.name"])
-    {
-        identity.set(name, text);
+    if identity.get(field).is_none() {
+        match reading.text(&["traceloop.entity.name", "graph.node.name"]) {
+            Some(text) => identity.set(field, text),
+            None if kind == Kind::Step => identity.set(field, name),
+            None => {}
+        }
     }
     identity
 }
@@ -137,7 +149,7 @@ mod tests {
 
     fn identity(pairs: &[(&'static str, &str)], kind: Kind) -> Identity {
         let attributes: Attributes = pairs.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        own(&attributes, &[], &Reading::new(&attributes), kind)
+        own(&attributes, &[], &Reading::new(&attributes), kind, "span")
     }
 
     #[test]
@@ -153,6 +165,7 @@ mod tests {
             (field::TEAM_NAME, IdentityField::TeamName),
             (field::WORKFLOW_ID, IdentityField::WorkflowId),
             (field::WORKFLOW_NAME, IdentityField::WorkflowName),
+            (field::STEP_NAME, IdentityField::StepName),
         ] {
             assert_eq!(identity_of(key), Some((expected, 0)), "{key}");
         }
@@ -183,6 +196,13 @@ mod tests {
         let pairs = [("graph.node.name", "Report Flow")];
         assert_eq!(identity(&pairs, Kind::Workflow).get(IdentityField::WorkflowName), Some("Report Flow"));
         assert_eq!(identity(&pairs, Kind::Agent).get(IdentityField::AgentName), Some("Report Flow"));
-        assert!(identity(&pairs, Kind::Step).is_empty());
+        assert_eq!(identity(&pairs, Kind::Step).get(IdentityField::StepName), Some("Report Flow"));
+        assert!(identity(&pairs, Kind::Tool).is_empty());
+    }
+
+    #[test]
+    fn a_step_without_a_name_is_called_as_its_span() {
+        assert_eq!(identity(&[], Kind::Step).get(IdentityField::StepName), Some("span"));
+        assert!(identity(&[], Kind::Agent).is_empty());
     }
 }

@@ -101,7 +101,7 @@ fn understand(record: &SpanRecord, site: &Site<'_>, lifted: &[Lifted<'_>]) -> Sp
     let name = reading.string(&[field::NAME]).unwrap_or_else(|| record.name.clone());
     let decision = kind::decide(&reading, site, &name);
     let kind = decision.kind;
-    let own = identity::own(&record.attributes, lifted, &reading, kind);
+    let own = identity::own(&record.attributes, lifted, &reading, kind, &name);
     let mut identity = own.clone();
     identity.inherit(&record.inherited);
     let provider = provider::read(&reading, site, kind);

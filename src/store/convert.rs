@@ -8,6 +8,7 @@ use crate::model::{
     Cost, CostSource, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, Resource, SYNTHETIC, Session,
     Span, SpanId, SpanRecord, SpanState, Status, StatusCode, Trace, TraceId, TraceStatus, Usage, Value,
 };
+use crate::semconv::Call;
 
 /// Bits of `version_hash` that tell who wrote a version; the others tell what it says.
 const ORIGIN_BITS: u32 = 24;
@@ -133,6 +134,10 @@ impl SpanRow {
             version_hash: version_hash(hash64(&parts), hash64(&origin)),
             created_ns: now_ns,
             adopted_by: None,
+            cost_counted: false,
+            costs_below: 0,
+            cost_calls_below: 0,
+            step_name: identity(IdentityField::StepName),
         };
         row.set_usage(span.usage.unwrap_or_default());
         row.set_cost(span.cost.as_ref());
@@ -167,9 +172,25 @@ impl SpanRow {
         let says = |row: &Self| (row.state, row.end_ns, row.version_hash >> ORIGIN_BITS);
         let is_reported = self.cost_source.as_deref().is_some_and(|source| source != CostSource::Computed.as_str());
         if says(self) == says(stored) && !is_reported {
-            self.cost_nano_usd = stored.cost_nano_usd;
-            self.cost_source.clone_from(&stored.cost_source);
-            self.price_version.clone_from(&stored.price_version);
+            self.take_cost(stored);
+        }
+    }
+
+    /// Makes the cost of another row this one's.
+    pub(crate) fn take_cost(&mut self, other: &Self) {
+        self.cost_nano_usd = other.cost_nano_usd;
+        self.cost_source.clone_from(&other.cost_source);
+        self.price_version.clone_from(&other.price_version);
+    }
+
+    /// What a price is looked up by.
+    pub(crate) fn call(&self) -> Call<'_> {
+        Call {
+            provider: self.provider.as_deref(),
+            request_model: self.request_model.as_deref(),
+            response_model: self.response_model.as_deref(),
+            usage: self.usage(),
+            start_ns: self.start_ns,
         }
     }
 
@@ -252,6 +273,7 @@ impl TraceRow {
             workflow_name: None,
             joined_to: None,
             structured_count: None,
+            unpriced_count: 0,
             input_preview: None,
             output_preview: None,
         }
@@ -277,6 +299,7 @@ impl SessionRow {
             cache_write_tokens: None,
             reasoning_tokens: None,
             cost_nano_usd: None,
+            unpriced_count: 0,
         }
     }
 }
@@ -354,6 +377,7 @@ impl TryFrom<SpanRow> for Span {
                 (IdentityField::TeamName, row.team_name),
                 (IdentityField::WorkflowId, row.workflow_id),
                 (IdentityField::WorkflowName, row.workflow_name),
+                (IdentityField::StepName, row.step_name),
             ]),
             provider: row.provider,
             request_model: row.request_model,
@@ -387,6 +411,7 @@ impl TryFrom<TraceRow> for Trace {
             open_count: from_count(row.open_count),
             usage: summed_usage!(row),
             cost_nano_usd: row.cost_nano_usd,
+            unpriced_count: from_count(row.unpriced_count),
             identity: identity([
                 (IdentityField::RunId, row.run_id),
                 (IdentityField::SessionId, row.session_id),
@@ -418,6 +443,7 @@ impl From<SessionRow> for Session {
             error_trace_count: from_count(row.error_trace_count),
             span_count: from_count(row.span_count),
             cost_nano_usd: row.cost_nano_usd,
+            unpriced_count: from_count(row.unpriced_count),
         }
     }
 }
@@ -436,6 +462,7 @@ pub(crate) enum Facet {
     Service,
     Session,
     Status,
+    Step,
     Team,
     Tool,
     User,
@@ -456,6 +483,7 @@ impl Facet {
             Self::Service => "service",
             Self::Session => "session",
             Self::Status => "status",
+            Self::Step => "step",
             Self::Team => "team",
             Self::Tool => "tool",
             Self::User => "user",

@@ -42,6 +42,7 @@ pub(crate) use write::StoreSink;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::TraceId;
+use crate::semconv::Prices;
 
 /// Connections that readers share.
 const READERS: u32 = 4;
@@ -122,7 +123,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Write`] when the database refuses.
     pub fn recompute_trace(&self, trace_id: TraceId) -> Result<bool> {
-        self.write(|connection| write::recompute_trace(connection, trace_id.as_bytes()))
+        self.write(|connection| write::recompute_trace(connection, trace_id.as_bytes(), &Prices::default()))
     }
 
     /// Runs reads, all on the same state of the database. Whose connection is lost meanwhile begins anew on another one.

@@ -36,15 +36,33 @@ impl Repriced {
 }
 
 impl Store {
-    /// Computes the costs of these traces' spans anew, and their summaries and sessions with them.
+    /// Computes the costs of these traces' spans anew, those of their fragments among them, and their summaries and sessions with them.
     pub(crate) fn reprice(&self, ids: &[TraceId], prices: &Prices) -> Result<Repriced> {
-        let mut ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes() as &[u8]).collect();
+        let mut ids: Vec<Vec<u8>> = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
         ids.sort_unstable();
         let mut done = Repriced::default();
         for ids in ids.chunks(MAX_TRACES) {
+            done.add(self.reprice_each(ids, prices)?);
+            let fragments = self.write(|connection| Ok(write::fragments_of(connection, ids)?))?;
+            if fragments.is_empty() {
+                continue;
+            }
+            done.add(self.reprice_each(&fragments, prices)?);
+            // What a fragment costs stands in the summary of the trace that it belongs to.
+            for id in ids {
+                self.write(|connection| write::recompute_trace(connection, id, prices))?;
+            }
+        }
+        Ok(done)
+    }
+
+    fn reprice_each(&self, ids: &[Vec<u8>], prices: &Prices) -> Result<Repriced> {
+        let mut done = Repriced::default();
+        for ids in ids.chunks(MAX_TRACES) {
+            let ids: Vec<&[u8]> = ids.iter().map(Vec::as_slice).collect();
             let mut after = None;
             loop {
-                let (more, next) = self.write(|connection| write::reprice(connection, ids, after.as_ref(), prices))?;
+                let (more, next) = self.write(|connection| write::reprice(connection, &ids, after.as_ref(), prices))?;
                 done.add(more);
                 match next {
                     Some(place) => after = Some(place),

@@ -89,11 +89,11 @@ pub struct SpanRow {
     pub reasoning_tokens: Option<i64>,
     /// How inclusive and exclusive counts were told apart.
     pub usage_basis: Option<String>,
-    /// Whether this span's tokens and cost count in the trace's totals.
+    /// Whether this span's tokens count in the trace's totals.
     pub usage_counted: bool,
-    /// Stored descendants that report tokens or cost.
+    /// Stored descendants that report tokens.
     pub usage_below: i64,
-    /// Stored model calls inside this call (none of them behind a tool or another run).
+    /// Stored model calls inside this call (none of them behind a tool or another run) that report tokens.
     pub calls_below: i64,
     /// Billionths of a US dollar; NULL when unknown.
     pub cost_nano_usd: Option<i64>,
@@ -117,8 +117,8 @@ pub struct SpanRow {
     pub sequence: Option<i64>,
     /// `service.name`.
     pub service_name: Option<String>,
-    /// Which ids the span has from stored ancestors, one bit a column from `run_id` on; bit 10: the session is a conversation; bit 11: the
-    /// agent's name came with the span, which does not tell it itself.
+    /// Which ids the span has from stored ancestors, one bit a column from `run_id` to `workflow_name`; bit 10: the session is a conversation;
+    /// bit 11: the agent's name came with the span, which does not tell it itself; bit 12: `step_name`.
     pub inherited_ids: i32,
     /// Of two versions of equal state and end, the larger hash stays. Its upper 40 bits tell what the version says, the lower 24 who wrote it.
     pub version_hash: i64,
@@ -126,6 +126,14 @@ pub struct SpanRow {
     pub created_ns: i64,
     /// The synthetic run that the span belongs to, 8 bytes: it stands between the span and its parent.
     pub adopted_by: Option<Vec<u8>>,
+    /// Whether this span's cost counts in the trace's total.
+    pub cost_counted: bool,
+    /// Stored descendants that have a cost.
+    pub costs_below: i64,
+    /// Stored model calls inside this call (none of them behind a tool or another run) that have a cost.
+    pub cost_calls_below: i64,
+    /// Own or inherited: the innermost step.
+    pub step_name: Option<String>,
 }
 
 /// One row a span: the payload, lossless. `encoding` names the form of the other columns (`json`: see `model::canonical`).
@@ -232,6 +240,8 @@ pub struct TraceRow {
     pub output_preview: Option<String>,
     /// Spans that were stored when the trace's spans were last read together; NULL for a trace whose spans each say it all.
     pub structured_count: Option<i64>,
+    /// Model calls whose tokens count and which have no cost.
+    pub unpriced_count: i64,
 }
 
 /// One row for each value seen in a trace: what makes "traces in which agent X took part" an index range.
@@ -286,6 +296,8 @@ pub struct SessionRow {
     pub reasoning_tokens: Option<i64>,
     /// Billionths of a US dollar; NULL when unknown.
     pub cost_nano_usd: Option<i64>,
+    /// Model calls whose tokens count and which have no cost.
+    pub unpriced_count: i64,
 }
 
 /// OpenTelemetry resources, by the hash of their content.

@@ -65,6 +65,10 @@ diesel::table! {
         version_hash -> BigInt,
         created_ns -> BigInt,
         adopted_by -> Nullable<Binary>,
+        cost_counted -> Bool,
+        costs_below -> BigInt,
+        cost_calls_below -> BigInt,
+        step_name -> Nullable<Text>,
     }
 }
 
@@ -123,6 +127,7 @@ diesel::table! {
         input_preview -> Nullable<Text>,
         output_preview -> Nullable<Text>,
         structured_count -> Nullable<BigInt>,
+        unpriced_count -> BigInt,
     }
 }
 
@@ -155,6 +160,7 @@ diesel::table! {
         cache_write_tokens -> Nullable<BigInt>,
         reasoning_tokens -> Nullable<BigInt>,
         cost_nano_usd -> Nullable<BigInt>,
+        unpriced_count -> BigInt,
     }
 }
 

@@ -1,15 +1,18 @@
 //! Computed costs: in spans, traces, sessions and statistics; priced anew; and what writing spans once more leaves of that.
 
-use tracing_agents::model::{CostSource, Kind, SpanRecord};
+use tracing_agents::model::{CostSource, Event, Kind, SpanRecord, Value};
 use tracing_agents::{Price, PriceTable, SpanFilter, StatsQuery, TraceFilter};
 
-use crate::sketch::{DAY, Dice, SECOND, Sketch, at, span, span_id, trace_id};
+use crate::sketch::{DAY, Dice, SECOND, Sketch, at, callsite, span, span_id, trace_id};
 use crate::tables::{assert_same, dump};
 use crate::walk;
 use crate::world::{World, Writer};
 
 crate::cases!(
     a_call_that_reports_no_cost_has_a_computed_one,
+    tokens_that_another_span_tells_have_a_price,
+    a_runs_own_cost_counts_where_its_calls_have_none,
+    the_fragments_of_a_torn_run_are_priced_anew_with_it,
     reported_costs_are_never_replaced,
     pricing_anew_is_as_having_known_the_prices,
     pricing_twice_is_pricing_once,
@@ -62,6 +65,76 @@ fn a_call_that_reports_no_cost_has_a_computed_one(world: &World) {
     assert_eq!(repository.session("s").unwrap().cost_nano_usd, Some(3_990_000));
     let row = &repository.stats(&StatsQuery::spans(SpanFilter::new())).unwrap()[0];
     assert_eq!((row.cost_nano_usd, row.unpriced_count), (Some(3_990_000), 1));
+    assert_eq!((tree.trace.unpriced_count, repository.session("s").unwrap().unpriced_count), (1, 1));
+    let row = &repository.stats(&StatsQuery::traces(TraceFilter::new())).unwrap()[0];
+    assert_eq!((row.cost_nano_usd, row.unpriced_count), (Some(3_990_000), 1));
+}
+
+/// A call whose tokens the span around it tells, when the stream has ended.
+fn streamed(trace: u64) -> [Sketch; 2] {
+    let mut call = span(trace, 1).model("own");
+    call.0.callsite = Some(callsite("complete_stream", "swiftide_integrations::openai::chat_completion"));
+    let mut step = span(trace, 0).named("step").session("s");
+    step.0.callsite = Some(callsite("step", "swiftide_agents::agent"));
+    let usage = "ChatCompletionResponse { usage: Some(Usage { prompt_tokens: 100, completion_tokens: 10, total_tokens: 110 }) }";
+    step.0.events = vec![Event {
+        name: "Streaming completed".to_owned(),
+        time_ns: step.0.start_ns + SECOND,
+        attributes: [("last_response".into(), Value::Debug(usage.to_owned()))].into_iter().collect(),
+        dropped_attributes: 0,
+        callsite: Some(callsite("event", "swiftide_agents::agent")),
+    }];
+    [step, call]
+}
+
+fn tokens_that_another_span_tells_have_a_price(world: &World) {
+    let writer = writer(world, prices(3));
+    let [step, call] = streamed(0);
+    writer.write([step, call.clone()]);
+    for span in streamed(1).into_iter().rev() {
+        writer.write([span]);
+    }
+    assert_eq!((cost_of(world, 0), cost_of(world, 1)), (Some(360_000), Some(360_000)));
+    assert_eq!(world.repository().session("s").unwrap().cost_nano_usd, Some(720_000));
+
+    // Priced anew, it stays so, whoever writes it or something else of its trace once more.
+    world.repository().reprice(&TraceFilter::new(), &prices(5)).unwrap();
+    writer.write([call, span(0, 2).below(1).tool("t")]);
+    assert_eq!(cost_of(world, 0), Some(600_000));
+    assert_eq!(world.repository().session("s").unwrap().cost_nano_usd, Some(1_200_000));
+}
+
+fn a_runs_own_cost_counts_where_its_calls_have_none(world: &World) {
+    let run = |trace: u64| span(trace, 0).kind(Kind::Agent).agent("A").tokens(1_000, 0).costing(0.5);
+    let nobodys = |trace: u64, number: u64| span(trace, number).model("nobody's").tokens(500, 0);
+    let writer = writer(world, prices(3));
+    writer.write([run(0), nobodys(0, 1), nobodys(0, 2)]);
+    let trace = || world.repository().trace(trace_id(0)).unwrap().trace;
+    assert_eq!(
+        (trace().usage.input, trace().cost_nano_usd, trace().unpriced_count),
+        (Some(1_000), Some(500_000_000), 2)
+    );
+    // As soon as one has a price, the run's is what it says of them.
+    let theirs = PriceTable::new("theirs", [Price::new("nobody's").input(1.0)]).unwrap();
+    world.repository().reprice(&TraceFilter::new(), &theirs).unwrap();
+    assert_eq!((trace().usage.input, trace().cost_nano_usd, trace().unpriced_count), (Some(1_000), Some(1_000_000), 0));
+}
+
+fn the_fragments_of_a_torn_run_are_priced_anew_with_it(world: &World) {
+    let torn = |trace: u64, name: &str, target: &str, seconds: i64| {
+        let mut root = span(trace, 0).named(name).starting(at(0)).lasting(seconds * SECOND);
+        root.0.span_id = span_id(trace * 100);
+        root.0.callsite = Some(callsite(name, target));
+        root.agent("a")
+    };
+    let run = torn(0, "invoke_agent", "rig::agent::prompt_request", 20).kind(Kind::Agent).session("s");
+    let call = |trace: u64| torn(trace, "chat", "rig::agent_chat", 5).model("own").tokens(100, 10);
+    writer(world, prices(3)).write([run, call(1), call(2)]);
+    assert_eq!(cost_of(world, 0), Some(720_000));
+    let done = world.repository().reprice(&TraceFilter::new(), &prices(5)).unwrap();
+    assert_eq!((done.priced, done.changed), (2, 2));
+    assert_eq!(cost_of(world, 0), Some(1_200_000));
+    assert_eq!(world.repository().session("s").unwrap().cost_nano_usd, Some(1_200_000));
 }
 
 fn reported_costs_are_never_replaced(world: &World) {

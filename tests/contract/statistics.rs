@@ -101,6 +101,7 @@ fn spans_by_group(world: &World) {
             .user("u")
             .with(field::TEAM_NAME, "T")
             .with(field::WORKFLOW_NAME, "W")
+            .with(field::STEP_NAME, &format!("step of {agent}"))
     };
     let repository =
         world.with([root(0, "A"), call(0), span(0, 2).tool("t").failing("no"), root(1, "B"), call(1), root(2, "A")]);
@@ -111,6 +112,7 @@ fn spans_by_group(world: &World) {
         (Group::Agent, &[(Some("A"), 4, 1), (Some("B"), 2, 0)]),
         (Group::Team, &[(Some("T"), 6, 1)]),
         (Group::Workflow, &[(Some("W"), 6, 1)]),
+        (Group::Step, &[(Some("step of A"), 4, 1), (Some("step of B"), 2, 0)]),
         (Group::Model, &[(None, 4, 1), (Some("m-1"), 2, 0)]),
         (Group::Tool, &[(None, 5, 0), (Some("t"), 1, 1)]),
         (Group::Provider, &[(None, 4, 1), (Some("openai"), 2, 0)]),

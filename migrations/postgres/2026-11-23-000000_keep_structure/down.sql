@@ -1,3 +1,9 @@
+ALTER TABLE sessions DROP COLUMN unpriced_count;
+ALTER TABLE traces DROP COLUMN unpriced_count;
+ALTER TABLE spans DROP COLUMN step_name;
+ALTER TABLE spans DROP COLUMN cost_calls_below;
+ALTER TABLE spans DROP COLUMN costs_below;
+ALTER TABLE spans DROP COLUMN cost_counted;
 DROP INDEX traces_by_start;
 CREATE INDEX traces_by_start ON traces (start_ns, trace_id);
 ALTER TABLE traces DROP COLUMN structured_count;

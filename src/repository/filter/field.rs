@@ -16,6 +16,7 @@ pub(crate) enum Field {
     Agent,
     Team,
     Workflow,
+    Step,
     Model,
     Name,
     Provider,
@@ -26,7 +27,7 @@ pub(crate) enum Field {
 }
 
 /// Fields that stand for something that took part in a trace: all filters have them.
-const COMMON: [Field; 13] = [
+const COMMON: [Field; 14] = [
     Field::Run,
     Field::Session,
     Field::Conversation,
@@ -35,6 +36,7 @@ const COMMON: [Field; 13] = [
     Field::Agent,
     Field::Team,
     Field::Workflow,
+    Field::Step,
     Field::Model,
     Field::Name,
     Field::Provider,
@@ -57,6 +59,7 @@ impl Field {
             Self::Agent => "agent",
             Self::Team => "team",
             Self::Workflow => "workflow",
+            Self::Step => "step",
             Self::Model => "model",
             Self::Name => "name",
             Self::Provider => "provider",
@@ -79,6 +82,7 @@ impl Field {
             Self::Agent => Some(Facet::Agent),
             Self::Team => Some(Facet::Team),
             Self::Workflow => Some(Facet::Workflow),
+            Self::Step => Some(Facet::Step),
             Self::Model => Some(Facet::Model),
             Self::Name => Some(Facet::Name),
             Self::Provider => Some(Facet::Provider),

@@ -12,6 +12,7 @@ macro_rules! filter_method {
         filter_method!(@ value agent, not_agent, id_or_name, Agent, "An agent's id or name.");
         filter_method!(@ value team, not_team, id_or_name, Team, "A team's id or name.");
         filter_method!(@ value workflow, not_workflow, id_or_name, Workflow, "A workflow's id or name.");
+        filter_method!(@ value step, not_step, name, Step, "The name of a step of a workflow or of an agent's loop; of nested ones, the innermost.");
         filter_method!(@ value tool, not_tool, name, Tool, "A tool's name.");
         filter_method!(@ value model, not_model, model, Model, "A model, the one asked for or the one that answered.");
         filter_method!(@ value provider, not_provider, provider, Provider, "A model provider, in any spelling that is read: `openai`, `OpenAI`, `aws.bedrock`, `AwsBedrock` …");

@@ -46,7 +46,7 @@ use crate::model::{Cursor, Kind, SpanId, SpanState, StatusCode, TraceId, TraceSt
 /// | `trace:ID` | with this id (32 hexadecimal digits) |
 /// | `run:` `session:` `conversation:` `user:` | in which this id occurs |
 /// | `agent:` `team:` `workflow:` | in which one of this id or name took part |
-/// | `tool:` `model:` `provider:` `service:` `name:` | with a span of this tool, model, provider, service or span name |
+/// | `step:` `tool:` `model:` `provider:` `service:` `name:` | with a span of this step, tool, model, provider, service or span name |
 /// | `kind:` | with a span of this [`Kind`] |
 /// | `status:` | of this [`TraceStatus`] |
 /// | `-agent:` `-kind:` `-status:` … | that `agent:`, `kind:`, `status:` … would not find; for all words above but `trace:` |

@@ -13,7 +13,7 @@ fn filter() -> impl Strategy<Value = TraceFilter> {
     let bound = proptest::option::of((0..i64::MAX, any::<bool>()));
     let bounds = (bound.clone(), bound.clone(), bound.clone(), bound);
     let times = (any::<Option<i64>>(), any::<Option<i64>>(), proptest::option::of(0..i64::MAX));
-    let values = proptest::collection::vec((0..13_usize, value()), 0..6);
+    let values = proptest::collection::vec((0..14_usize, value()), 0..6);
     let excluded = proptest::collection::vec((0..3_usize, value()), 0..3);
     let texts = (proptest::collection::vec(value(), 0..3), excluded);
     let after = proptest::option::of((any::<i64>(), proptest::collection::vec(any::<u8>(), 0..40)));
@@ -41,6 +41,7 @@ fn filter() -> impl Strategy<Value = TraceFilter> {
                 9 => filter.provider(value),
                 10 => filter.name(value),
                 11 => filter.service(value),
+                12 => filter.step(value),
                 _ => filter.kind(Kind::ALL[value.len() % Kind::ALL.len()]),
             };
         }

@@ -28,7 +28,7 @@ macro_rules! span_statements {
             Nullable<BigInt>,
             SmallInt,
             SmallInt,
-            Bool,
+            (Bool, Bool),
             (
                 Nullable<BigInt>,
                 Nullable<BigInt>,
@@ -64,6 +64,7 @@ macro_rules! span_statements {
                     Field::Workflow => {
                         query.filter(spans::workflow_id.eq_any(keys.clone()).or(spans::workflow_name.eq_any(keys)))
                     }
+                    Field::Step => query.filter(spans::step_name.eq_any(keys)),
                     Field::Model => {
                         query.filter(spans::request_model.eq_any(keys.clone()).or(spans::response_model.eq_any(keys)))
                     }
@@ -118,6 +119,7 @@ macro_rules! span_statements {
                     Field::Workflow => {
                         query.filter(none_of!(workflow_id, keys.clone())).filter(none_of!(workflow_name, keys))
                     }
+                    Field::Step => query.filter(none_of!(step_name, keys)),
                     Field::Model => {
                         query.filter(none_of!(request_model, keys.clone())).filter(none_of!(response_model, keys))
                     }
@@ -209,7 +211,7 @@ macro_rules! span_statements {
                     spans::end_ns,
                     spans::status_code,
                     spans::state,
-                    spans::usage_counted,
+                    (spans::usage_counted, spans::cost_counted),
                     (
                         spans::input_tokens,
                         spans::output_tokens,
@@ -243,6 +245,7 @@ macro_rules! span_statements {
                 Group::Agent => (Box::new(spans::agent_id), Box::new(spans::agent_name)),
                 Group::Team => (Box::new(spans::team_id), Box::new(spans::team_name)),
                 Group::Workflow => (Box::new(spans::workflow_id), Box::new(spans::workflow_name)),
+                Group::Step => (Box::new(spans::step_name), none()),
                 Group::Model => (Box::new(spans::response_model), Box::new(spans::request_model)),
                 Group::Tool => (Box::new(spans::tool_name), none()),
                 Group::Provider => (Box::new(spans::provider), none()),

@@ -17,6 +17,8 @@ text_enum! {
         Team = "team",
         /// The workflow; of a trace, the one that names it.
         Workflow = "workflow",
+        /// The step of a workflow or of an agent's loop, the innermost. A trace counts for each step in it.
+        Step = "step",
         /// The model that answered, else the one asked for. A trace counts for each model, asked for or answering, in it.
         Model = "model",
         /// The tool. A trace counts for each tool in it.

@@ -14,7 +14,8 @@ use crate::store::rows::TraceRow;
 use crate::store::{AnyConnection, Facet, Failure};
 
 /// A row of `statements::spans::samples`.
-type SpanSample = (Option<String>, Option<String>, Vec<u8>, Option<String>, i64, Option<i64>, i16, i16, bool, Amounts);
+type SpanSample =
+    (Option<String>, Option<String>, Vec<u8>, Option<String>, i64, Option<i64>, i16, i16, (bool, bool), Amounts);
 /// Input, output, total, cache read, cache write and reasoning tokens, and cost.
 type Amounts = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
@@ -55,7 +56,8 @@ async fn add_spans(
 
 /// What a span adds. Its tokens and cost only where the trace's totals count them too.
 fn span_sample(row: SpanSample) -> Sample {
-    let (key, label, trace_id, session, start_ns, end_ns, status, state, is_counted, amounts) = row;
+    let (key, label, trace_id, session, start_ns, end_ns, status, state, counted, amounts) = row;
+    let (has_counted_usage, has_counted_cost) = counted;
     let (input, output, total, cache_read, cache_write, reasoning, cost) = amounts;
     Sample {
         key,
@@ -66,12 +68,13 @@ fn span_sample(row: SpanSample) -> Sample {
         duration_ns: end_ns.map(|end| end.saturating_sub(start_ns).max(0)),
         is_error: StatusCode::from_otlp(status.into()) == StatusCode::Error,
         is_open: SpanState::from_rank(state) == SpanState::Open,
-        usage: if is_counted {
+        usage: if has_counted_usage {
             usage([input, output, total, cache_read, cache_write, reasoning])
         } else {
             Usage::default()
         },
-        cost_nano_usd: cost.filter(|_| is_counted),
+        cost_nano_usd: cost.filter(|_| has_counted_cost),
+        unpriced_count: u64::from(has_counted_usage && cost.is_none()),
     }
 }
 
@@ -94,6 +97,7 @@ async fn add_traces(
             Group::Model => Some(Facet::Model),
             Group::Tool => Some(Facet::Tool),
             Group::Provider => Some(Facet::Provider),
+            Group::Step => Some(Facet::Step),
             Group::Kind => Some(Facet::Kind),
             _ => None,
         };
@@ -132,7 +136,7 @@ fn trace_sample(row: TraceRow, group: Group) -> Sample {
         Group::User => (row.user_id, None),
         Group::Session => (row.session_id, None),
         Group::Name => (Some(row.name), None),
-        Group::All | Group::Model | Group::Tool | Group::Provider | Group::Kind => (None, None),
+        Group::All | Group::Step | Group::Model | Group::Tool | Group::Provider | Group::Kind => (None, None),
     };
     let is_open = row.status == TraceStatus::Running.as_str();
     Sample {
@@ -153,6 +157,7 @@ fn trace_sample(row: TraceRow, group: Group) -> Sample {
             row.reasoning_tokens,
         ]),
         cost_nano_usd: row.cost_nano_usd,
+        unpriced_count: u64::try_from(row.unpriced_count).unwrap_or(0),
     }
 }
 

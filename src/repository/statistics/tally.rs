@@ -32,8 +32,8 @@ pub struct StatsRow {
     pub usage: Usage,
     /// Known cost in billionths of a US dollar; `None` when none is known.
     pub cost_nano_usd: Option<i64>,
-    /// How many of the spans or traces report tokens that count in [`usage`](Self::usage), and have no known cost: what the cost leaves
-    /// out. A trace with the cost of one call is none of them, so ask for spans to miss no call.
+    /// Spans whose tokens count in [`usage`](Self::usage) and which have no cost of their own: what the sum of costs leaves out, unless the
+    /// run above reports one.
     pub unpriced_count: u64,
     /// The first start, nanoseconds since 1970.
     pub first_ns: i64,
@@ -99,6 +99,7 @@ pub(super) struct Sample {
     pub(super) is_open: bool,
     pub(super) usage: Usage,
     pub(super) cost_nano_usd: Option<i64>,
+    pub(super) unpriced_count: u64,
 }
 
 /// What has been added to one group in one piece of time.
@@ -139,7 +140,7 @@ impl Tallies {
         tally.count += 1;
         tally.error_count += u64::from(sample.is_error);
         tally.open_count += u64::from(sample.is_open);
-        tally.unpriced_count += u64::from(sample.usage.is_reported() && sample.cost_nano_usd.is_none());
+        tally.unpriced_count += sample.unpriced_count;
         tally.traces.insert(sample.trace_id);
         tally.sessions.extend(sample.session);
         tally.durations.extend(sample.duration_ns);

@@ -115,9 +115,12 @@ fn traces_by_what_is_in_them() {
 #[test]
 fn each_group_can_be_asked_for() {
     let mut call = model(span(0, 0), 5).agent("A").session("s");
-    for (field, value) in
-        [(IdentityField::TeamName, "T"), (IdentityField::WorkflowId, "w-1"), (IdentityField::UserId, "u")]
-    {
+    for (field, value) in [
+        (IdentityField::TeamName, "T"),
+        (IdentityField::WorkflowId, "w-1"),
+        (IdentityField::StepName, "st"),
+        (IdentityField::UserId, "u"),
+    ] {
         call.identity.set(field, value);
     }
     let repository = World::with([call.named("call")]).repository;
@@ -131,6 +134,7 @@ fn each_group_can_be_asked_for() {
                 Group::Agent => &[Some("A")],
                 Group::Team => &[Some("T")],
                 Group::Workflow => &[Some("w-1")],
+                Group::Step => &[Some("st")],
                 Group::Model if of_traces => &[Some("m"), Some("m-1")],
                 Group::Model => &[Some("m")],
                 Group::Provider => &[Some("p")],

@@ -1,10 +1,12 @@
-//! Which spans' tokens count: the part of a trace's tree that a batch touches, with its counters.
+//! Which spans' tokens and costs count: the part of a trace's tree that a batch touches, with its counters.
 //!
-//! A model call's usage counts unless a model call inside the same call reports usage too (frameworks and SDKs nest up to four spans
-//! for one call). Any other span's usage is its own sum over what happened below it, and counts only when nothing below reports any.
-//! Each row carries how many reporting spans are stored below it, so that a batch changes only its own rows and their ancestors.
+//! A model call's tokens count unless a model call inside the same call reports tokens too (frameworks and SDKs nest up to four spans
+//! for one call). Any other span's are its own sum over what happened below it, and count only when nothing below reports any. The same
+//! holds for costs, apart from tokens: a run may report what its calls cost, which report tokens only. Each row carries how many
+//! reporting spans are stored below it, so that a batch changes only its own rows and their ancestors.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{Add, Neg};
 
 use super::lineage;
 use crate::model::Kind;
@@ -30,40 +32,83 @@ pub(super) struct Graph {
     pub(super) is_cyclic: bool,
 }
 
-/// What a span adds to the counters of its parent.
+/// What a span adds to the counters of its parent: spans that report tokens, and among them model calls of the same call; the same for
+/// costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Above {
-    usage: i64,
+    usages: i64,
     calls: i64,
+    costs: i64,
+    cost_calls: i64,
 }
 
-/// Whether the span reports tokens or cost.
-pub(super) fn reports(row: &SpanRow) -> bool {
+impl Above {
+    fn of(row: &SpanRow) -> Self {
+        let (kind, below) = (kind(row), Self::below(row).beyond(row));
+        let (usages, costs) = (i64::from(reports_tokens(row)), i64::from(row.cost_nano_usd.is_some()));
+        let is_call = i64::from(kind.is_model_call());
+        below + Self { usages, calls: is_call * usages, costs, cost_calls: is_call * costs }
+    }
+
+    /// What stands below a row, by its counters.
+    const fn below(row: &SpanRow) -> Self {
+        Self {
+            usages: row.usage_below,
+            calls: row.calls_below,
+            costs: row.costs_below,
+            cost_calls: row.cost_calls_below,
+        }
+    }
+
+    /// What of this is still of the same call above `row`.
+    fn beyond(self, row: &SpanRow) -> Self {
+        if kind(row).separates_calls() { Self { calls: 0, cost_calls: 0, ..self } } else { self }
+    }
+
+    /// Makes these the counters of a row, and what follows from them.
+    fn put(self, row: &mut SpanRow) {
+        row.usage_below = self.usages;
+        row.calls_below = self.calls;
+        row.costs_below = self.costs;
+        row.cost_calls_below = self.cost_calls;
+        let is_call = kind(row).is_model_call();
+        row.usage_counted = reports_tokens(row) && if is_call { self.calls == 0 } else { self.usages == 0 };
+        row.cost_counted = row.cost_nano_usd.is_some() && if is_call { self.cost_calls == 0 } else { self.costs == 0 };
+    }
+}
+
+impl Add for Above {
+    type Output = Self;
+
+    fn add(self, more: Self) -> Self {
+        Self {
+            usages: self.usages + more.usages,
+            calls: self.calls + more.calls,
+            costs: self.costs + more.costs,
+            cost_calls: self.cost_calls + more.cost_calls,
+        }
+    }
+}
+
+impl Neg for Above {
+    type Output = Self;
+
+    fn neg(self) -> Self {
+        Self { usages: -self.usages, calls: -self.calls, costs: -self.costs, cost_calls: -self.cost_calls }
+    }
+}
+
+/// Whether the span reports tokens.
+pub(super) const fn reports_tokens(row: &SpanRow) -> bool {
     row.total_tokens.is_some()
         || row.cache_read_tokens.is_some()
         || row.cache_write_tokens.is_some()
         || row.reasoning_tokens.is_some()
-        || row.cost_nano_usd.is_some()
 }
 
 /// The kind of a row; a word of a newer version counts as no particular kind.
 pub(super) fn kind(row: &SpanRow) -> Kind {
     row.kind.parse().unwrap_or(Kind::Span)
-}
-
-/// Whether the span's tokens and cost count in the trace's totals.
-pub(super) fn counts(row: &SpanRow) -> bool {
-    reports(row) && if kind(row).is_model_call() { row.calls_below == 0 } else { row.usage_below == 0 }
-}
-
-fn above(row: &SpanRow) -> Above {
-    let kind = kind(row);
-    let reports = i64::from(reports(row));
-    Above {
-        usage: row.usage_below + reports,
-        calls: if kind.separates_calls() { 0 } else { row.calls_below }
-            + if kind.is_model_call() { reports } else { 0 },
-    }
 }
 
 impl Graph {
@@ -76,10 +121,14 @@ impl Graph {
         self.nodes.insert(row.span_id.clone(), Node { stored: Some(row.clone()), row });
     }
 
-    /// Adds a row of a model call that reports usage, and what it becomes by another computed cost. No counter stands on that: the call
-    /// reports with and without one.
-    pub(super) fn add_repriced(&mut self, stored: SpanRow, row: SpanRow) {
-        self.nodes.insert(row.span_id.clone(), Node { stored: Some(stored), row });
+    /// Gives a row that is here the cost that `priced` has.
+    pub(super) fn take_cost(&mut self, priced: &SpanRow) {
+        let Some(node) = self.nodes.get_mut(&priced.span_id) else { return };
+        let before = Above::of(&node.row);
+        node.row.take_cost(priced);
+        Above::below(&node.row).put(&mut node.row);
+        let (after, parent) = (Above::of(&node.row), node.row.parent_span_id.clone());
+        self.propagate(&priced.span_id, parent, after + -before);
     }
 
     pub(super) fn contains(&self, span: &[u8]) -> bool {
@@ -106,25 +155,18 @@ impl Graph {
 
     /// Puts a span's new version in place, unless the version that is there outranks it; whether it did.
     pub(super) fn apply(&mut self, mut row: SpanRow) -> bool {
-        let (before, old_parent) = match self.nodes.get(&row.span_id) {
+        let (before, below, old_parent) = match self.nodes.get(&row.span_id) {
             Some(node) if row.version() <= node.row.version() => return false,
             Some(node) => {
-                row.usage_below = node.row.usage_below;
-                row.calls_below = node.row.calls_below;
                 row.keep_cost_of(&node.row);
-                (above(&node.row), node.row.parent_span_id.clone())
+                (Above::of(&node.row), Above::below(&node.row), node.row.parent_span_id.clone())
             }
-            None => {
-                let below = self.sum_of_children(&row.span_id);
-                row.usage_below = below.usage;
-                row.calls_below = below.calls;
-                (Above::default(), None)
-            }
+            None => (Above::default(), self.sum_of_children(&row.span_id), None),
         };
-        row.usage_counted = counts(&row);
+        below.put(&mut row);
         // A circle that the new version opens counted nothing of its own members so far.
         self.is_cyclic |= old_parent != row.parent_span_id && self.is_own_ancestor(&row.span_id);
-        let (span, parent, after) = (row.span_id.clone(), row.parent_span_id.clone(), above(&row));
+        let (span, parent, after) = (row.span_id.clone(), row.parent_span_id.clone(), Above::of(&row));
         self.unlink(&span, old_parent.as_deref());
         self.link(&row);
         match self.nodes.get_mut(&span) {
@@ -134,10 +176,10 @@ impl Graph {
             }
         }
         if old_parent == parent {
-            self.propagate(&span, parent, after.usage - before.usage, after.calls - before.calls);
+            self.propagate(&span, parent, after + -before);
         } else {
-            self.propagate(&span, old_parent, -before.usage, -before.calls);
-            self.propagate(&span, parent, after.usage, after.calls);
+            self.propagate(&span, old_parent, -before);
+            self.propagate(&span, parent, after);
         }
         self.is_cyclic |= self.is_own_ancestor(&span);
         true
@@ -185,11 +227,11 @@ impl Graph {
         self.nodes.get(span).and_then(|node| node.row.parent_span_id.as_deref())
     }
 
-    /// Carries a change of `span`'s counters up to its ancestors.
-    fn propagate(&mut self, span: &[u8], mut next: Option<SpanKey>, usage: i64, mut calls: i64) {
+    /// Carries a change of what `span` adds up to its ancestors.
+    fn propagate(&mut self, span: &[u8], mut next: Option<SpanKey>, mut change: Above) {
         let mut seen = BTreeSet::from([span.to_vec()]);
         while let Some(key) = next {
-            if usage == 0 && calls == 0 {
+            if change == Above::default() {
                 return;
             }
             let Some(node) = self.nodes.get_mut(&key) else { return };
@@ -197,21 +239,14 @@ impl Graph {
                 self.is_cyclic = true;
                 return;
             }
-            node.row.usage_below += usage;
-            node.row.calls_below += calls;
-            node.row.usage_counted = counts(&node.row);
-            if kind(&node.row).separates_calls() {
-                calls = 0;
-            }
+            (Above::below(&node.row) + change).put(&mut node.row);
+            change = change.beyond(&node.row);
             next = node.row.parent_span_id.clone();
         }
     }
 
     fn sum_of_children(&self, span: &[u8]) -> Above {
-        self.children_of(span).fold(Above::default(), |sum, child| {
-            let above = above(&child.row);
-            Above { usage: sum.usage + above.usage, calls: sum.calls + above.calls }
-        })
+        self.children_of(span).fold(Above::default(), |sum, child| sum + Above::of(&child.row))
     }
 
     fn link(&mut self, row: &SpanRow) {
@@ -242,24 +277,19 @@ pub(super) fn recount(rows: &mut [SpanRow]) {
         }
     }
     for row in rows.iter_mut() {
-        row.usage_below = 0;
-        row.calls_below = 0;
+        Above::default().put(row);
     }
     // Leaves first. Spans of a circle, and only they, are never reached; what hangs below them has been added to them by then.
     let mut ready: Vec<usize> = waiting.iter().enumerate().filter(|(_, count)| **count == 0).map(|(i, _)| i).collect();
     while let Some(place) = ready.pop() {
-        let Some(above) = rows.get(place).map(above) else { continue };
+        let Some(above) = rows.get(place).map(Above::of) else { continue };
         let Some(parent) = parents.get(place).copied().flatten() else { continue };
         if let (Some(row), Some(count)) = (rows.get_mut(parent), waiting.get_mut(parent)) {
-            row.usage_below += above.usage;
-            row.calls_below += above.calls;
+            (Above::below(row) + above).put(row);
             *count -= 1;
             if *count == 0 {
                 ready.push(parent);
             }
         }
-    }
-    for row in rows {
-        row.usage_counted = counts(row);
     }
 }

@@ -28,7 +28,7 @@ use super::{lock_sessions, recompute_sessions};
 use crate::error::Result;
 use crate::model::canonical::{Extra, decode};
 use crate::model::{IdentityField, InterpretedSpan, Kind};
-use crate::semconv::Profiles;
+use crate::semconv::{Prices, Profiles};
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::convert::{Facet, fragment_id};
 use crate::store::rows::SpanRow;
@@ -257,7 +257,7 @@ fn with_fragments(connection: &mut AnyConnection, ids: &BTreeSet<Vec<u8>>) -> Qu
 }
 
 /// Makes the summary of a torn run's trace from its spans and those of its fragments, and takes the fragments out of everything else.
-pub(crate) fn regroup(connection: &mut AnyConnection, torn: &Torn) -> Result<(), Failure> {
+pub(crate) fn regroup(connection: &mut AnyConnection, torn: &Torn, prices: &Prices) -> Result<(), Failure> {
     let Torn { main, joints } = torn;
     let mut fragments: BTreeSet<Vec<u8>> = fragments_of(connection, std::slice::from_ref(main))?.into_iter().collect();
     let joined: Vec<Vec<u8>> = joints.iter().map(|joint| joint.fragment.clone()).collect();
@@ -278,7 +278,7 @@ pub(crate) fn regroup(connection: &mut AnyConnection, torn: &Torn) -> Result<(),
     fragments.retain(|id| is_there(id));
     let hosts = joints.iter().map(|joint| (joint.root.clone(), joint.host.span_id.clone())).collect();
     let whole = Whole { main, fragments: &fragments, hosts: &hosts };
-    let after = write_whole(connection, &whole, before.iter().find(|trace| trace.trace_id == *main))?;
+    let after = write_whole(connection, &whole, before.iter().find(|trace| trace.trace_id == *main), prices)?;
     let sessions = before.iter().filter_map(|trace| trace.session_id.clone()).chain(after.session_id);
     let sessions: BTreeSet<String> = sessions.collect();
     lock_sessions(connection, &sessions)?;

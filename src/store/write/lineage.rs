@@ -12,14 +12,18 @@ use crate::semconv::{clean_text, identity_of};
 use crate::store::rows::SpanRow;
 
 /// The bit of a session that is only the conversation's name.
-const WEAK_SESSION: i32 = 1 << IdentityField::ALL.len();
+const WEAK_SESSION: i32 = 1 << 10;
 
 /// The bit of an agent's name that the span came with and does not tell itself: the layer had it from an ancestor or from baggage. It
 /// holds where the ancestors are not stored, and so is the row's own; but the span does not speak for that agent.
 const GIVEN_AGENT: i32 = WEAK_SESSION << 1;
 
+/// The bit of a field. Databases hold them: a field's bit stays, and a new one gets the next that is free.
 const fn bit(field: IdentityField) -> i32 {
-    1 << (field as i32)
+    match field {
+        IdentityField::StepName => GIVEN_AGENT << 1,
+        others => 1 << (others as i32),
+    }
 }
 
 macro_rules! columns {
@@ -49,6 +53,7 @@ columns! {
     TeamName => team_name,
     WorkflowId => workflow_id,
     WorkflowName => workflow_name,
+    StepName => step_name,
 }
 
 /// The ids of a row as its descendants inherit them, or only the span's own.

@@ -45,6 +45,25 @@ pub(super) fn load_touched(connection: &mut AnyConnection, parts: &mut Parts<'_>
         let parents = part.spans.values().filter_map(|prepared| prepared.row.parent_span_id.as_ref());
         asked.insert(part.trace_id, part.spans.keys().chain(parents).cloned().collect());
     }
+    load_lines(connection, parts, asked)?;
+    let new = parts.values().filter(|part| part.before.is_some()).map(|part| {
+        let new = part.spans.keys().filter(|span| !part.graph.contains(span));
+        (part.trace_id, new.cloned().collect())
+    });
+    for row in load_children(connection, new.collect())? {
+        if let Some(part) = parts.get_mut(row.trace_id.as_slice()) {
+            part.graph.add_stored(row);
+        }
+    }
+    Ok(())
+}
+
+/// These stored rows, and all their ancestors.
+pub(super) fn load_lines<'a>(
+    connection: &mut AnyConnection,
+    parts: &mut Parts<'a>,
+    mut asked: BTreeMap<&'a [u8], BTreeSet<SpanKey>>,
+) -> QueryResult<()> {
     let mut wanted: Wanted<'_> = asked.iter().map(|(trace, keys)| (*trace, keys.iter().cloned().collect())).collect();
     while !wanted.is_empty() {
         for row in load_spans(connection, std::mem::take(&mut wanted))? {
@@ -54,15 +73,6 @@ pub(super) fn load_touched(connection: &mut AnyConnection, parts: &mut Parts<'_>
             {
                 wanted.entry(part.trace_id).or_default().push(parent.clone());
             }
-            part.graph.add_stored(row);
-        }
-    }
-    let new = parts.values().filter(|part| part.before.is_some()).map(|part| {
-        let new = part.spans.keys().filter(|span| !part.graph.contains(span));
-        (part.trace_id, new.cloned().collect())
-    });
-    for row in load_children(connection, new.collect())? {
-        if let Some(part) = parts.get_mut(row.trace_id.as_slice()) {
             part.graph.add_stored(row);
         }
     }

@@ -21,6 +21,7 @@ mod join;
 mod lineage;
 mod load;
 mod prepare;
+mod pricing;
 mod recompute;
 mod reprice;
 mod session;
@@ -54,6 +55,7 @@ use super::connection::{AnyConnection, dispatch};
 use super::dialect::{self, Row};
 use super::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow, TraceRow};
 use super::schema::{span_contents, spans};
+use crate::semconv::Prices;
 
 /// What is done with rows that are not stored, by all that the database says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,12 +75,13 @@ impl NewRows {
     }
 }
 
-/// Writes a batch in the transaction that `connection` is in. Returns the traces that may be torn and have changed: they are to be
+/// Writes a batch in the transaction that `connection` is in. What calls cost whose usage other spans tell is computed by `prices`. Returns the traces that may be torn and have changed: they are to be
 /// [put together](regroup) in transactions of their own, since that holds other traces than the batch's.
 pub(crate) fn write_batch(
     connection: &mut AnyConnection,
     batch: Vec<Prepared<'_>>,
     new: NewRows,
+    prices: &Prices,
 ) -> Result<BTreeSet<Vec<u8>>, Failure> {
     add_senders(connection, &batch)?;
     let mut parts = parts(batch);
@@ -92,7 +95,7 @@ pub(crate) fn write_batch(
     load_touched(connection, &mut parts)?;
     parts.values_mut().for_each(Part::merge);
     pass_ids_down(connection, &mut parts)?;
-    write_parts(connection, &parts, new)?;
+    write_parts(connection, &parts, new, prices)?;
     // Of a torn run, more than the batch's own traces is to be written.
     let torn = parts.values().filter_map(|part| part.before.as_ref());
     Ok(torn
@@ -102,7 +105,12 @@ pub(crate) fn write_batch(
 }
 
 /// Writes what changes in these traces: spans, summaries, facets and sessions.
-fn write_parts(connection: &mut AnyConnection, parts: &Parts<'_>, new: NewRows) -> Result<(), Failure> {
+fn write_parts(
+    connection: &mut AnyConnection,
+    parts: &Parts<'_>,
+    new: NewRows,
+    prices: &Prices,
+) -> Result<(), Failure> {
     let mut changed = Vec::with_capacity(parts.len());
     for part in parts.values() {
         // None: a replay.
@@ -118,7 +126,7 @@ fn write_parts(connection: &mut AnyConnection, parts: &Parts<'_>, new: NewRows) 
         told.into_iter().map(|(part, change)| (part.before.as_ref(), change.trace)).collect();
     for (part, _) in lost {
         let before = part.before.as_ref();
-        summaries.push((before, recompute(connection, before, part.trace_id)?));
+        summaries.push((before, recompute(connection, before, part.trace_id, prices)?));
     }
     session::update(connection, &summaries)?;
     Ok(())
@@ -126,13 +134,17 @@ fn write_parts(connection: &mut AnyConnection, parts: &Parts<'_>, new: NewRows) 
 
 /// Makes a trace's summary, its facets, its spans' counters and its session anew from the rows. What this changes, if anything, was
 /// wrong before.
-pub(crate) fn recompute_trace(connection: &mut AnyConnection, trace_id: &[u8]) -> Result<bool, Failure> {
+pub(crate) fn recompute_trace(
+    connection: &mut AnyConnection,
+    trace_id: &[u8],
+    prices: &Prices,
+) -> Result<bool, Failure> {
     dialect::lock_traces(connection, &[trace_id])?;
     let Some(before) = load_traces(connection, &[trace_id])?.pop() else {
         forget_missing(connection, &[trace_id])?;
         return Ok(false);
     };
-    let after = recompute(connection, Some(&before), trace_id)?;
+    let after = recompute(connection, Some(&before), trace_id, prices)?;
     let sessions: BTreeSet<String> = [before.session_id, after.session_id].into_iter().flatten().collect();
     lock_sessions(connection, &sessions)?;
     recompute_sessions(connection, &sessions)?;

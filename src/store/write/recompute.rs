@@ -13,8 +13,10 @@ use super::join::fragments_of;
 use super::lineage::resolve_all;
 use super::load::{load_content, load_trace_spans};
 use super::prepare::preview_of_content;
+use super::pricing::price_told;
 use super::structure::{Notes, Structured, load_notes, structure};
 use super::summary::summarize;
+use crate::semconv::Prices;
 use crate::store::Failure;
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::convert::{Facet, fragment_word};
@@ -37,11 +39,12 @@ pub(super) fn recompute(
     connection: &mut AnyConnection,
     before: Option<&TraceRow>,
     trace_id: &[u8],
+    prices: &Prices,
 ) -> Result<TraceRow, Failure> {
     let ids = [trace_id.to_vec()];
     let fragments: BTreeSet<Vec<u8>> = fragments_of(connection, &ids)?.into_iter().collect();
     let whole = Whole { main: trace_id, fragments: &fragments, hosts: &BTreeMap::new() };
-    let shown = write_rows_of(connection, &whole, |row| row.trace_id == trace_id)?;
+    let shown = write_rows_of(connection, &whole, prices, |row| row.trace_id == trace_id)?;
     write_summary(connection, &whole, &shown, before)
 }
 
@@ -50,8 +53,9 @@ pub(super) fn write_whole(
     connection: &mut AnyConnection,
     whole: &Whole<'_>,
     before: Option<&TraceRow>,
+    prices: &Prices,
 ) -> Result<TraceRow, Failure> {
-    let shown = write_rows_of(connection, whole, |_| true)?;
+    let shown = write_rows_of(connection, whole, prices, |_| true)?;
     let trace = write_summary(connection, whole, &shown, before)?;
     for fragment in whole.fragments {
         let own: Vec<SpanRow> = shown.rows.iter().filter(|row| row.trace_id == *fragment).cloned().collect();
@@ -78,10 +82,12 @@ fn load_whole(connection: &mut AnyConnection, whole: &Whole<'_>) -> Result<(Vec<
 fn write_rows_of(
     connection: &mut AnyConnection,
     whole: &Whole<'_>,
+    prices: &Prices,
     is_held: impl Fn(&SpanRow) -> bool,
 ) -> Result<Structured, Failure> {
     let (mut stored, notes) = load_whole(connection, whole)?;
     let mut shown = structure(&stored, &notes, whole.hosts);
+    price_told(connection, &mut shown, &stored, &notes, prices)?;
     recount(&mut shown.rows);
     resolve_all(&mut shown.rows);
     stored.retain(|row| is_held(row));

@@ -1,33 +1,28 @@
 //! Computed costs of stored spans, made anew by other prices.
 //!
-//! Only the cost of model calls that report usage changes, so nothing else does: whether a span's usage counts stands on what reports
-//! usage, whatever it costs. The summaries follow by the difference, as they do for a batch.
+//! Only the cost of model calls that report usage changes, and with it whether the cost of a span above them counts. The summaries follow
+//! by the difference, as they do for a batch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-use super::any_of::AnyOf;
-use super::load::{forget_missing, load_traces};
+use super::graph::SpanKey;
+use super::load::{forget_missing, load_lines, load_traces};
+use super::pricing::{PAYLOADS, Place, place, read_attributes};
 use super::trace::{Part, Parts};
 use super::{NewRows, write_parts};
-use crate::model::{Attributes, CostSource, Kind, canonical};
-use crate::semconv::{Call, Prices};
+use crate::model::{CostSource, Kind};
+use crate::semconv::Prices;
 use crate::store::connection::{AnyConnection, dispatch};
-use crate::store::convert::ENCODING;
 use crate::store::dialect;
 use crate::store::rows::SpanRow;
-use crate::store::schema::{span_contents, spans};
+use crate::store::schema::spans;
 use crate::store::{Failure, Repriced};
 
 /// Spans in one transaction: what writers wait for.
 const MAX_SPANS: usize = 500;
-/// Payloads that are in memory at once: each can be 15 MiB.
-const PAYLOADS: usize = 20;
-
-/// A place among the spans of several traces: the trace's id and the span's.
-pub(crate) type Place = (Vec<u8>, Vec<u8>);
 
 /// Prices the next spans of these traces, whose ids are in order, in the transaction that `connection` is in. Returns what it did, and
 /// where it stopped if there may be more.
@@ -52,37 +47,38 @@ pub(crate) fn reprice(
     let calls = load_calls(connection, &ids, after)?;
     let next = calls.last().filter(|_| calls.len() == MAX_SPANS).map(place);
     let mut done = Repriced::default();
+    let mut priced = Vec::with_capacity(calls.len());
+    let mut above: BTreeMap<&[u8], BTreeSet<SpanKey>> = BTreeMap::new();
     let mut calls = calls.into_iter();
     while !calls.as_slice().is_empty() {
         let some: Vec<SpanRow> = calls.by_ref().take(PAYLOADS).collect();
-        let attributes = read_attributes(connection, &some)?;
+        let attributes = read_attributes(connection, some.iter())?;
         for stored in some {
             let mut row = stored.clone();
             if let Some(attributes) = attributes.get(&place(&stored)) {
-                row.set_cost(prices.cost(&call(&stored), attributes).as_ref());
+                row.set_cost(prices.cost(&stored.call(), attributes).as_ref());
             }
             done.count(row.cost_nano_usd.is_some(), row != stored);
+            // Whether a call has a cost at all decides whether those above it count.
+            if row.cost_nano_usd.is_some() != stored.cost_nano_usd.is_some()
+                && let (Some(part), Some(parent)) = (parts.get(stored.trace_id.as_slice()), &row.parent_span_id)
+            {
+                above.entry(part.trace_id).or_default().insert(parent.clone());
+            }
             if let Some(part) = parts.get_mut(stored.trace_id.as_slice()) {
-                part.graph.add_repriced(stored, row);
+                part.graph.add_stored(stored);
+                priced.push(row);
             }
         }
     }
-    write_parts(connection, &parts, NewRows::Put)?;
-    Ok((done, next))
-}
-
-fn place(row: &SpanRow) -> Place {
-    (row.trace_id.clone(), row.span_id.clone())
-}
-
-fn call(row: &SpanRow) -> Call<'_> {
-    Call {
-        provider: row.provider.as_deref(),
-        request_model: row.request_model.as_deref(),
-        response_model: row.response_model.as_deref(),
-        usage: row.usage(),
-        start_ns: row.start_ns,
+    load_lines(connection, &mut parts, above)?;
+    for row in priced {
+        if let Some(part) = parts.get_mut(row.trace_id.as_slice()) {
+            part.graph.take_cost(&row);
+        }
     }
+    write_parts(connection, &parts, NewRows::Put, prices)?;
+    Ok((done, next))
 }
 
 /// The next model calls that report usage, and no cost.
@@ -107,27 +103,4 @@ fn load_calls(connection: &mut AnyConnection, ids: &[&[u8]], after: Option<&Plac
             .select(SpanRow::as_select())
             .load(concrete)
     })
-}
-
-/// The attributes of these spans, which are [a few](PAYLOADS). One whose payload is gone, or of a form that a newer version writes, has
-/// none here: on which terms it was is not known, and its cost stays.
-fn read_attributes(connection: &mut AnyConnection, calls: &[SpanRow]) -> QueryResult<BTreeMap<Place, Attributes>> {
-    if !Prices::read_attributes() {
-        return Ok(calls.iter().map(|row| (place(row), Attributes::new())).collect());
-    }
-    let these: AnyOf<_> = calls
-        .iter()
-        .map(|row| span_contents::trace_id.eq(&row.trace_id).and(span_contents::span_id.eq(&row.span_id)))
-        .collect();
-    let payloads: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> = dispatch!(connection, concrete => {
-        span_contents::table
-            .filter(these)
-            .filter(span_contents::encoding.eq(ENCODING))
-            .select((span_contents::trace_id, span_contents::span_id, span_contents::attributes))
-            .load(concrete)
-    })?;
-    let decoded = payloads.into_iter().filter_map(|(trace_id, span_id, attributes)| {
-        Some(((trace_id, span_id), canonical::decode("attributes", &attributes).ok()?))
-    });
-    Ok(decoded.collect())
 }

@@ -141,6 +141,7 @@ fn add(session: &mut SessionRow, before: Option<&TraceRow>, after: &TraceRow) {
     session.trace_count += i64::from(before.is_none());
     session.error_trace_count += has_error(after) - before.map_or(0, has_error);
     session.span_count += after.span_count - before.map_or(0, |before| before.span_count);
+    session.unpriced_count += after.unpriced_count - before.map_or(0, |before| before.unpriced_count);
     session.start_ns = session.start_ns.min(after.start_ns);
     session.last_ns = session.last_ns.max(last(after));
     if let (Some(user), Some(first_ns)) = (&after.user_id, after.user_first_ns) {

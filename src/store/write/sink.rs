@@ -9,6 +9,7 @@ use super::{NewRows, Prepared, places, prepare, regroup, torn_runs, write_batch}
 use crate::error::{Error, Result};
 use crate::model::{InterpretedSpan, ProcessId, start_day};
 use crate::pipeline::Sink;
+use crate::semconv::Prices;
 use crate::store::rows::ProcessRow;
 use crate::store::{Store, dialect, key_text};
 
@@ -22,6 +23,7 @@ const PREPARING_PAUSE: Duration = Duration::from_secs(60);
 pub(crate) struct StoreSink {
     store: Store,
     process: ProcessRow,
+    prices: Prices,
     /// The day that the tables were last made ready for.
     ready_for: Option<i32>,
     /// Whether a framework that loses parents was seen.
@@ -42,13 +44,19 @@ impl StoreSink {
             heartbeat_ns: now,
             ended_ns: None,
         };
-        Self { store, process, ready_for: None, has_torn: false, next_try: Instant::now() }
+        Self { store, process, prices: Prices::default(), ready_for: None, has_torn: false, next_try: Instant::now() }
+    }
+
+    /// What costs are computed by that only all spans of a trace together tell.
+    pub(crate) fn with_prices(mut self, prices: Prices) -> Self {
+        self.prices = prices;
+        self
     }
 
     fn write_part(&self, part: Vec<Prepared<'_>>, new: NewRows) -> Result<BTreeSet<Vec<u8>>> {
         self.store.write(|connection| {
             dialect::put(connection, &[&self.process])?;
-            write_batch(connection, part, new)
+            write_batch(connection, part, new, &self.prices)
         })
     }
 
@@ -92,7 +100,7 @@ impl Sink for StoreSink {
         }
         // Each run holds other traces than the batch did, so it has a transaction of its own.
         let torn = self.store.write(|connection| torn_runs(connection, &places, &changed))?;
-        torn.iter().try_for_each(|torn| self.store.write(|connection| regroup(connection, torn)))
+        torn.iter().try_for_each(|torn| self.store.write(|connection| regroup(connection, torn, &self.prices)))
     }
 
     fn probe(&mut self) -> Result<()> {

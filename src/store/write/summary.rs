@@ -64,6 +64,7 @@ impl<'a> Change<'a> {
         self.trace.error_count += difference(is_error);
         self.trace.open_count += difference(|row| row.state == SpanState::Open.rank());
         self.trace.interrupted_count += difference(|row| row.state == SpanState::Interrupted.rank());
+        self.trace.unpriced_count += difference(is_unpriced);
     }
 
     fn add_tokens(&mut self, stored: Option<&SpanRow>, row: &SpanRow, was_removed: &mut [bool; 7]) {
@@ -177,17 +178,15 @@ pub(super) fn status_facets(trace: &TraceRow) -> BTreeSet<(Facet, &'static str)>
 
 /// The input, output, total, cache read, cache write and reasoning tokens, and the cost, as far as they count.
 fn counted_tokens(row: &SpanRow) -> Tokens {
-    if !row.usage_counted {
-        return Tokens::default();
-    }
+    let counted = |tokens: Option<i64>| tokens.filter(|_| row.usage_counted);
     [
-        row.input_tokens,
-        row.output_tokens,
-        row.total_tokens,
-        row.cache_read_tokens,
-        row.cache_write_tokens,
-        row.reasoning_tokens,
-        row.cost_nano_usd,
+        counted(row.input_tokens),
+        counted(row.output_tokens),
+        counted(row.total_tokens),
+        counted(row.cache_read_tokens),
+        counted(row.cache_write_tokens),
+        counted(row.reasoning_tokens),
+        row.cost_nano_usd.filter(|_| row.cost_counted),
     ]
 }
 
@@ -217,6 +216,11 @@ const fn set_tokens(trace: &mut TraceRow, sums: Tokens) {
 
 fn is_error(row: &SpanRow) -> bool {
     row.status_code == StatusCode::Error.otlp()
+}
+
+/// Whether the span's tokens count and its cost is not known.
+const fn is_unpriced(row: &SpanRow) -> bool {
+    row.usage_counted && row.cost_nano_usd.is_none()
 }
 
 fn naming_rank(row: &SpanRow) -> NamingRank<'_> {
@@ -254,6 +258,7 @@ fn facets(row: &SpanRow) -> BTreeSet<(Facet, &str)> {
         (Facet::Run, &row.run_id),
         (Facet::Service, &row.service_name),
         (Facet::Session, &row.session_id),
+        (Facet::Step, &row.step_name),
         (Facet::Team, &row.team_id),
         (Facet::Team, &row.team_name),
         (Facet::Tool, &row.tool_name),

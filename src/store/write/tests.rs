@@ -11,6 +11,7 @@ use crate::model::{
     Cost, CostSource, Identity, IdentityField, InterpretedSpan, Kind, Phase, Span, SpanId, SpanRecord, SpanState,
     Status, StatusCode, Told, TraceId, Usage,
 };
+use crate::semconv::Prices;
 use crate::store::Store;
 use crate::store::rows::{FacetRow, SessionRow};
 use crate::store::schema::{sessions, span_contents, spans, trace_facets, traces};
@@ -92,6 +93,9 @@ impl Sketch {
             (IdentityField::AgentName, self.agent),
         ] {
             identity.set(field, value.unwrap_or_default());
+        }
+        if self.kind == Kind::Step {
+            identity.set(IdentityField::StepName, format!("span {}", self.span));
         }
         let mut record = SpanRecord::new(trace_id, own_id, format!("span {}", self.span), self.start);
         record.end_ns = self.end;
@@ -218,7 +222,7 @@ fn dump(store: &Store) -> Dump {
 fn write(store: &Store, batch: &[Sketch]) {
     let items: Vec<InterpretedSpan> = batch.iter().map(Sketch::item).collect();
     let prepared = prepare(&items, 0).unwrap();
-    store.write(|connection| write_batch(connection, prepared, NewRows::Add)).unwrap();
+    store.write(|connection| write_batch(connection, prepared, NewRows::Add, &Prices::default())).unwrap();
 }
 
 fn recompute_all(store: &Store) {
@@ -361,6 +365,64 @@ fn an_agents_own_sum_counts_when_no_model_call_reports() {
     let store = Store::open("sqlite::memory:").unwrap();
     write(&store, &[Sketch { kind: Kind::Agent, ..model(0, None, Some(34)) }, model(1, Some(0), None)]);
     assert_eq!(total(&store), Some(34));
+}
+
+#[test]
+fn tokens_and_costs_count_apart() {
+    let run = |tokens, cost| Sketch { kind: Kind::Agent, cost, ..model(0, None, tokens) };
+    let of = |span, kind, tokens, cost| Sketch { kind, cost, ..model(span, Some(0), tokens) };
+    // What a run reports, over what reports only the other: both count.
+    let cases = [
+        (run(Some(34), None), of(1, Kind::Tool, None, Some(5)), (Some(34), Some(5))),
+        (run(None, Some(9)), of(1, Kind::Model, Some(17), None), (Some(17), Some(9))),
+        (run(Some(34), Some(9)), of(1, Kind::Model, Some(17), None), (Some(17), Some(9))),
+        (run(Some(34), Some(9)), of(1, Kind::Model, Some(17), Some(4)), (Some(17), Some(4))),
+        // One model call within another.
+        (model(0, None, Some(17)), of(1, Kind::Model, None, Some(4)), (Some(17), Some(4))),
+    ];
+    for (above, below, expected) in cases {
+        for batch in [[&above, &below], [&below, &above]] {
+            let store = Store::open("sqlite::memory:").unwrap();
+            batch.into_iter().for_each(|sketch| write(&store, std::slice::from_ref(sketch)));
+            let trace = &dump(&store).traces[0];
+            assert_eq!((trace.input_tokens, trace.cost_nano_usd), expected, "{above:?} over {below:?}");
+        }
+    }
+}
+
+#[test]
+fn calls_without_a_cost_are_counted() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let of = |trace, span, cost| Sketch { trace, cost, session: Some("s1"), ..model(span, None, Some(1)) };
+    write(&store, &[of(0, 0, None), of(0, 1, Some(2)), of(1, 0, None)]);
+    let counts = |store: &Store| {
+        let dump = dump(store);
+        let traces: Vec<i64> = dump.traces.iter().map(|trace| trace.unpriced_count).collect();
+        (traces, dump.sessions[0].unpriced_count)
+    };
+    assert_eq!(counts(&store), (vec![1, 1], 2));
+    // The same call, told by a span inside of it.
+    write(&store, &[Sketch { parent: Some(0), ..of(0, 2, Some(3)) }]);
+    assert_eq!(counts(&store), (vec![0, 1], 1));
+}
+
+#[test]
+fn a_step_stands_on_all_that_is_below_it() {
+    let store = Store::open("sqlite::memory:").unwrap();
+    let step = |span, parent| Sketch { kind: Kind::Step, parent, ..model(span, None, None) };
+    write(&store, &[model(2, Some(1), Some(1)), step(0, None), model(4, Some(3), Some(1))]);
+    write(&store, &[step(3, Some(0)), step(1, Some(0)), model(5, Some(0), Some(1))]);
+    let dump = dump(&store);
+    let steps: Vec<Option<&str>> = dump.spans.iter().map(|row| row.step_name.as_deref()).collect();
+    let expected = ["span 0", "span 1", "span 1", "span 3", "span 3", "span 0"].map(Some);
+    assert_eq!(steps, expected);
+    let facets: Vec<(&str, i64)> = dump
+        .facets
+        .iter()
+        .filter(|facet| facet.field == "step")
+        .map(|facet| (facet.value.as_str(), facet.span_count))
+        .collect();
+    assert_eq!(facets, [("span 0", 2), ("span 1", 2), ("span 3", 2)]);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn write_priced(store: &Store, batch: &[Sketch], prices: &Prices, writer: u64) {
     };
     let items: Vec<InterpretedSpan> = batch.iter().map(priced).collect();
     let prepared = prepare(&items, 0).unwrap();
-    store.write(|connection| write_batch(connection, prepared, NewRows::Add)).unwrap();
+    store.write(|connection| write_batch(connection, prepared, NewRows::Add, prices)).unwrap();
 }
 
 fn reprice(store: &Store, prices: &Prices) -> Repriced {
@@ -34,13 +34,12 @@ fn tree_sketch(traces: u16) -> impl Strategy<Value = Sketch> {
     sketch(traces).prop_map(|sketch| Sketch { parent: sketch.parent.filter(|parent| *parent < sketch.span), ..sketch })
 }
 
-/// Whether something below a span reports tokens or cost; for a model's call, another part of the same call.
+/// Whether something below a span has a cost; for a model's call, another part of the same call.
 fn is_explained(rows: &[SpanRow], row: &SpanRow, by_calls: bool) -> bool {
-    let mut children = rows.iter().filter(|child| child.parent_span_id.as_ref() == Some(&row.span_id));
+    let mut children = rows.iter().filter(|child| child.stands_under() == Some(&row.span_id));
     children.any(|child| {
         let kind = graph::kind(child);
-        let reports = child.total_tokens.is_some() || child.cost_nano_usd.is_some();
-        (reports && (kind.is_model_call() || !by_calls))
+        (child.cost_nano_usd.is_some() && (kind.is_model_call() || !by_calls))
             || (!(by_calls && kind.separates_calls()) && is_explained(rows, child, by_calls))
     })
 }

@@ -23,7 +23,7 @@ fn statements(store: &Store, batch: &[Sketch]) -> Vec<String> {
     store
         .write(|connection| {
             dispatch!(connection, c => diesel::Connection::set_instrumentation(c, listen));
-            let written = write_batch(connection, prepared, NewRows::Add);
+            let written = write_batch(connection, prepared, NewRows::Add, &Prices::default());
             dispatch!(connection, c => diesel::Connection::set_instrumentation(c, |_: InstrumentationEvent<'_>| {}));
             written
         })
@@ -84,7 +84,7 @@ fn a_replay_reads_and_changes_nothing() {
     let before = dump(&store);
     let items: Vec<InterpretedSpan> = first.iter().map(Sketch::item).collect();
     let prepared = prepare(&items, 1).unwrap();
-    store.write(|connection| write_batch(connection, prepared, NewRows::Add)).unwrap();
+    store.write(|connection| write_batch(connection, prepared, NewRows::Add, &Prices::default())).unwrap();
     assert_eq!(dump(&store), before);
 }
 
@@ -128,7 +128,7 @@ fn what_a_lock_puts_in_place_counts_as_nothing() {
     locked
         .write(|connection| {
             put(connection)?;
-            write_batch(connection, prepared, NewRows::Add)
+            write_batch(connection, prepared, NewRows::Add, &Prices::default())
         })
         .unwrap();
     assert_eq!(dump(&locked), expected);
