@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use tracing_agents::TraceFilter;
+use tracing_agents::model::Kind;
+
 use crate::database::Dialect;
+use crate::sketch::span;
 use crate::tables::{Column, declared};
 use crate::world::World;
 
@@ -11,6 +15,7 @@ crate::cases!(
     the_live_keys_are_the_declared_ones,
     text_is_compared_byte_by_byte,
     there_are_no_foreign_keys_and_no_triggers,
+    rows_of_an_older_schema_come_along,
 );
 
 /// Texts `a|b` as a map from `a` to all its `b`, in order.
@@ -176,4 +181,51 @@ fn there_are_no_foreign_keys_and_no_triggers(world: &World) {
     for query in queries {
         assert_eq!(sql.lines(query), Vec::<String>::new(), "{query}");
     }
+}
+
+/// What takes the newest change of the tables back.
+fn newest_change_taken_back(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => include_str!("../../migrations/sqlite/2026-11-23-000000_keep_structure/down.sql"),
+        Dialect::Postgres => include_str!("../../migrations/postgres/2026-11-23-000000_keep_structure/down.sql"),
+        Dialect::Mysql => include_str!("../../migrations/mysql/2026-11-23-000000_keep_structure/down.sql"),
+    }
+}
+
+fn rows_of_an_older_schema_come_along(world: &World) {
+    let spans = (0..3).flat_map(|trace| {
+        [
+            span(trace, 0).kind(Kind::Agent).agent("A").session("s").tokens(30, 3),
+            span(trace, 1).model("own").tokens(20, 2).costing(0.25),
+            span(trace, 2).model("nobody's").tokens(10, 1),
+            span(trace, 3).tool("t"),
+        ]
+    });
+    world.writer().write(spans);
+    let sums = || {
+        let repository = world.repository();
+        let traces = repository.traces(&TraceFilter::new()).unwrap().items;
+        let traces: Vec<_> =
+            traces.iter().map(|t| (t.usage, t.cost_nano_usd, t.unpriced_count, t.span_count)).collect();
+        let session = repository.session("s").unwrap();
+        (traces, session.usage, session.cost_nano_usd, session.unpriced_count)
+    };
+    let before = sums();
+    const NEWEST: &str = "20261123000000";
+    let run =
+        || world.database.sql().lines("SELECT version AS line FROM trace_schema WHERE version <> '' ORDER BY version");
+    let all = run();
+    assert_eq!(all.last().map(String::as_str), Some(NEWEST));
+    world.database.sql().execute(newest_change_taken_back(world.database.dialect()));
+    world.database.sql().execute(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{NEWEST}'"));
+    assert_eq!(run().len(), all.len() - 1);
+
+    let writer = world.writer();
+    assert_eq!(run(), all);
+    assert_eq!(sums(), before);
+    // What comes now adds to it.
+    writer.write([span(0, 4).model("own").tokens(1, 0).costing(0.5)]);
+    let (traces, usage, cost, unpriced) = sums();
+    assert_eq!(traces.iter().map(|(usage, ..)| usage.input).collect::<Vec<_>>(), [Some(30), Some(30), Some(31)]);
+    assert_eq!((usage.input, cost, unpriced), (Some(91), Some(1_250_000_000), 3));
 }

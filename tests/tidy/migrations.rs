@@ -21,6 +21,11 @@ pub(crate) fn unequal(files: &[SourceFile]) -> Vec<String> {
                 if !file.text.lines().any(|line| !line.trim().is_empty() && !line.trim_start().starts_with("--")) {
                     findings.push(format!("{}: does nothing", file.path));
                 }
+                if script == "up.sql"
+                    && !file.text.contains(&format!("INSERT INTO trace_schema (version) VALUES ('{}')", version(name)))
+                {
+                    findings.push(format!("{}: does not say in trace_schema that it has run", file.path));
+                }
             }
             _ => findings.push(format!("{}: expected migrations/<backend>/<date>_<name>/{{up,down}}.sql", file.path)),
         }
@@ -41,14 +46,20 @@ pub(crate) fn unequal(files: &[SourceFile]) -> Vec<String> {
     findings
 }
 
+/// The version that Diesel reads from a migration's name: the digits before the first `_`.
+fn version(name: &str) -> String {
+    name.split('_').next().unwrap_or_default().replace('-', "")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn findings(paths: &[&str]) -> Vec<String> {
-        unequal(&paths.iter().map(|path| SourceFile::new(*path, "-- x\nSELECT 1;")).collect::<Vec<_>>())
+        unequal(&paths.iter().map(|path| SourceFile::new(*path, TEXT)).collect::<Vec<_>>())
     }
 
+    const TEXT: &str = "-- x\nINSERT INTO trace_schema (version) VALUES ('1');";
     const ONE: [&str; 2] = ["migrations/sqlite/1_a/up.sql", "migrations/sqlite/1_a/down.sql"];
 
     #[test]
@@ -67,7 +78,9 @@ mod tests {
         );
         assert_eq!(findings(&[ONE[0], ONE[1], "migrations/oracle/1_a/up.sql"]).len(), 1);
         assert_eq!(findings(&[]).len(), 1);
-        let empty = [SourceFile::new(ONE[0], "-- nothing\n"), SourceFile::new(ONE[1], "DROP TABLE x;")];
-        assert_eq!(unequal(&empty), ["migrations/sqlite/1_a/up.sql: does nothing"]);
+        let of = |up: &'static str| unequal(&[SourceFile::new(ONE[0], up), SourceFile::new(ONE[1], "DROP TABLE x;")]);
+        assert_eq!(of("-- nothing\n")[0], "migrations/sqlite/1_a/up.sql: does nothing");
+        let silent = of("INSERT INTO trace_schema (version) VALUES ('2');");
+        assert_eq!(silent, ["migrations/sqlite/1_a/up.sql: does not say in trace_schema that it has run"]);
     }
 }

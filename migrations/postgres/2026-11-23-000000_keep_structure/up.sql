@@ -16,3 +16,4 @@ UPDATE traces SET unpriced_count = (SELECT COUNT(*) FROM spans
     WHERE spans.trace_id = traces.trace_id AND spans.usage_counted AND spans.cost_nano_usd IS NULL);
 UPDATE sessions SET unpriced_count = (SELECT COALESCE(SUM(traces.unpriced_count), 0) FROM traces
     WHERE traces.session_id = sessions.session_id);
+INSERT INTO trace_schema (version) VALUES ('20261123000000');
