@@ -25,6 +25,15 @@ pub(crate) struct Derived {
     /// Whether the usage is told by another span.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) has_usage: bool,
+    /// Whether these are told by another span.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) has_tool_name: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) has_provider: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) has_request_model: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) has_response_model: bool,
     /// Content that other spans hold: the span, and what it tells.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) lifts: Vec<(Teller, Vec<Lift>)>,

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 pub use table::{Price, PriceTable};
 
-use crate::model::{Attributes, Cost, CostSource, InterpretedSpan, Span, Usage};
+use crate::model::{Attributes, Cost, CostSource, InterpretedSpan, Span, Told, Usage};
 
 /// Whether the bundled table is compiled in.
 const HAS_BUNDLED: bool = cfg!(feature = "pricing");
@@ -71,6 +71,19 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// The call that an event stands for.
+    fn told(told: &'a Told) -> Option<Self> {
+        let usage = told.usage.filter(|_| told.kind.is_model_call())?;
+        let call = told.unrecorded.as_ref()?;
+        Some(Self {
+            provider: call.provider.as_deref(),
+            request_model: call.request_model.as_deref(),
+            response_model: call.response_model.as_deref(),
+            usage,
+            start_ns: told.time_ns.saturating_sub(call.duration_ns.unwrap_or(0)),
+        })
+    }
+
     /// The names to look up, the one that answered first: it is the one that is billed.
     fn models(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.response_model.into_iter().chain(self.request_model)
@@ -93,8 +106,15 @@ impl Prices {
         HAS_BUNDLED
     }
 
-    /// Gives a model call that reports usage and no cost its computed one, if there is a price.
+    /// Gives a model call that reports usage and no cost its computed one, if there is a price; and the calls that have no span of their own
+    /// but are told by this one.
     pub(crate) fn apply(&self, item: &mut InterpretedSpan) {
+        for told in &mut item.told {
+            let cost = Call::told(told).and_then(|call| self.cost(&call, &Attributes::new()));
+            if let Some(call) = &mut told.unrecorded {
+                call.cost = call.cost.take().or(cost);
+            }
+        }
         if item.span.cost.is_none()
             && let Some(call) = Call::of(&item.span)
         {
