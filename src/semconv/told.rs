@@ -92,7 +92,9 @@ struct Source<'a> {
 fn told(source: &Source<'_>, subject: Subject) -> Told {
     let mut lifts: Vec<Lift> = source.rule.lifts(source.place).collect();
     if matches!(subject, Subject::Unrecorded(_)) {
-        let standard = source.event.attributes.iter().map(|(key, _)| key).filter(|key| content::reads(key));
+        // Bare words (`output`) are content only where the rule says so.
+        let is_standard = |key: &&str| key.contains('.') && content::reads(key);
+        let standard = source.event.attributes.iter().map(|(key, _)| key).filter(is_standard);
         lifts.extend(standard.map(|key| Lift::new(key.to_owned(), Some(source.place), key.to_owned())));
     }
     let lifted = lift::resolve(&lifts, &source.record.attributes, &source.record.events);

@@ -165,12 +165,32 @@ impl SpanRow {
     /// more may know other prices, and must not undo what was priced anew since.
     pub(crate) fn keep_cost_of(&mut self, stored: &Self) {
         let says = |row: &Self| (row.state, row.end_ns, row.version_hash >> ORIGIN_BITS);
-        let is_reported = self.cost_source.as_deref().is_some_and(|source| source != CostSource::Computed.as_str());
-        if says(self) == says(stored) && !is_reported {
+        if says(self) == says(stored) {
+            self.take_cost_of(stored);
+        }
+    }
+
+    /// The same of a call that other spans tell: it is known by its tokens, its model and its start.
+    pub(crate) fn keep_cost_of_told(&mut self, stored: &Self) {
+        let says = |row: &Self| {
+            let models = [&row.provider, &row.request_model, &row.response_model].map(Clone::clone);
+            (row.usage(), row.start_ns, models)
+        };
+        if says(self) == says(stored) {
+            self.take_cost_of(stored);
+        }
+    }
+
+    fn take_cost_of(&mut self, stored: &Self) {
+        if self.cost_source.is_none() || self.has_computed_cost() {
             self.cost_nano_usd = stored.cost_nano_usd;
             self.cost_source.clone_from(&stored.cost_source);
             self.price_version.clone_from(&stored.price_version);
         }
+    }
+
+    pub(crate) fn has_computed_cost(&self) -> bool {
+        self.cost_source.as_deref() == Some(CostSource::Computed.as_str())
     }
 
     /// The span that it stands under: the synthetic run that it belongs to, else its parent.

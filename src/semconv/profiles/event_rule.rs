@@ -158,12 +158,7 @@ impl EventRule {
     /// The call that the event is about has failed where a field has this value, as text (`success`, `false`). What the field `reason`
     /// says is how; it may be missing.
     #[must_use]
-    pub fn fails_when(
-        mut self,
-        field: impl Into<Text>,
-        value: impl Into<Text>,
-        reason: impl Into<Text>,
-    ) -> Self {
+    pub fn fails_when(mut self, field: impl Into<Text>, value: impl Into<Text>, reason: impl Into<Text>) -> Self {
         self.failure = Some((field.into(), value.into(), reason.into()));
         self
     }

@@ -82,7 +82,7 @@ pub(super) fn load_notes(connection: &mut AnyConnection, trace_id: &[u8]) -> Que
 pub(super) fn structure(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, SpanKey>) -> Structured {
     let mut family = Family::of(stored, notes, hosts);
     told::apply(&mut family, &notes.told);
-    unrecorded::add(&mut family, &notes.told, stored);
+    unrecorded::add(&mut family, &notes.told);
     markers::add(&mut family, &notes.told);
     runs::add(&mut family);
     name_workflow(&mut family);
@@ -100,13 +100,19 @@ struct Family {
     /// The places of each span's children, in the order of their start.
     children: BTreeMap<SpanKey, Vec<usize>>,
     derived: BTreeMap<SpanKey, Derived>,
+    /// What stood in the place of rows whose tokens other spans tell, for its cost.
+    priced: BTreeMap<SpanKey, SpanRow>,
 }
 
 impl Family {
     fn of(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, SpanKey>) -> Self {
-        let mut rows: Vec<SpanRow> = stored.iter().filter(|row| !row.is_synthetic()).cloned().collect();
+        let (made, mut rows): (Vec<SpanRow>, Vec<SpanRow>) = stored.iter().cloned().partition(SpanRow::is_synthetic);
+        let mut priced: BTreeMap<SpanKey, SpanRow> = made.into_iter().map(|row| (row.span_id.clone(), row)).collect();
         for row in &mut rows {
             if let Some(derived) = notes.derived.get(&row.span_id) {
+                if derived.has_usage {
+                    priced.insert(row.span_id.clone(), row.clone());
+                }
                 take_back(row, derived);
             }
             // What a fragment stands under is found when it is joined.
@@ -115,13 +121,17 @@ impl Family {
             // What it has from others is told anew.
             lineage::resolve(row, &Identity::default());
         }
-        Self::arranged(rows, BTreeMap::new())
+        Self::arranged(rows, BTreeMap::new(), priced)
     }
 
     /// The rows in the order of their start.
-    fn arranged(mut rows: Vec<SpanRow>, derived: BTreeMap<SpanKey, Derived>) -> Self {
+    fn arranged(
+        mut rows: Vec<SpanRow>,
+        derived: BTreeMap<SpanKey, Derived>,
+        priced: BTreeMap<SpanKey, SpanRow>,
+    ) -> Self {
         rows.sort_by(|a, b| (a.start_ns, &a.span_id).cmp(&(b.start_ns, &b.span_id)));
-        let mut family = Self { rows: Vec::new(), places: BTreeMap::new(), children: BTreeMap::new(), derived };
+        let mut family = Self { rows: Vec::new(), places: BTreeMap::new(), children: BTreeMap::new(), derived, priced };
         for row in rows {
             family.push(row);
         }
@@ -133,7 +143,7 @@ impl Family {
         if !more.is_empty() {
             let mut rows = std::mem::take(&mut self.rows);
             rows.extend(more);
-            *self = Self::arranged(rows, std::mem::take(&mut self.derived));
+            *self = Self::arranged(rows, std::mem::take(&mut self.derived), std::mem::take(&mut self.priced));
         }
     }
 
@@ -203,6 +213,9 @@ fn take_back(row: &mut SpanRow, derived: &Derived) {
     }
     if derived.has_usage {
         row.set_usage(Usage::default());
+        if row.has_computed_cost() {
+            row.set_cost(None);
+        }
     }
 }
 

@@ -80,6 +80,11 @@ pub(super) fn give(family: &mut Family, place: usize, teller: &[u8], told: &Told
     let usage = told.usage.filter(|_| !has_usage(row));
     if let Some(usage) = usage {
         row.set_usage(usage);
+        if row.cost_source.is_none() {
+            row.set_cost(told.unrecorded.as_ref().and_then(|call| call.cost.as_ref()));
+            // It may have been priced anew since.
+            family.priced.get(&span).inspect(|before| row.keep_cost_of_told(before));
+        }
     }
     let derived = family.derived_of(&span);
     derived.status = derived.status.take().or(status);

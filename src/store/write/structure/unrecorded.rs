@@ -25,16 +25,13 @@ struct Call<'a> {
     number: u64,
 }
 
-/// Gives each call that is only told a span, or what is told to the span that was recorded of it. `stored` has the spans that were made
-/// before, and what they cost.
-pub(super) fn add(family: &mut Family, told: &BTreeMap<SpanKey, Vec<Told>>, stored: &[SpanRow]) {
+/// Gives each call that is only told a span, or what is told to the span that was recorded of it.
+pub(super) fn add(family: &mut Family, told: &BTreeMap<SpanKey, Vec<Told>>) {
     let mut calls: Vec<Call<'_>> = told.iter().flat_map(|(teller, told)| calls_of(teller, told)).collect();
     if calls.is_empty() {
         return;
     }
     calls.sort_by_key(|call| call.told.time_ns);
-    let before: BTreeMap<&[u8], &SpanRow> =
-        stored.iter().filter(|row| row.is_synthetic()).map(|row| (row.span_id.as_slice(), row)).collect();
     let mut recorded = Recorded::of(family);
     let mut rows = Vec::new();
     for call in calls {
@@ -42,7 +39,7 @@ pub(super) fn add(family: &mut Family, told: &BTreeMap<SpanKey, Vec<Told>>, stor
             give(family, place, &call);
         } else if let Some(mut row) = row_of(family, &call) {
             // It may have been priced anew since.
-            before.get(row.span_id.as_slice()).inspect(|before| row.keep_cost_of(before));
+            family.priced.get(&row.span_id).inspect(|before| row.keep_cost_of_told(before));
             if !call.told.lifts.is_empty() {
                 let lifts = (Teller::new(call.teller), call.told.lifts.clone());
                 family.derived_of(&row.span_id).lifts.push(lifts);
@@ -170,7 +167,6 @@ fn calls_below(family: &Family, span: &[u8]) -> Vec<usize> {
 
 /// Gives a recorded span what is told of its call.
 fn give(family: &mut Family, place: usize, call: &Call<'_>) {
-    told::give(family, place, call.teller, call.told);
     let Some(row) = family.rows.get_mut(place) else { return };
     let span = row.span_id.clone();
     let take = |own: &mut Option<String>, told: &Option<String>| {
@@ -189,6 +185,8 @@ fn give(family: &mut Family, place: usize, call: &Call<'_>) {
     derived.has_provider |= has_provider;
     derived.has_request_model |= has_request_model;
     derived.has_response_model |= has_response_model;
+    // What it cost stands on the model.
+    told::give(family, place, call.teller, call.told);
 }
 
 /// The span that a call stands under: the one that tells it, or what is around a model's call in which it is told. A call is no part of
@@ -251,29 +249,11 @@ fn row_of(family: &Family, call: &Call<'_>) -> Option<SpanRow> {
         dropped_count: 0,
         sequence: None,
         inherited_ids: 0,
+        version_hash: 0,
         adopted_by: None,
         ..lineage::without_ids(around)
     };
     row.set_usage(told.usage.unwrap_or_default());
     row.set_cost(rest.cost.as_ref());
-    row.version_hash = version_hash(&row);
     Some(row)
-}
-
-/// What a computed cost stands on.
-fn version_hash(row: &SpanRow) -> i64 {
-    let tokens = [
-        row.input_tokens,
-        row.output_tokens,
-        row.total_tokens,
-        row.cache_read_tokens,
-        row.cache_write_tokens,
-        row.reasoning_tokens,
-        Some(row.start_ns),
-    ];
-    let numbers: Vec<u8> = tokens.iter().flat_map(|count| count.unwrap_or(-1).to_le_bytes()).collect();
-    let texts = [&row.provider, &row.request_model, &row.response_model];
-    let texts = texts.map(|text| text.as_deref().unwrap_or_default().as_bytes());
-    let [provider, request_model, response_model] = texts;
-    hash64(&[&numbers, provider, request_model, response_model])
 }

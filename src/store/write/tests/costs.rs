@@ -1,6 +1,7 @@
 //! Computed costs: they add up in any order, stay when spans are written once more, and can be made anew.
 
 use super::*;
+use crate::model::canonical::{decode, to_json};
 use crate::semconv::{Price, PriceTable, Prices};
 use crate::store::Repriced;
 
@@ -32,6 +33,11 @@ fn reprice(store: &Store, prices: &Prices) -> Repriced {
 /// Spans whose parents lead in no circle: there, what is inside of what is a matter of taste.
 fn tree_sketch(traces: u16) -> impl Strategy<Value = Sketch> {
     sketch(traces).prop_map(|sketch| Sketch { parent: sketch.parent.filter(|parent| *parent < sketch.span), ..sketch })
+}
+
+/// Tokens that a span tells of a child come without the child's model: they have no price before they are priced anew.
+fn without_untold_models(sketch: Sketch) -> Sketch {
+    Sketch { tells: sketch.tells.filter(|(tells, _)| !matches!(tells, Tells::Usage)), ..sketch }
 }
 
 /// Whether something below a span reports tokens or cost; for a model's call, another part of the same call.
@@ -68,10 +74,17 @@ fn assert_costs_add_up(dump: &Dump) {
     }
 }
 
-/// Everything but who wrote it.
+/// Everything but who wrote it, and by which prices: a computed cost comes with what is told of a call, and counts where the call is stored
+/// for the first time.
 fn without_writers(mut dump: Dump) -> Dump {
     for row in &mut dump.spans {
         (row.sequence, row.version_hash) = (None, 0);
+    }
+    for content in &mut dump.contents {
+        let Some(column) = &mut content.told else { continue };
+        let mut told: Vec<Told> = decode("relations", column).unwrap();
+        told.iter_mut().filter_map(|told| told.unrecorded.as_mut()).for_each(|call| call.cost = None);
+        *column = to_json(&told).unwrap();
     }
     dump
 }
@@ -105,7 +118,7 @@ proptest! {
     /// Pricing anew is as having had the new prices from the start, and who writes the same spans again by the old ones changes nothing.
     #[test]
     fn pricing_anew_is_final_for_what_is_stored(
-        sketches in proptest::collection::vec(tree_sketch(4), 1..20),
+        sketches in proptest::collection::vec(tree_sketch(4).prop_map(without_untold_models), 1..20),
         replays in proptest::collection::vec((any::<prop::sample::Index>(), 1usize..5), 0..12),
     ) {
         let from_the_start = Store::open("sqlite::memory:").unwrap();
