@@ -372,7 +372,7 @@ fn calls_that_only_events_tell(world: &World) {
             ]
         );
         assert_eq!((tree.trace.usage.input, tree.trace.usage.output), (Some(34), Some(18)));
-        let tools = repository.spans(&"tool:shell".parse().unwrap()).unwrap();
+        let tools = repository.spans(&"kind:tool".parse().unwrap()).unwrap();
         let tools: Vec<_> = tools.iter().map(|tool| repository.span(tool.trace_id, tool.span_id).unwrap()).collect();
         let (failed, done) = (&tools[0], &tools[1]);
         assert_eq!((failed.span.start_ns, failed.span.end_ns), (at(6), Some(at(8))));

@@ -126,7 +126,7 @@ impl EventRule {
     /// [as long before](Self::lasting_ms) as that says.
     ///
     /// Standard names among the event's fields are understood as they are on a span, others where they are [lifted](Self::lift); one
-    /// lifted as `error` says how the call failed. Where a span was recorded of the call after all (with the same call id; else around
+    /// lifted as `error` says how the call failed. Bare words (`output`) are content only where they are lifted. Where a span was recorded of the call after all (with the same call id; else around
     /// the event or below its span, at that time), that one has what the event tells.
     ///
     /// ```

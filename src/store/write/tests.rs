@@ -120,7 +120,8 @@ impl Sketch {
             identity,
             request_model: self.kind.is_model_call().then(|| "m".to_owned()),
             // Some calls have an id, and some of these the same.
-            tool_call_id: (self.kind == Kind::Tool && self.span % 2 == 0).then(|| format!("c{}", self.span % 4)),
+            tool_call_id: (self.kind == Kind::Tool && self.span.is_multiple_of(2))
+                .then(|| format!("c{}", self.span % 4)),
             usage: self.tokens.map(|tokens| Usage::new(tokens, 1)),
             cost: self.cost.map(|nano_usd| Cost { nano_usd, source: CostSource::Client, price_version: None }),
             ..Span::as_recorded(&record)

@@ -66,21 +66,35 @@ impl Call<'_> {
         self.told.time_ns.saturating_sub(self.rest.duration_ns.unwrap_or(0))
     }
 
-    /// Whether a recorded span can be this call: it is of the kind, and says nothing else.
+    /// Whether a recorded span can be this call: it is of the kind, had begun, and says nothing else.
     fn agrees_with(&self, row: &SpanRow) -> bool {
-        fn same<T: PartialEq>(own: Option<T>, told: Option<T>) -> bool {
-            own.is_none() || told.is_none() || own == told
-        }
-        let name = |told: &Option<String>| told.as_deref().map(key_text);
         let (own, told) = (row.usage(), self.told.usage.unwrap_or_default());
         row.kind == self.told.kind.as_str()
-            && same(row.tool_name.clone(), name(&self.told.tool_name))
-            && same(row.tool_call_id.clone(), name(&self.told.tool_call_id))
-            && same(row.request_model.clone(), name(&self.rest.request_model))
-            && same(row.response_model.clone(), name(&self.rest.response_model))
+            && row.start_ns <= self.told.time_ns
+            && same_text(row.tool_call_id.as_deref(), self.told.tool_call_id.as_deref())
+            && same_text(row.request_model.as_deref(), self.rest.request_model.as_deref())
+            && same_text(row.response_model.as_deref(), self.rest.response_model.as_deref())
             && same(own.input, told.input)
             && same(own.output, told.output)
     }
+
+    fn has_name_of(&self, row: &SpanRow) -> bool {
+        same_text(row.tool_name.as_deref(), self.told.tool_name.as_deref())
+    }
+
+    /// Whether a span was open in the time that the call took.
+    fn meets(&self, row: &SpanRow) -> bool {
+        row.end_ns.is_none_or(|end| end >= self.start_ns())
+    }
+}
+
+/// Whether nothing is told that differs from what is recorded.
+fn same<T: PartialEq>(own: Option<T>, told: Option<T>) -> bool {
+    own.is_none() || told.is_none() || own == told
+}
+
+fn same_text(own: Option<&str>, told: Option<&str>) -> bool {
+    same(own.map(str::to_owned), told.map(key_text))
 }
 
 /// The recorded spans that may be told calls.
@@ -111,16 +125,19 @@ impl Recorded {
         Some(place)
     }
 
-    fn can_be(&self, family: &Family, place: usize, call: &Call<'_>) -> bool {
-        let row = family.rows.get(place);
-        !self.taken.contains(&place)
-            && row.is_some_and(|row| call.agrees_with(row) && row.start_ns <= call.told.time_ns)
+    fn can_be(&self, row: &SpanRow, place: usize, call: &Call<'_>) -> bool {
+        !self.taken.contains(&place) && call.agrees_with(row)
     }
 
-    /// The span with the call's id that began last: some models number their calls anew in each answer.
+    /// The span with the call's id that began last. Some models number their calls anew in each answer, so one of another time must at least
+    /// be of the same tool; in the same time a function may have a name of its own.
     fn of_same_id(&self, family: &Family, call: &Call<'_>) -> Option<usize> {
         let places = self.by_call.get(&key_text(call.told.tool_call_id.as_deref()?))?;
-        places.iter().rev().copied().find(|place| self.can_be(family, *place, call))
+        let is_it = |place: &usize| {
+            let row = family.rows.get(*place);
+            row.is_some_and(|row| self.can_be(row, *place, call) && (call.meets(row) || call.has_name_of(row)))
+        };
+        places.iter().rev().copied().find(is_it)
     }
 
     /// The nearest span around the event, up to where another call would begin.
@@ -128,10 +145,13 @@ impl Recorded {
         let mut next = family.places.get(call.teller);
         for _ in 0..MAX_DEPTH {
             let place = *next?;
-            if self.can_be(family, place, call) {
+            let row = family.rows.get(place)?;
+            if self.can_be(row, place, call) && call.has_name_of(row) {
                 return Some(place);
             }
-            let row = family.rows.get(place).filter(|row| !kind(row).separates_calls())?;
+            if kind(row).separates_calls() {
+                return None;
+            }
             next = family.places.get(row.parent_span_id.as_ref()?);
         }
         None
@@ -142,12 +162,11 @@ impl Recorded {
         if !self.below.contains_key(call.teller) {
             self.below.insert(call.teller.clone(), calls_below(family, call.teller));
         }
-        let is_in_time = |place: &usize| {
-            let end = family.rows.get(*place).and_then(|row| row.end_ns);
-            end.is_none_or(|end| end >= call.start_ns())
+        let is_it = |place: &usize| {
+            let row = family.rows.get(*place);
+            row.is_some_and(|row| self.can_be(row, *place, call) && call.meets(row) && call.has_name_of(row))
         };
-        let places = self.below.get(call.teller)?;
-        places.iter().rev().copied().filter(is_in_time).find(|place| self.can_be(family, *place, call))
+        self.below.get(call.teller)?.iter().rev().copied().find(is_it)
     }
 }
 
