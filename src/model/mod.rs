@@ -28,7 +28,7 @@ pub use process::Process;
 pub use record::{Callsite, Event, Link, Origin, Resource, Scope, SpanRecord, Status};
 pub(crate) use span::SYNTHETIC;
 pub use span::{InterpretedSpan, Span, start_day};
-pub use told::{Phase, Told};
+pub use told::{Phase, Told, Unrecorded};
 pub use trace::{Cursor, Page, Session, SpanContent, SpanDetail, Trace, TraceStatus, TraceTree};
 pub use usage::{Cost, CostSource, Usage, UsageBasis};
 pub use value::{Attributes, Key, MAX_DEPTH, Value};

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::Result;
 
-/// How the kind of a synthetic run was found.
+/// How the kind of a span was found that was not recorded.
 pub(crate) const SYNTHETIC: &str = "synthetic";
 
 /// Nanoseconds in a day: `start_day` is `start_ns` divided by this, rounded down.
@@ -144,8 +144,9 @@ impl Span {
         self.response_model.as_deref().or(self.request_model.as_deref())
     }
 
-    /// Whether the span stands for a run of an agent that no span was recorded of: its model calls name the agent, and the run is what
-    /// they and their tools are together. Its id is derived, and it counts in no number of spans.
+    /// Whether the span was not recorded. It stands for a run of an agent: its model calls name the agent, and the run is what they and
+    /// their tools are together. Or for a call that [an event alone](crate::profile::EventRule::stands_for) tells. Its id is derived, and it
+    /// counts in no number of spans or errors; a call's tokens and cost count as any other's.
     #[must_use]
     pub fn is_synthetic(&self) -> bool {
         self.kind_source == SYNTHETIC

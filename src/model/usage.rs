@@ -121,8 +121,10 @@ text_enum! {
     }
 }
 
+word_serde!(CostSource);
+
 /// A cost in US dollars, in billionths (nano-USD), with its source.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cost {
     /// Billionths of a US dollar.
     pub nano_usd: i64,

@@ -56,7 +56,7 @@ pub(super) struct Decision {
 /// Decides the kind of a span from its attributes, its callsite and its `name` (`otel.name` over the callsite's).
 pub(super) fn decide(reading: &Reading<'_>, site: &Site<'_>, name: &str) -> Decision {
     stated(reading)
-        .or_else(|| from_site(site))
+        .or_else(|| from_site(site, reading))
         .or_else(|| from_shape(reading, name))
         .unwrap_or_else(|| Decision { kind: Kind::Span, source: "no evidence".to_owned() })
 }
@@ -98,8 +98,8 @@ fn refined(decision: Decision, reading: &Reading<'_>) -> Decision {
 }
 
 /// What a known framework's callsite is. The name alone never decides: `chat`, `tool`, `step` and `agent.run` are anybody's words.
-fn from_site(site: &Site<'_>) -> Option<Decision> {
-    let kind = site.profile?.kind_of(site.target, site.name)?;
+fn from_site(site: &Site<'_>, reading: &Reading<'_>) -> Option<Decision> {
+    let kind = site.profile?.kind_of(site.target, site.name, reading)?;
     Some(Decision { kind, source: format!("target {}", site.target) })
 }
 

@@ -61,7 +61,7 @@ pub(crate) use profiles::Profiles;
 pub use profiles::profile;
 pub(crate) use provider::canonical as canonical_provider;
 
-use crate::model::{Attributes, Event, InterpretedSpan, Lift, OtelKind, Span, SpanRecord, Value};
+use crate::model::{Attributes, Event, InterpretedSpan, Lift, OtelKind, Span, SpanRecord, Told, Value};
 use lift::Lifted;
 use reading::{Reading, Site};
 
@@ -82,9 +82,15 @@ pub(crate) fn interpret_with(profiles: &Profiles, record: SpanRecord) -> Interpr
     let lifted = lift::resolve(&lifts, &record.attributes, &record.events);
     let span = understand(&record, &site, &lifted);
     // Content is read again when the span is opened, and then without the profile.
-    let kept = lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key)).cloned().collect();
+    let mut kept: Vec<Lift> =
+        lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key)).cloned().collect();
     let is_torn = site.profile.is_some_and(|profile| profile.tears(site.target));
-    let told = site.profile.map(|profile| told::read(profile, &record)).unwrap_or_default();
+    let mut told = told::read(profiles, &site, &record);
+    // What is told of a run inside its own span is the span's.
+    for told in told.iter_mut().filter(|told| told.kind == span.kind && told.is_of_run_around()) {
+        kept.append(&mut told.lifts);
+    }
+    told.retain(Told::says_anything);
     InterpretedSpan::new(record, span).with_lifts(kept).with_told(told).torn(is_torn)
 }
 

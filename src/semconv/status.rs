@@ -92,7 +92,7 @@ fn code_of(word: &str) -> StatusCode {
 }
 
 /// The field `error`: `None` when it says nothing or `false`, else its text unless it is merely `true`.
-fn error_text(reading: &Reading<'_>) -> Option<Option<String>> {
+pub(super) fn error_text(reading: &Reading<'_>) -> Option<Option<String>> {
     let text = reading.string(&["error"]).filter(|text| text != "false")?;
     Some((text != "true").then_some(text))
 }

@@ -33,6 +33,11 @@ pub(super) fn to_first_token(reading: &Reading<'_>, start_ns: i64) -> Option<i64
         .filter(|nanos| *nanos >= 0)
 }
 
+/// The milliseconds under `key`, in nanoseconds.
+pub(super) fn milliseconds(reading: &Reading<'_>, key: &str) -> Option<i64> {
+    nanoseconds(reading.float(&[key])?, 1e6)
+}
+
 /// A duration in units of `unit` nanoseconds; `None` when it is negative, not finite or beyond what 64 bits hold.
 fn nanoseconds(number: f64, unit: f64) -> Option<i64> {
     let nanos = (number * unit).round();

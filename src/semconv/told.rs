@@ -1,22 +1,112 @@
-//! What a span's events tell about its children.
+//! What a span's events tell about other spans: its children, the run around it, and calls that have no span.
 
 use super::coerce::clean_text;
 use super::lift::{self, Lifted};
-use super::profiles::profile::Profile;
-use super::{content, display, field, usage};
-use crate::model::{Kind, Lift, SpanRecord, Told, Value};
+use super::profiles::Profiles;
+use super::profiles::profile::{EventRule, Profile, Subject, target_of};
+use super::reading::{Reading, Site};
+use super::{content, cost, display, field, model_name, provider, status, timing, tool, usage};
+use crate::model::{Event, Identity, Kind, Lift, Span, SpanRecord, Told, Unrecorded, Value};
 
 /// The most characters of a name, an id or an error that are kept.
 const MAX_TEXT: usize = 4_000;
 
-/// Reads what the profile knows to be about a child. What says nothing of it is left out.
-pub(super) fn read(profile: &Profile, record: &SpanRecord) -> Vec<Told> {
-    let told = profile.told(&record.events).map(|(event, kind, phase, lifts)| {
-        let lifted = lift::resolve(&lifts, &record.attributes, &record.events);
-        Told { phase, ..of(kind, event.time_ns, &lifted) }
-    });
-    told.filter(|told| told.error.is_some() || told.usage.is_some() || told.phase.is_some() || !told.lifts.is_empty())
-        .collect()
+/// Reads what is known to be about other spans, by the profile of the span itself and by that of each event's target: what a framework
+/// tells happens in whatever span its host has opened. What says nothing is left out.
+pub(super) fn read(profiles: &Profiles, site: &Site<'_>, record: &SpanRecord) -> Vec<Told> {
+    let mut facts: Vec<Fact<'_>> = Vec::new();
+    for (event, place) in record.events.iter().zip(0_u32..) {
+        let is_own = |other: &&Profile| site.profile.is_some_and(|own| std::ptr::eq(*other, own));
+        let other = profiles.of(target_of(event)).filter(|other| !is_own(other));
+        let of_own = site.profile.into_iter().flat_map(|profile| profile.told(event).map(move |told| (profile, told)));
+        let of_other = other.into_iter().flat_map(|profile| profile.told(event).map(move |told| (profile, told)));
+        // Only a framework's own span can be the marker of a run.
+        let of_other = of_other.filter(|(_, (_, subject))| !matches!(subject, Subject::Run(_)));
+        for (profile, (rule, subject)) in of_own.chain(of_other) {
+            let is_twin = rule.is_twin(event);
+            let told = told(&Source { profile, rule, record, event, place }, subject);
+            match facts.iter_mut().find(|fact| fact.lacks(rule, is_twin, &told)) {
+                Some(fact) => fact.complete(told),
+                None => facts.push(Fact { rule, has: [!is_twin, is_twin], told }),
+            }
+        }
+    }
+    facts.into_iter().map(|fact| fact.told).filter(Told::says_anything).collect()
+}
+
+/// What is told, perhaps twice: once by each target of its rule.
+struct Fact<'a> {
+    rule: &'a EventRule,
+    /// Whether it was told by the rule's first target, and by the second.
+    has: [bool; 2],
+    told: Told,
+}
+
+impl Fact<'_> {
+    /// Whether the other target of the rule has not told this yet, and nothing of it contradicts what it tells now.
+    fn lacks(&self, rule: &EventRule, is_twin: bool, told: &Told) -> bool {
+        fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+            one.is_none() || other.is_none() || one == other
+        }
+        let duration = |told: &Told| told.unrecorded.as_ref().and_then(|call| call.duration_ns);
+        std::ptr::eq(self.rule, rule)
+            && self.has == [is_twin, !is_twin]
+            && agree(self.told.tool_name.as_ref(), told.tool_name.as_ref())
+            && agree(self.told.tool_call_id.as_ref(), told.tool_call_id.as_ref())
+            && agree(self.told.usage.as_ref(), told.usage.as_ref())
+            && agree(duration(&self.told).as_ref(), duration(told).as_ref())
+    }
+
+    fn complete(&mut self, other: Told) {
+        self.has = [true; 2];
+        let told = &mut self.told;
+        told.tool_name = told.tool_name.take().or(other.tool_name);
+        told.tool_call_id = told.tool_call_id.take().or(other.tool_call_id);
+        told.agent_name = told.agent_name.take().or(other.agent_name);
+        // A failure without a reason says less than one with.
+        if told.error.as_ref().is_none_or(String::is_empty) {
+            told.error = other.error.or_else(|| told.error.take());
+        }
+        told.usage = told.usage.or(other.usage);
+        told.lifts.extend(other.lifts);
+        if let (Some(call), Some(other)) = (&mut told.unrecorded, other.unrecorded) {
+            call.duration_ns = call.duration_ns.or(other.duration_ns);
+            call.provider = call.provider.take().or(other.provider);
+            call.request_model = call.request_model.take().or(other.request_model);
+            call.response_model = call.response_model.take().or(other.response_model);
+            call.error_type = call.error_type.take().or(other.error_type);
+            call.cost = call.cost.take().or(other.cost);
+        }
+    }
+}
+
+/// An event, and the rule that holds for it.
+struct Source<'a> {
+    profile: &'a Profile,
+    rule: &'a EventRule,
+    record: &'a SpanRecord,
+    event: &'a Event,
+    place: u32,
+}
+
+fn told(source: &Source<'_>, subject: Subject) -> Told {
+    let mut lifts: Vec<Lift> = source.rule.lifts(source.place).collect();
+    if matches!(subject, Subject::Unrecorded(_)) {
+        // Bare words (`output`) are content only where the rule says so.
+        let is_standard = |key: &&str| key.contains('.') && content::reads(key);
+        let standard = source.event.attributes.iter().map(|(key, _)| key).filter(is_standard);
+        lifts.extend(standard.map(|key| Lift::new(key.to_owned(), Some(source.place), key.to_owned())));
+    }
+    let lifted = lift::resolve(&lifts, &source.record.attributes, &source.record.events);
+    let mut told = match subject {
+        Subject::Other(kind) => of(kind, source.event.time_ns, &lifted),
+        Subject::Run(phase) => Told { phase: Some(phase), ..of(Kind::Agent, source.event.time_ns, &lifted) },
+        Subject::Unrecorded(kind) => unrecorded(source, kind, &lifted),
+    };
+    if let Some(reason) = source.rule.failure(source.event) {
+        told.error = told.error.or_else(|| Some(short(reason.into_owned())));
+    }
+    told
 }
 
 fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
@@ -24,7 +114,7 @@ fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
         lifted.iter().rev().find_map(|lifted| (lifted.lift.key == key).then_some(&*lifted.value))
     };
     // The row keeps no more of them either; the whole text is where it was told.
-    let text = |key| value(key).and_then(clean_text).map(|text| display::cut(text.into_owned(), MAX_TEXT));
+    let text = |key| value(key).and_then(clean_text).map(|text| short(text.into_owned()));
     let kept = lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key));
     Told {
         kind,
@@ -36,5 +126,51 @@ fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
         error: text("error"),
         usage: usage::of_lifted(lifted),
         lifts: kept.cloned().collect::<Vec<Lift>>(),
+        unrecorded: None,
     }
+}
+
+/// A call that an event stands for: its fields are understood as a span's would be.
+fn unrecorded(source: &Source<'_>, kind: Kind, lifted: &[Lifted<'_>]) -> Told {
+    let Source { profile, rule, record, event, .. } = source;
+    let reading = Reading::new(&event.attributes).with_lifted(lifted);
+    let site = Site { name: "", target: target_of(event), scope: "", declared: &[], profile: Some(profile) };
+    let provider = provider::read(&reading, &site, kind);
+    let (request_model, response_model) = model_name::read(&reading, kind);
+    let (tool_name, tool_call_id) = tool::read(&reading, &site, kind, "");
+    let mut span = Span {
+        name: String::new(),
+        kind,
+        usage: usage::read(&reading, &site, kind, provider.as_deref()),
+        provider: provider.map(short),
+        request_model: request_model.map(short),
+        response_model: response_model.map(short),
+        tool_name: tool_name.map(short),
+        tool_call_id: tool_call_id.map(short),
+        ..Span::as_recorded(record)
+    };
+    span.display_name = display::name(&span, &Identity::default(), &reading);
+    let error_type = reading.string(&[field::ERROR_TYPE]);
+    let error = status::error_text(&reading).or_else(|| error_type.is_some().then_some(None));
+    let duration = rule.duration().and_then(|field| timing::milliseconds(&reading, field));
+    Told {
+        tool_name: span.tool_name,
+        tool_call_id: span.tool_call_id,
+        error: error.map(|text| text.map(short).unwrap_or_default()),
+        usage: span.usage,
+        unrecorded: Some(Unrecorded {
+            name: span.display_name,
+            duration_ns: duration,
+            provider: span.provider,
+            request_model: span.request_model,
+            response_model: span.response_model,
+            error_type: error_type.map(short),
+            cost: cost::read(&reading),
+        }),
+        ..of(kind, event.time_ns, lifted)
+    }
+}
+
+fn short(text: String) -> String {
+    display::cut(text, MAX_TEXT)
 }

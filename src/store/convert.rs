@@ -170,8 +170,7 @@ impl SpanRow {
     /// more may know other prices, and must not undo what was priced anew since.
     pub(crate) fn keep_cost_of(&mut self, stored: &Self) {
         let says = |row: &Self| (row.state, row.end_ns, row.version_hash >> ORIGIN_BITS);
-        let is_reported = self.cost_source.as_deref().is_some_and(|source| source != CostSource::Computed.as_str());
-        if says(self) == says(stored) && !is_reported {
+        if says(self) == says(stored) && (self.cost_source.is_none() || self.has_computed_cost()) {
             self.take_cost(stored);
         }
     }
@@ -192,6 +191,10 @@ impl SpanRow {
             usage: self.usage(),
             start_ns: self.start_ns,
         }
+    }
+
+    pub(crate) fn has_computed_cost(&self) -> bool {
+        self.cost_source.as_deref() == Some(CostSource::Computed.as_str())
     }
 
     /// The span that it stands under: the synthetic run that it belongs to, else its parent.

@@ -25,6 +25,17 @@ pub(crate) struct Derived {
     /// Whether the usage is told by another span.
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) has_usage: bool,
+    /// Whether these are told by another span.
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) has_tool_name: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) has_provider: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) has_request_model: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) has_response_model: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) has_cost: bool,
     /// Content that other spans hold: the span, and what it tells.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) lifts: Vec<(Teller, Vec<Lift>)>,
@@ -61,6 +72,11 @@ impl Teller {
 }
 
 impl Derived {
+    /// Whether other spans tell what a price is looked up by.
+    pub(crate) const fn tells_call(&self) -> bool {
+        self.has_usage || self.has_provider || self.has_request_model || self.has_response_model
+    }
+
     /// As the column holds it; nothing where nothing is derived.
     pub(crate) fn encode(&self) -> Result<Option<Vec<u8>>> {
         if *self == Self::default() { Ok(None) } else { to_json(self).map(Some) }

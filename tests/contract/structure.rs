@@ -16,6 +16,7 @@ crate::cases!(
     a_run_goes_on_while_its_spans_come_in,
     results_and_failures_told_on_the_span_above,
     agents_in_a_sequence_that_only_markers_tell_apart,
+    calls_that_only_events_tell,
     two_agents_under_a_plain_root_are_a_workflow,
     no_order_matters,
 );
@@ -310,6 +311,83 @@ fn agents_in_a_sequence_that_only_markers_tell_apart(world: &World) {
         );
         assert_eq!(tree.trace.usage.input, Some(51));
         repository_is_emptied(&repository);
+    }
+}
+
+/// An event of codex, as each of its two targets tells it.
+fn codex_event(second: i64, target: &str, fields: &[(&'static str, &str)]) -> Event {
+    let mut event = adk_event(second, "event", fields);
+    event.callsite = Some(callsite("event", target));
+    event
+}
+
+fn codex_turn() -> Sketch {
+    const CONTENT: &str = "codex_otel.log_only";
+    const LENGTHS: &str = "codex_otel.trace_safe";
+    let completed =
+        [("event.name", "codex.sse_event"), ("event.kind", "response.completed"), ("input_token_count", "17")];
+    let completed = [completed.as_slice(), &[("output_token_count", "9"), ("model", "gpt-5")]].concat();
+    let tool = |call: &'static str, success: &'static str| {
+        [
+            ("event.name", "codex.tool_result"),
+            ("tool_name", "shell"),
+            ("call_id", call),
+            ("duration_ms", "2000"),
+            ("success", success),
+        ]
+    };
+    let content = [("arguments", "ls"), ("output", "no such file")];
+    let mut turn = span(0, 0).named("turn").lasting(100 * SECOND);
+    turn.0.callsite = Some(callsite("turn", "codex_core::tasks"));
+    turn.0.events = vec![
+        codex_event(1, CONTENT, &completed),
+        codex_event(1, LENGTHS, &completed),
+        codex_event(4, CONTENT, &[tool("c1", "true").as_slice(), &content].concat()),
+        codex_event(4, LENGTHS, &tool("c1", "true")),
+        codex_event(8, CONTENT, &[tool("c2", "false").as_slice(), &content].concat()),
+        codex_event(8, LENGTHS, &tool("c2", "false")),
+        codex_event(9, LENGTHS, &completed),
+    ];
+    turn
+}
+
+fn calls_that_only_events_tell(world: &World) {
+    // One of the tools has a span, which says less than the event.
+    let recorded = || span(0, 1).kind(Kind::Tool).with(field::TOOL_CALL_ID, "c1").starting(at(2)).lasting(SECOND);
+    for order in [[0, 1], [1, 0]] {
+        let writer = world.writer();
+        for place in order {
+            writer.write([[codex_turn(), recorded()][place].clone()]);
+        }
+        let repository = world.repository();
+        let tree = repository.trace(trace_id(0)).unwrap();
+        assert_eq!(
+            outline(&tree),
+            [
+                "agent turn -",
+                "  model chat gpt-5 -",
+                "  tool span 1 -",
+                "  tool execute_tool shell -",
+                "  model chat gpt-5 -",
+            ]
+        );
+        assert_eq!((tree.trace.usage.input, tree.trace.usage.output), (Some(34), Some(18)));
+        let tools = repository.spans(&"kind:tool".parse().unwrap()).unwrap();
+        let tools: Vec<_> = tools.iter().map(|tool| repository.span(tool.trace_id, tool.span_id).unwrap()).collect();
+        let (failed, done) = (&tools[0], &tools[1]);
+        assert_eq!((failed.span.start_ns, failed.span.end_ns), (at(6), Some(at(8))));
+        assert_eq!((failed.span.is_synthetic(), failed.span.status.message.as_str()), (true, "no such file"));
+        assert_eq!((done.span.span_id, done.span.is_error()), (span_id(1), false));
+        for tool in [failed, done] {
+            assert_eq!(
+                (tool.content.input.as_deref(), tool.content.output.as_deref()),
+                (Some("ls"), Some("no such file"))
+            );
+        }
+        let calls = repository.spans(&"kind:model model:gpt-5".parse().unwrap()).unwrap();
+        assert!(calls.len() == 2 && calls.iter().all(|call| call.is_synthetic()));
+        repository_is_emptied(&repository);
+        assert!(repository.spans(&"kind:model".parse().unwrap()).unwrap().is_empty());
     }
 }
 

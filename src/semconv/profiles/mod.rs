@@ -8,6 +8,7 @@
 mod adk;
 mod autoagents;
 mod codex;
+mod event_rule;
 mod genai;
 mod goose;
 mod langchain;
@@ -82,7 +83,8 @@ fn is_within(target: &str, module: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Kind;
+    use crate::model::{Attributes, Kind};
+    use crate::semconv::reading::Reading;
 
     #[test]
     fn debug_events_are_wanted_where_they_carry_content() {
@@ -101,7 +103,9 @@ mod tests {
     fn a_program_knows_its_frameworks_better() {
         let own = Profile::new("my rig").target("rig::agent_chat").span("rig::agent_chat", "chat", Kind::Plan);
         let profiles = Profiles::with(vec![own]);
-        let kind = |target| profiles.of(target).and_then(|profile| profile.kind_of(target, "chat"));
+        let none = Attributes::new();
+        let kind =
+            |target| profiles.of(target).and_then(|profile| profile.kind_of(target, "chat", &Reading::new(&none)));
         assert_eq!(kind("rig::agent_chat"), Some(Kind::Plan));
         assert_eq!(kind("rig::completions"), Some(Kind::Model));
     }

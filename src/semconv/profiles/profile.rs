@@ -2,17 +2,21 @@
 
 use std::borrow::Cow;
 
+pub use super::event_rule::EventRule;
+pub(in crate::semconv) use super::event_rule::{Subject, target_of};
+
 use super::super::reading::Reading;
 use super::is_within;
-use crate::model::{Event, Extract, Kind, Lift, Notation, Phase, UsageBasis};
+use crate::model::{Event, Extract, Kind, Lift, Notation, UsageBasis};
 
 type Text = Cow<'static, str>;
 
 /// How to read a framework's spans: which callsites are what, which names stand for which standard attributes, which events tell what a
 /// span went in and came out with, and how tokens are counted.
 ///
-/// A profile is asked only for spans of its own targets, so that its words mean nothing on anybody else's. Standard names, in any of the
-/// conventions, are understood without one.
+/// A profile is asked only for spans of its own targets, so that its words mean nothing on anybody else's; and for events of its targets in
+/// whatever span, where they tell of [another one](EventRule::about) or [stand for one](EventRule::stands_for). Standard names, in any of
+/// the conventions, are understood without one.
 ///
 /// ```
 /// use tracing_agents::model::Kind;
@@ -49,6 +53,8 @@ pub struct Profile {
 struct SpanRule {
     target: Text,
     name: Text,
+    /// A field without which it is none.
+    field: Option<Text>,
     kind: Kind,
 }
 
@@ -88,7 +94,20 @@ impl Profile {
     /// before.
     #[must_use]
     pub fn span(mut self, target: impl Into<Text>, name: impl Into<Text>, kind: Kind) -> Self {
-        self.spans.push(SpanRule { target: target.into(), name: name.into(), kind });
+        self.spans.push(SpanRule { target: target.into(), name: name.into(), field: None, kind });
+        self
+    }
+
+    /// The same only for spans in which this field was recorded: where one callsite opens spans for several things.
+    #[must_use]
+    pub fn span_with(
+        mut self,
+        target: impl Into<Text>,
+        name: impl Into<Text>,
+        field: impl Into<Text>,
+        kind: Kind,
+    ) -> Self {
+        self.spans.push(SpanRule { target: target.into(), name: name.into(), field: Some(field.into()), kind });
         self
     }
 
@@ -178,8 +197,13 @@ impl Profile {
         self.targets.iter().any(|known| is_within(target, known))
     }
 
-    pub(in crate::semconv) fn kind_of(&self, target: &str, name: &str) -> Option<Kind> {
-        let rule = self.spans.iter().find(|rule| rule.name == name && is_within(target, &rule.target))?;
+    pub(in crate::semconv) fn kind_of(&self, target: &str, name: &str, reading: &Reading<'_>) -> Option<Kind> {
+        let is_so = |rule: &&SpanRule| {
+            rule.name == name
+                && is_within(target, &rule.target)
+                && rule.field.as_ref().is_none_or(|field| reading.get(field).is_some())
+        };
+        let rule = self.spans.iter().find(is_so)?;
         Some(rule.kind)
     }
 
@@ -204,15 +228,10 @@ impl Profile {
         declared.peek().is_some() && declared.all(|field| reading.get(field).is_none())
     }
 
-    /// What the events of a span tell about its children: the place of the event, their kind, and what is told of them.
-    pub(in crate::semconv) fn told<'a>(
-        &'a self,
-        events: &'a [Event],
-    ) -> impl Iterator<Item = (&'a Event, Kind, Option<Phase>, Vec<Lift>)> + 'a {
-        events.iter().zip(0_u32..).flat_map(move |(event, place)| {
-            let rules = self.events.iter().filter(|rule| rule.tells_of(event));
-            rules.filter_map(move |rule| Some((event, rule.about?, rule.phase, rule.lifts(place).collect())))
-        })
+    /// The rules by which an event tells of other spans than the one in which it happens.
+    pub(in crate::semconv) fn told<'a>(&'a self, event: &'a Event) -> impl Iterator<Item = (&'a EventRule, Subject)> {
+        let others = self.events.iter().filter_map(|rule| Some((rule, rule.subject()?)));
+        others.filter(move |(rule, _)| rule.tells_of(event))
     }
 
     /// What the attributes and events of a span tell under the framework's own names, later events after earlier ones.
@@ -220,87 +239,10 @@ impl Profile {
         let told = events.iter().zip(0_u32..).flat_map(move |(event, place)| {
             self.events
                 .iter()
-                .filter(|rule| rule.about.is_none() && rule.tells_of(event))
+                .filter(|rule| rule.subject().is_none() && rule.tells_of(event))
                 .flat_map(move |rule| rule.lifts(place))
         });
         self.aliases.iter().cloned().chain(told)
-    }
-}
-
-/// Events that tell what belongs to the span in which they happen.
-#[derive(Debug, Clone)]
-pub struct EventRule {
-    target: Text,
-    /// How the message begins; empty for any.
-    message: Text,
-    /// The kind of the child that it is about; the span itself without one.
-    about: Option<Kind>,
-    /// What it tells of a run that has no span as long as itself.
-    phase: Option<Phase>,
-    lifts: Vec<Lift>,
-}
-
-impl EventRule {
-    /// Events of a target (or below it) whose message begins so; every event where `message` is empty.
-    #[must_use]
-    pub fn new(target: impl Into<Text>, message: impl Into<Text>) -> Self {
-        Self { target: target.into(), message: message.into(), about: None, phase: None, lifts: Vec::new() }
-    }
-
-    /// A field of the event, and the [standard name](crate::field) of the span's attribute that it stands for.
-    #[must_use]
-    pub fn lift(self, field: impl Into<Text>, standard: impl Into<Text>) -> Self {
-        self.lift_in(field, Notation::Text, "", standard)
-    }
-
-    /// The same for a part of a field: a text in a notation, and the path into it (`usage/prompt_tokens`).
-    #[must_use]
-    pub fn lift_in(
-        mut self,
-        field: impl Into<Text>,
-        notation: Notation,
-        path: impl Into<Text>,
-        standard: impl Into<Text>,
-    ) -> Self {
-        let mut lift = Lift::new(standard, Some(0), field);
-        lift.extract = Extract { notation, path: path.into(), ..Extract::default() };
-        self.lifts.push(lift);
-        self
-    }
-
-    /// What follows the rule's message in the event's own.
-    #[must_use]
-    pub fn lift_rest(mut self, notation: Notation, path: impl Into<Text>, standard: impl Into<Text>) -> Self {
-        let mut lift = Lift::new(standard, Some(0), "message");
-        lift.extract = Extract { after: self.message.clone(), notation, path: path.into() };
-        self.lifts.push(lift);
-        self
-    }
-
-    /// The events are about a child of the span in which they happen: the one of this kind (and where they tell it, of this tool and
-    /// call) that began last. A field lifted as `error` says how it failed.
-    #[must_use]
-    pub const fn about(mut self, kind: Kind) -> Self {
-        self.about = Some(kind);
-        self
-    }
-
-    /// The events tell that a run of an agent began or ended, which has no span as long as itself: of the beginning they tell in a span that
-    /// only marks it, of the end in the span around it. The agent's name is [lifted](Self::lift), or the marker's own.
-    #[must_use]
-    pub const fn of_run(mut self, phase: Phase) -> Self {
-        self.about = Some(Kind::Agent);
-        self.phase = Some(phase);
-        self
-    }
-
-    fn tells_of(&self, event: &Event) -> bool {
-        let target = event.callsite.as_deref().map_or("", |callsite| &callsite.target);
-        is_within(target, &self.target) && event.name.starts_with(&*self.message)
-    }
-
-    fn lifts(&self, place: u32) -> impl Iterator<Item = Lift> {
-        self.lifts.iter().cloned().map(move |lift| Lift { event: Some(place), ..lift })
     }
 }
 

@@ -6,13 +6,14 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 
 use super::any_of::AnyOf;
-use super::graph::{SpanKey, kind};
+use super::graph::{SpanKey, kind, reports_tokens};
 use super::structure::{Notes, Structured};
-use crate::model::{Attributes, CostSource, canonical};
+use crate::model::{Attributes, canonical};
 use crate::semconv::Prices;
 use crate::store::Failure;
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::convert::ENCODING;
+use crate::store::derived::Derived;
 use crate::store::rows::SpanRow;
 use crate::store::schema::span_contents;
 
@@ -26,7 +27,7 @@ pub(super) fn place(row: &SpanRow) -> Place {
     (row.trace_id.clone(), row.span_id.clone())
 }
 
-/// Gives model calls whose usage another span tells a computed cost. One that was priced for this usage before keeps what it has: the
+/// Gives calls that other spans tell, in whole or in part, a computed cost. One that was priced as this call before keeps what it has: the
 /// prices may be others by now, and [`reprice`](super::reprice) alone changes what is stored.
 pub(super) fn price_told(
     connection: &mut AnyConnection,
@@ -35,21 +36,20 @@ pub(super) fn price_told(
     notes: &Notes,
     prices: &Prices,
 ) -> Result<(), Failure> {
-    let was_told = |row: &SpanRow| notes.derived.get(&row.span_id).is_some_and(|derived| derived.has_usage);
-    let stored: BTreeMap<&SpanKey, &SpanRow> = stored.iter().map(|row| (&row.span_id, row)).collect();
+    let is_told = |derived: &BTreeMap<SpanKey, Derived>, row: &SpanRow| {
+        row.is_synthetic() || derived.get(&row.span_id).is_some_and(Derived::tells_call)
+    };
+    let told = stored.iter().filter(|row| is_told(&notes.derived, row));
+    let before: BTreeMap<&SpanKey, &SpanRow> = told.map(|row| (&row.span_id, row)).collect();
     let Structured { rows, derived, .. } = shown;
-    let is_told = |row: &SpanRow| derived.get(&row.span_id).is_some_and(|derived| derived.has_usage);
     let mut unpriced: Vec<&mut SpanRow> = Vec::new();
     for row in rows {
-        let is_computed = row.cost_source.as_deref() == Some(CostSource::Computed.as_str());
-        if was_told(row) && is_computed {
-            row.set_cost(None);
-        }
-        if !is_told(row) || !kind(row).is_model_call() || row.cost_source.is_some() {
+        let is_call = kind(row).is_model_call() && reports_tokens(row);
+        if !is_call || row.cost_source.is_some() || !is_told(derived, row) {
             continue;
         }
-        match stored.get(&row.span_id).filter(|stored| was_told(row) && stored.usage() == row.usage()) {
-            Some(stored) => row.take_cost(stored),
+        match before.get(&row.span_id).filter(|before| is_same_call(row, before)) {
+            Some(before) => row.take_cost(before),
             None => unpriced.push(row),
         }
     }
@@ -57,15 +57,26 @@ pub(super) fn price_told(
         return Ok(());
     }
     for some in unpriced.chunks_mut(PAYLOADS) {
-        let attributes = read_attributes(connection, some.iter().map(|row| &**row))?;
+        let recorded = some.iter().map(|row| &**row).filter(|row| !row.is_synthetic());
+        let mut attributes = read_attributes(connection, recorded)?;
         for row in some {
-            if let Some(attributes) = attributes.get(&place(row)) {
-                let cost = prices.cost(&row.call(), attributes);
+            let attributes = if row.is_synthetic() { Some(Attributes::new()) } else { attributes.remove(&place(row)) };
+            if let Some(attributes) = attributes {
+                let cost = prices.cost(&row.call(), &attributes);
                 row.set_cost(cost.as_ref());
             }
         }
     }
     Ok(())
+}
+
+/// Whether a stored row is of the same call, and has no cost that was reported.
+fn is_same_call(row: &SpanRow, stored: &SpanRow) -> bool {
+    let says = |row: &SpanRow| {
+        let models = [&row.provider, &row.request_model, &row.response_model].map(Clone::clone);
+        (row.usage(), row.start_ns, models)
+    };
+    says(row) == says(stored) && (stored.cost_source.is_none() || stored.has_computed_cost())
 }
 
 /// The attributes of these spans, which are [a few](PAYLOADS). One whose payload is gone, or of a form that a newer version writes, has
@@ -74,10 +85,15 @@ pub(super) fn read_attributes<'a>(
     connection: &mut AnyConnection,
     calls: impl Iterator<Item = &'a SpanRow>,
 ) -> QueryResult<BTreeMap<Place, Attributes>> {
+    let calls: Vec<&SpanRow> = calls.collect();
+    if calls.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     if !Prices::read_attributes() {
-        return Ok(calls.map(|row| (place(row), Attributes::new())).collect());
+        return Ok(calls.iter().map(|row| (place(row), Attributes::new())).collect());
     }
     let these: AnyOf<_> = calls
+        .iter()
         .map(|row| span_contents::trace_id.eq(&row.trace_id).and(span_contents::span_id.eq(&row.span_id)))
         .collect();
     let payloads: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> = dispatch!(connection, concrete => {

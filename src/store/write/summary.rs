@@ -55,11 +55,13 @@ impl<'a> Change<'a> {
     }
 
     fn count(&mut self, stored: Option<&SpanRow>, row: &SpanRow) {
-        // What was not recorded is no span.
+        let difference = |of: fn(&SpanRow) -> bool| i64::from(of(row)) - i64::from(stored.is_some_and(of));
+        // What was not recorded is no span. A call that failed has failed all the same; a run only repeats its last call.
         if row.is_synthetic() {
+            self.trace.error_count += difference(|row| is_error(row) && !kind(row).is_run());
+            self.trace.unpriced_count += difference(is_unpriced);
             return;
         }
-        let difference = |of: fn(&SpanRow) -> bool| i64::from(of(row)) - i64::from(stored.is_some_and(of));
         self.trace.span_count += i64::from(stored.is_none());
         self.trace.error_count += difference(is_error);
         self.trace.open_count += difference(|row| row.state == SpanState::Open.rank());

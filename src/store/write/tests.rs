@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    Cost, CostSource, Identity, IdentityField, InterpretedSpan, Kind, Phase, Span, SpanId, SpanRecord, SpanState,
-    Status, StatusCode, Told, TraceId, Usage,
+    Cost, CostSource, Identity, IdentityField, InterpretedSpan, Kind, Lift, Phase, Span, SpanId, SpanRecord, SpanState,
+    Status, StatusCode, Told, TraceId, Unrecorded, Usage,
 };
 use crate::semconv::Prices;
 use crate::store::Store;
@@ -34,7 +34,8 @@ struct Sketch {
     conversation: Option<&'static str>,
     user: Option<&'static str>,
     agent: Option<&'static str>,
-    /// What it tells of a child, at a time: how a tool failed, what a call took, or where a run began or ended.
+    /// What it tells of another span, at a time: how a tool failed, what a call took, where a run began or ended, what it was asked, or
+    /// that a call was made.
     tells: Option<(Tells, i64)>,
 }
 
@@ -44,32 +45,39 @@ enum Tells {
     Usage,
     Began,
     Ended(&'static str),
+    Question,
+    ToolCall { id: Option<&'static str>, duration: i64, has_failed: bool },
+    ModelCall { duration: Option<i64>, tokens: u64 },
 }
 
 impl Tells {
     fn told(self, time_ns: i64) -> Told {
         let kind = match self {
-            Self::Failure => Kind::Tool,
-            Self::Usage => Kind::Model,
-            Self::Began | Self::Ended(_) => Kind::Agent,
+            Self::Failure | Self::ToolCall { .. } => Kind::Tool,
+            Self::Usage | Self::ModelCall { .. } => Kind::Model,
+            Self::Began | Self::Ended(_) | Self::Question => Kind::Agent,
         };
-        let (mut agent_name, mut phase) = (None, None);
+        let (mut agent_name, mut phase, mut tool_call_id, mut unrecorded) = (None, None, None, None);
+        let (mut error, mut usage, mut lifts) = (None, None, Vec::new());
         match self {
+            Self::Failure => error = Some("no".to_owned()),
+            Self::Usage => usage = Some(Usage::new(3, 1)),
             Self::Began => phase = Some(Phase::Began),
             Self::Ended(agent) => (agent_name, phase) = (Some(agent.to_owned()), Some(Phase::Ended)),
-            Self::Failure | Self::Usage => {}
+            Self::Question => lifts.push(Lift::new("input.value", None, "input.value")),
+            Self::ToolCall { id, duration, has_failed } => {
+                tool_call_id = id.map(str::to_owned);
+                error = has_failed.then(String::new);
+                lifts.push(Lift::new("gen_ai.tool.call.arguments", None, "input.value"));
+                unrecorded = Some(Unrecorded { duration_ns: Some(duration), ..Unrecorded::default() });
+            }
+            Self::ModelCall { duration, tokens } => {
+                usage = Some(Usage::new(tokens, 1));
+                let request_model = Some("m".to_owned());
+                unrecorded = Some(Unrecorded { duration_ns: duration, request_model, ..Unrecorded::default() });
+            }
         }
-        Told {
-            kind,
-            time_ns,
-            tool_name: None,
-            tool_call_id: None,
-            agent_name,
-            phase,
-            error: matches!(self, Self::Failure).then(|| "no".to_owned()),
-            usage: matches!(self, Self::Usage).then(|| Usage::new(3, 1)),
-            lifts: Vec::new(),
-        }
+        Told { kind, time_ns, tool_name: None, tool_call_id, agent_name, phase, error, usage, lifts, unrecorded }
     }
 }
 
@@ -115,6 +123,9 @@ impl Sketch {
             status,
             identity,
             request_model: self.kind.is_model_call().then(|| "m".to_owned()),
+            // Some calls have an id, and some of these the same.
+            tool_call_id: (self.kind == Kind::Tool && self.span.is_multiple_of(2))
+                .then(|| format!("c{}", self.span % 4)),
             usage: self.tokens.map(|tokens| Usage::new(tokens, 1)),
             cost: self.cost.map(|nano_usd| Cost { nano_usd, source: CostSource::Client, price_version: None }),
             ..Span::as_recorded(&record)
@@ -155,8 +166,13 @@ fn sketch(traces: u16) -> impl Strategy<Value = Sketch> {
         Just(Tells::Usage),
         Just(Tells::Began),
         prop_oneof![Just("A"), Just("B")].prop_map(Tells::Ended),
+        Just(Tells::Question),
+        (proptest::option::of(prop_oneof![Just("c0"), Just("c2"), Just("c4")]), durations(), any::<bool>())
+            .prop_map(|(id, duration, has_failed)| Tells::ToolCall { id, duration, has_failed }),
+        (proptest::option::of(durations()), 0u64..3)
+            .prop_map(|(duration, tokens)| Tells::ModelCall { duration, tokens }),
     ];
-    let tells = proptest::option::weighted(0.3, (tells, 0i64..8));
+    let tells = proptest::option::weighted(0.4, (tells, 0i64..8));
     (place, kind, times, usage, ids, tells).prop_map(
         |(
             (trace, span, parent),
@@ -184,6 +200,11 @@ fn sketch(traces: u16) -> impl Strategy<Value = Sketch> {
             tells,
         },
     )
+}
+
+/// How long told calls took; some began on another day.
+fn durations() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => 0i64..6, 1 => Just(86_400_000_000_000)]
 }
 
 /// All rows but the times of writing, in key order.

@@ -34,6 +34,9 @@
 //! | 27 | results are told on the parent | `failures::results_and_failures_that_are_told_on_the_parent_are_the_tools` |
 //! | 28 | a filter for `INFO` | `filters::a_global_info_filter_takes_content_and_no_span_and_a_layers_own_filter_takes_nothing`, `filters::an_info_filter_costs_rig_nothing` |
 //! | 29 | sums over all that is recorded | `tokens::a_run_has_the_tokens_that_its_model_counted_however_often_they_are_recorded` |
+//! | 30 | a call is only an event, told twice | `told_calls::a_codex_turn_has_its_calls_and_tools_though_only_events_tell_them`, `told_calls::a_codex_turn_with_all_its_spans_has_each_call_once`, `told_calls::codexs_tokens_count_once_wherever_they_are_told`, `told_calls::what_two_targets_tell_is_one_call_and_each_alone_is_one_too`, `told_calls::a_call_that_has_a_span_gets_no_other_and_has_what_is_told`, `told_calls::a_call_around_the_event_has_the_tokens` |
+//! | 31 | a framework's events are in the host's span | `told_calls::events_of_a_known_framework_are_understood_in_anybodys_span`, `told_calls::a_prompt_in_the_turn_is_its_input` |
+//! | 32 | a program's own telemetry is events | `told_calls::a_programs_own_telemetry_events_are_calls_by_a_profile_of_its_own`, `told_calls::without_a_profile_telemetry_events_stay_events` |
 //!
 //! What users of other tools report, where this crate has an answer today:
 //!
@@ -53,6 +56,7 @@
 
 #[cfg(feature = "opentelemetry")]
 mod bridges;
+mod codex;
 mod content;
 mod cost;
 mod failures;
@@ -64,4 +68,5 @@ mod runs;
 mod sessions;
 mod support;
 mod tokens;
+mod told_calls;
 mod values;

@@ -34,6 +34,12 @@ impl Stored {
         stored
     }
 
+    /// What a program left that has opened its database itself.
+    pub(super) fn by(tracing: AgentTracing) -> Self {
+        tracing.force_flush(PATIENCE).unwrap();
+        Self(tracing)
+    }
+
     /// What comes in by the door for spans that were made elsewhere.
     pub(super) fn sent(spans: impl IntoIterator<Item = Sent>) -> Self {
         let stored = Self(AgentTracing::open("sqlite::memory:").unwrap());

@@ -125,7 +125,7 @@ fn codexs_tokens_count_once_and_are_there_without_trace_spans() {
     let every =
         Stored::under(|tracing| tracing_subscriber::registry().with(tracing.unfiltered_layer()).into(), program);
     assert_eq!(usual.outline(), ["agent session_task.turn"]);
-    assert_eq!(every.outline(), ["agent session_task.turn", "  span completed"]);
+    assert_eq!(every.outline(), ["agent session_task.turn", "  model completed"]);
     for stored in [usual, every] {
         let usage = stored.tree().trace.usage;
         assert_eq!((tokens(&usage), usage.cache_read), (ONCE, Some(20)));

@@ -1,5 +1,5 @@
-//! What only the spans of a trace together say: runs of agents that have no span, results and failures that are told on other spans,
-//! workflows that are known by what they are made of.
+//! What only the spans of a trace together say: runs of agents that have no span, results and failures that are told on other spans, calls
+//! that are only told, workflows that are known by what they are made of.
 //!
 //! A pure function of the stored rows and of what their spans tell: rows are first taken back to what they say by themselves, so that
 //! any order of arrival ends in the same. It reads the whole trace, and so it runs only for traces that have such things
@@ -9,6 +9,7 @@ mod markers;
 mod needs;
 pub(super) mod runs;
 mod told;
+mod unrecorded;
 
 use std::collections::BTreeMap;
 
@@ -81,6 +82,7 @@ pub(super) fn load_notes(connection: &mut AnyConnection, trace_id: &[u8]) -> Que
 pub(super) fn structure(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, SpanKey>) -> Structured {
     let mut family = Family::of(stored, notes, hosts);
     told::apply(&mut family, &notes.told);
+    unrecorded::add(&mut family, &notes.told);
     markers::add(&mut family, &notes.told);
     runs::add(&mut family);
     name_workflow(&mut family);
@@ -113,13 +115,26 @@ impl Family {
             // What it has from others is told anew.
             lineage::resolve(row, &Identity::default());
         }
+        Self::arranged(rows, BTreeMap::new())
+    }
+
+    /// The rows in the order of their start.
+    fn arranged(mut rows: Vec<SpanRow>, derived: BTreeMap<SpanKey, Derived>) -> Self {
         rows.sort_by(|a, b| (a.start_ns, &a.span_id).cmp(&(b.start_ns, &b.span_id)));
-        let mut family =
-            Self { rows: Vec::new(), places: BTreeMap::new(), children: BTreeMap::new(), derived: BTreeMap::new() };
+        let mut family = Self { rows: Vec::new(), places: BTreeMap::new(), children: BTreeMap::new(), derived };
         for row in rows {
             family.push(row);
         }
         family
+    }
+
+    /// Adds rows among the others, each in its place.
+    fn add(&mut self, more: Vec<SpanRow>) {
+        if !more.is_empty() {
+            let mut rows = std::mem::take(&mut self.rows);
+            rows.extend(more);
+            *self = Self::arranged(rows, std::mem::take(&mut self.derived));
+        }
     }
 
     /// Adds a row behind the others.
@@ -174,8 +189,23 @@ fn take_back(row: &mut SpanRow, derived: &Derived) {
     if derived.has_call_id {
         row.tool_call_id = None;
     }
+    if derived.has_tool_name {
+        row.tool_name = None;
+    }
+    if derived.has_provider {
+        row.provider = None;
+    }
+    if derived.has_request_model {
+        row.request_model = None;
+    }
+    if derived.has_response_model {
+        row.response_model = None;
+    }
     if derived.has_usage {
         row.set_usage(Usage::default());
+    }
+    if derived.has_cost || (derived.tells_call() && row.has_computed_cost()) {
+        row.set_cost(None);
     }
 }
 
