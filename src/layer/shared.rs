@@ -11,6 +11,7 @@ use super::buffers::Buffers;
 use super::limits::Limits;
 use super::lineage::Ambient;
 use crate::model::{Callsite, Resource, Scope};
+use crate::semconv::Profiles;
 
 /// Buffers kept for later spans, at most; each holds at most a few tens of kilobytes.
 const KEPT_BUFFERS: usize = 256;
@@ -18,30 +19,32 @@ const KEPT_BUFFERS: usize = 256;
 /// Callsites are static and so few; this bounds those that a program makes at run time.
 const KEPT_CALLSITES: usize = 8192;
 
-/// Settings, spare buffers and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
-/// gone; it holds no span.
-/// What a layer puts on all its spans, and how much it keeps of them.
+/// What a layer puts on all its spans, how much it keeps of them, and what it knows of frameworks.
 #[derive(Clone, Default)]
 pub(crate) struct Capture {
     pub(crate) limits: Limits,
     pub(crate) scope: Arc<Scope>,
     pub(crate) resource: Arc<Resource>,
     pub(crate) ambient: Option<Ambient>,
+    pub(crate) profiles: Profiles,
 }
 
+/// Settings, spare buffers and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
+/// gone; it holds no span.
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) scope: Arc<Scope>,
     pub(super) resource: Arc<Resource>,
     pub(super) ambient: Option<Ambient>,
+    pub(super) profiles: Profiles,
     free: Mutex<Vec<Buffers>>,
     callsites: Mutex<HashMap<Identifier, Arc<Callsite>>>,
 }
 
 impl Shared {
     pub(super) fn new(capture: Capture) -> Self {
-        let Capture { limits, scope, resource, ambient } = capture;
-        Self { limits, scope, resource, ambient, free: Mutex::default(), callsites: Mutex::default() }
+        let Capture { limits, scope, resource, ambient, profiles } = capture;
+        Self { limits, scope, resource, ambient, profiles, free: Mutex::default(), callsites: Mutex::default() }
     }
 
     /// Empty buffers, used before where there are some.

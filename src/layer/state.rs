@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Span};
 
+use super::boundaries::Boundaries;
 use super::buffers::List;
 use super::shared::{Shared, with_scratch};
 use super::slot::Slot;
@@ -34,17 +35,29 @@ impl Outlet for Inlet {
 pub(super) struct LayerState {
     pub(super) shared: Arc<Shared>,
     pub(super) table: Table,
+    boundaries: Boundaries,
     outlet: Box<dyn Outlet>,
 }
 
 impl LayerState {
     pub(super) fn new(outlet: Box<dyn Outlet>, shared: Shared) -> Self {
-        Self { shared: Arc::new(shared), table: Table::default(), outlet }
+        Self { shared: Arc::new(shared), table: Table::default(), boundaries: Boundaries::default(), outlet }
     }
 
-    /// Starts the span `id`, as a child of `parent` or as the root of a new trace.
+    /// Learns what is to be known of a callsite before it is used. `tracing` tells of each once, and again when its filters change.
+    pub(super) fn learn(&self, metadata: &'static Metadata<'static>) {
+        if metadata.is_span() && self.shared.profiles.is_boundary(metadata.target(), metadata.name()) {
+            self.boundaries.add(metadata);
+        }
+    }
+
+    /// Starts the span `id`, as a child of `parent` or as the root of a new trace: without a parent, and where a boundary is between
+    /// them.
     pub(super) fn open(&self, id: &Id, attributes: &Attributes<'_>, parent: Option<Arc<Slot>>) {
         let trace = match &parent {
+            Some(parent) if self.boundaries.part(parent.metadata, attributes.metadata()) => {
+                Arc::new(Trace::start_below(&parent.trace))
+            }
             Some(parent) => Arc::clone(&parent.trace),
             None => Arc::new(Trace::start(Arc::clone(&self.shared))),
         };

@@ -2,7 +2,8 @@
 
 use tracing::info_span;
 
-use super::capture;
+use super::{capture, capture_within};
+use crate::layer::Limits;
 use crate::model::Link;
 
 #[test]
@@ -36,4 +37,34 @@ fn closed_spans_are_forgotten_in_the_end() {
         info_span!("last").follows_from(id);
     });
     assert_eq!(records.named("last").links, []);
+}
+
+#[test]
+fn no_limit_drops_the_only_way_over_a_boundary() {
+    let limits = Limits { links: 0, ..Limits::default() };
+    let records = capture_within(limits, || {
+        let connection = info_span!(target: "rmcp::service", "serve_inner");
+        let request = info_span!(parent: &connection, "request");
+        request.follows_from(&connection);
+        drop(info_span!(target: "rmcp::service", parent: &request, "inside"));
+    });
+    let (connection, request, inside) =
+        (records.named("serve_inner"), records.named("request"), records.named("inside"));
+    let to: Vec<_> = request.links.iter().map(|link| (link.trace_id, link.span_id)).collect();
+    assert_eq!((to, request.dropped_links), (vec![(connection.trace_id, connection.span_id)], 1));
+    assert_eq!((inside.trace_id, inside.parent_span_id), (request.trace_id, Some(request.span_id)));
+}
+
+#[test]
+fn a_trace_below_thousands_of_boundaries_is_freed_without_a_recursion() {
+    let records = capture(|| {
+        let mut connections = vec![info_span!(target: "rmcp::service", "serve_inner")];
+        for _ in 0..5_000 {
+            let inner = info_span!(target: "rmcp::service", parent: connections.last().unwrap(), "serve_inner");
+            connections.push(inner);
+        }
+        while connections.pop().is_some() {}
+    });
+    assert!(records.0.iter().all(|record| record.parent_span_id.is_none()));
+    assert_eq!(records.0.len(), 5_001);
 }

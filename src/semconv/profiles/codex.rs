@@ -12,6 +12,7 @@ pub(super) fn profile() -> Profile {
         .target("codex_core")
         .target("codex_otel")
         .span("codex_core", "turn", Kind::Agent)
+        .boundary("codex_core", "session_loop")
         .alias("thread.id", field::SESSION_ID)
         .alias("codex.turn.token_usage.input_tokens", field::INPUT_TOKENS)
         .alias("codex.turn.token_usage.output_tokens", field::OUTPUT_TOKENS)

@@ -57,6 +57,11 @@ impl Profiles {
         Self(own.into_iter().chain(BUILT_IN.iter().cloned()).collect())
     }
 
+    /// Whether spans of that callsite live longer than what happens in them. Asked once a callsite.
+    pub(crate) fn is_boundary(&self, target: &str, name: &str) -> bool {
+        self.of(target).is_some_and(|profile| profile.is_boundary(target, name))
+    }
+
     /// Whether spans of a target lose their parents.
     pub(crate) fn tears(&self, target: &str) -> bool {
         self.of(target).is_some_and(|profile| profile.tears(target))

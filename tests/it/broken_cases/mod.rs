@@ -23,7 +23,7 @@
 //! | 16 | filters swallow edges | `runs::a_filter_takes_edges_to_closed_spans_away_and_nothing_else` |
 //! | 17 | spans are never entered | `lifetimes::a_span_that_nobody_enters_is_stored_like_any_other` |
 //! | 18 | spans are entered on many threads | `lifetimes::a_run_that_many_threads_enter_is_one_run_with_all_its_calls` |
-//! | 19 | a span is open for days | `lifetimes::calls_over_a_connection_are_there_while_it_is_still_open` |
+//! | 19 | a span is open for days | `boundaries::two_requests_on_one_connection_are_two_traces_that_are_there_while_it_lives`, `boundaries::codexs_turns_are_traces_of_their_own` |
 //! | 20 | a stream is dropped | `failures::a_stream_that_was_dropped_has_what_came_before_and_nothing_made_up` |
 //! | 21 | attributes are on OpenTelemetry's span alone | `bridges::what_is_only_set_on_opentelemetrys_span_comes_over_the_bridge_and_its_kind_without` |
 //! | 22 | a bridge repeats keys | `bridges::of_a_key_that_comes_twice_the_last_value_counts_and_both_are_kept` |
@@ -51,6 +51,7 @@
 //! | cost of each user | `cost::cost_and_tokens_are_summed_for_each_user_though_only_the_run_names_them` |
 //! | conventions change and contradict each other | `content::where_conventions_disagree_the_current_name_counts_and_all_are_kept`, `content::old_names_mean_what_the_new_ones_mean` |
 
+mod boundaries;
 #[cfg(feature = "opentelemetry")]
 mod bridges;
 mod content;
