@@ -228,6 +228,7 @@ impl Builder {
         let capture = Capture {
             ambient: self.ambient,
             profiles: known,
+            filter: None,
             limits: self.limits.unwrap_or_else(|| environment.limits()),
             scope: Arc::new(Scope {
                 name: "tracing".to_owned(),

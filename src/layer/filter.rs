@@ -49,6 +49,27 @@ impl AgentFilter {
         self.is_on
     }
 
+    /// The most verbose level of anything that it lets through.
+    pub(super) const fn deepest(&self) -> LevelFilter {
+        match self {
+            Self { is_on: false, .. } => LevelFilter::OFF,
+            Self { goes_deep: true, .. } => LevelFilter::TRACE,
+            Self { .. } => LevelFilter::DEBUG,
+        }
+    }
+
+    /// Whether it lets events through for the content that they carry.
+    pub(super) fn wants_content(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() > Level::INFO && self.wants(metadata)
+    }
+
+    /// The framework that tells content by events of this target, and their most verbose level of those that it lets through.
+    pub(super) fn content_of(&self, target: &str) -> Option<(&str, Level)> {
+        let is_told = |is_trace| self.is_on && self.profiles.wants_events(target, is_trace);
+        let framework = self.profiles.name_of(target).filter(|_| is_told(false))?;
+        Some((framework, if self.goes_deep && is_told(true) { Level::TRACE } else { Level::DEBUG }))
+    }
+
     /// The whole rule.
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
@@ -79,10 +100,6 @@ impl<S: Subscriber> Filter<S> for AgentFilter {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match self {
-            Self { is_on: false, .. } => LevelFilter::OFF,
-            Self { goes_deep: true, .. } => LevelFilter::TRACE,
-            Self { .. } => LevelFilter::DEBUG,
-        })
+        Some(self.deepest())
     }
 }

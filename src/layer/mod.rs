@@ -21,6 +21,7 @@ mod table;
 mod text;
 mod trace;
 mod visit;
+mod watch;
 
 use std::any::TypeId;
 use std::fmt;
@@ -29,7 +30,7 @@ use std::sync::Arc;
 
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
@@ -138,6 +139,10 @@ impl<S> Layer<S> for AgentLayer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        self.state.watch.join(subscriber);
+    }
+
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
         if self.is_on {
             self.state.learn(metadata);

@@ -1,8 +1,10 @@
 //! `follows_from` becomes a link, also to a span that has closed.
 
-use tracing::info_span;
+use tracing::{Span, info_span};
+use tracing_subscriber::Registry;
+use tracing_subscriber::layer::SubscriberExt;
 
-use super::{capture, capture_within};
+use super::{capture, capture_within, layer};
 use crate::layer::Limits;
 use crate::model::Link;
 
@@ -56,15 +58,22 @@ fn no_limit_drops_the_only_way_over_a_boundary() {
 }
 
 #[test]
-fn a_trace_below_thousands_of_boundaries_is_freed_without_a_recursion() {
-    let records = capture(|| {
-        let mut connections = vec![info_span!(target: "rmcp::service", "serve_inner")];
-        for _ in 0..5_000 {
-            let inner = info_span!(target: "rmcp::service", parent: connections.last().unwrap(), "serve_inner");
-            connections.push(inner);
-        }
-        while connections.pop().is_some() {}
-    });
-    assert!(records.0.iter().all(|record| record.parent_span_id.is_none()));
-    assert_eq!(records.0.len(), 5_001);
+fn a_trace_below_thousands_of_boundaries_is_freed_without_a_deep_stack() {
+    const DEPTH: usize = 5_000;
+    let deep = || {
+        let (layer, collector) = layer::<Registry>(Limits::default());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let serve_inner = |outer| info_span!(target: "rmcp::service", parent: outer, "serve_inner");
+            let mut spans = vec![serve_inner(None)];
+            for _ in 1..DEPTH {
+                spans.push(serve_inner(spans.last().and_then(Span::id)));
+            }
+            while spans.pop().is_some() {}
+        });
+        let mut spans = std::mem::take(&mut *collector.0.lock().unwrap());
+        assert!(spans.iter().map(|span| span.record()).all(|record| record.parent_span_id.is_none()));
+        // The innermost last: then everything hangs on it.
+        while spans.pop().is_some() {}
+    };
+    std::thread::Builder::new().stack_size(256 << 10).spawn(deep).unwrap().join().unwrap();
 }

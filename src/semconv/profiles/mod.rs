@@ -57,6 +57,11 @@ impl Profiles {
         Self(own.into_iter().chain(BUILT_IN.iter().cloned()).collect())
     }
 
+    /// The name of the profile that holds for a target.
+    pub(crate) fn name_of(&self, target: &str) -> Option<&str> {
+        self.of(target).map(Profile::name)
+    }
+
     /// Whether spans of that callsite live longer than what happens in them. Asked once a callsite.
     pub(crate) fn is_boundary(&self, target: &str, name: &str) -> bool {
         self.of(target).is_some_and(|profile| profile.is_boundary(target, name))

@@ -32,7 +32,7 @@
 //! | 25 | a tool's result is no JSON, and the user's word | `values::a_tools_result_is_any_text_and_is_not_taken_for_the_users_words` |
 //! | 26 | an agent's span closes before its work | `runs::a_marker_that_closes_before_the_work_begins_takes_no_calls_from_the_run` |
 //! | 27 | results are told on the parent | `failures::results_and_failures_that_are_told_on_the_parent_are_the_tools` |
-//! | 28 | a filter for `INFO` | `filters::a_global_info_filter_takes_content_and_no_span_and_a_layers_own_filter_takes_nothing`, `filters::an_info_filter_costs_rig_nothing` |
+//! | 28 | a filter for `INFO` | `filters::a_global_info_filter_takes_content_and_no_span_and_a_layers_own_filter_takes_nothing`, `filters::an_info_filter_costs_rig_nothing`, `filters::content_that_a_global_filter_hides_is_told_of_once_for_each_framework`, `filters::a_filter_that_hides_one_framework_alone_is_told_of_with_that` |
 //! | 29 | sums over all that is recorded | `tokens::a_run_has_the_tokens_that_its_model_counted_however_often_they_are_recorded` |
 //!
 //! What users of other tools report, where this crate has an answer today:
