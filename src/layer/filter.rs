@@ -63,11 +63,11 @@ impl AgentFilter {
         metadata.is_event() && *metadata.level() > Level::INFO && self.wants(metadata)
     }
 
-    /// The framework that tells content by events of this target, and their most verbose level of those that it lets through.
-    pub(super) fn content_of(&self, target: &str) -> Option<(&str, Level)> {
-        let is_told = |is_trace| self.is_on && self.profiles.wants_events(target, is_trace);
-        let framework = self.profiles.name_of(target).filter(|_| is_told(false))?;
-        Some((framework, if self.goes_deep && is_told(true) { Level::TRACE } else { Level::DEBUG }))
+    /// What events of a target tell below `INFO`, as far as it lets them through.
+    pub(super) fn content_of(&self, target: &str) -> Option<Content<'_>> {
+        let (framework, source) = self.profiles.content_of(target).filter(|_| self.is_on)?;
+        let is_deep = self.goes_deep && self.profiles.wants_events(target, true);
+        Some(Content { framework, source, level: if is_deep { Level::TRACE } else { Level::DEBUG } })
     }
 
     /// The whole rule.
@@ -83,6 +83,16 @@ impl AgentFilter {
             _ => true,
         }
     }
+}
+
+/// Events in which a framework tells content.
+pub(super) struct Content<'a> {
+    /// The name of the framework's profile.
+    pub(super) framework: &'a str,
+    /// The target that the profile names; the events' own may be below it.
+    pub(super) source: &'a str,
+    /// Their most verbose level.
+    pub(super) level: Level,
 }
 
 /// Whether a target is this crate's; a user's `tracing_agents_demo` is not.

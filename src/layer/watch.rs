@@ -8,15 +8,17 @@
 //! - What is above the most verbose level of the program never happens, in no place. (That level is the highest that any layer asks for,
 //!   this one included, so it is rarely too low: where `tracing` was built with a `max_level_…` feature, say.)
 //!
-//! Both count only for a framework whose spans are recorded. It is sure to be noticed where the layer was added last: a filter for the
+//! Both count only for a framework whose spans are recorded; and a filter that lets some events of a target through, and others not, has
+//! been written by somebody who knows which of them matter. It is sure to be noticed where the layer was added last: a filter for the
 //! whole program that comes after it does not pass on the callsites that it hides, and any other layer that does turns `never` into
 //! `sometimes`. All is done on the worker, and once for each callsite; a span costs nothing.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tracing::dispatcher::WeakDispatch;
 use tracing::level_filters::{LevelFilter, STATIC_MAX_LEVEL};
-use tracing::{Dispatch, Metadata};
+use tracing::{Dispatch, Level, Metadata};
 
 use super::filter::AgentFilter;
 use crate::pipeline::HiddenContent;
@@ -31,6 +33,8 @@ type Callsite = &'static Metadata<'static>;
 pub(super) struct Watch {
     subscriber: Mutex<Option<WeakDispatch>>,
     waiting: Mutex<Vec<Callsite>>,
+    /// Targets of profiles from which events of a level arrive.
+    let_through: Mutex<BTreeSet<(String, Level)>>,
 }
 
 impl Watch {
@@ -70,30 +74,40 @@ impl Watch {
         let mut hidden = Vec::new();
         let mut frameworks = Vec::new();
         for span in recorded() {
-            let Some((framework, level)) = filter.content_of(span.target()) else { continue };
-            frameworks.push(framework);
-            if most_verbose < level {
-                hidden.push(HiddenContent::new(framework, span.target(), level));
+            let Some(content) = filter.content_of(span.target()) else { continue };
+            frameworks.push(content.framework);
+            if most_verbose < content.level {
+                hidden.push(HiddenContent::new(content.framework, span.target(), content.level));
             }
         }
-        let is_recorded = |event: &Callsite| {
-            filter.content_of(event.target()).is_some_and(|(framework, _)| frameworks.contains(&framework))
-        };
-        let asked: Vec<_> = waiting.into_iter().filter(is_recorded).collect();
-        for event in &asked {
+        let mut asked = Vec::new();
+        let mut refused = Vec::new();
+        for event in waiting {
+            let Some(content) = filter.content_of(event.target()) else { continue };
+            if !frameworks.contains(&content.framework) {
+                continue;
+            }
+            asked.push(event);
             // Asks other layers, so under no lock; also this one, which adds the callsite again.
-            if subscriber.register_callsite(event).is_never()
-                && let Some((framework, _)) = filter.content_of(event.target())
-            {
-                hidden.push(HiddenContent::new(framework, event.target(), *event.level()));
+            if subscriber.register_callsite(event).is_never() {
+                refused.push((event, content));
+            } else {
+                lock(&self.let_through).insert((content.source.to_owned(), *event.level()));
             }
         }
         lock(&self.waiting).retain(|event| !asked.contains(event));
+        let let_through = lock(&self.let_through);
+        refused.retain(|(event, content)| !let_through.contains(&(content.source.to_owned(), *event.level())));
+        hidden.extend(
+            refused
+                .iter()
+                .map(|(event, content)| HiddenContent::new(content.framework, event.target(), *event.level())),
+        );
         hidden
     }
 }
 
-/// Callsites and a reference are whole whatever panicked.
+/// No value here is ever half changed.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

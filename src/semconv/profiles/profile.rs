@@ -225,6 +225,11 @@ impl Profile {
         self.payload_targets.iter().any(|(known, deep)| *deep >= level && is_within(target, known))
     }
 
+    /// Of the targets whose events carry content, the one that a target is, or is below.
+    pub(super) fn content_of(&self, target: &str) -> Option<&str> {
+        self.payload_targets.iter().find_map(|(known, _)| is_within(target, known).then_some(&**known))
+    }
+
     pub(in crate::semconv) fn counting_of(&self, evidence: &Evidence<'_>) -> Option<Counting> {
         self.counting.iter().find(|rule| rule.holds(evidence)).map(|rule| rule.counting(evidence))
     }

@@ -1,6 +1,7 @@
 //! rmcp (Model Context Protocol): no span a request; requests and results are DEBUG events.
 //!
-//! Its spans are those of connections: they close with them, and every request is handled inside.
+//! Its spans are those of connections: they close with them, and every request is handled inside. What its transports say at DEBUG is no
+//! content, and may be a secret: an OAuth client's codes and tokens.
 
 use super::Profile;
 
@@ -10,5 +11,5 @@ pub(super) fn profile() -> Profile {
         .boundary("rmcp", "serve_inner")
         .boundary("rmcp", "streamable_http_session")
         .boundary("rmcp", "transport_worker")
-        .debug_events("rmcp")
+        .debug_events("rmcp::service")
 }

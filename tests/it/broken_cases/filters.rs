@@ -184,6 +184,12 @@ fn no_filter_is_told_of_that_hides_nothing() {
         "what it lets through is all there is"
     );
     assert_eq!(noticed(false, below("info,[agent.query]=debug"), swiftide), nothing, "it looks at the spans around");
+    let chosen = || {
+        swiftide();
+        info_span!(target: "swiftide_agents::tools", "tool")
+            .in_scope(|| debug!(target: "swiftide_agents::tools", "idle"));
+    };
+    assert_eq!(noticed(false, below("info,swiftide_agents::agent=debug"), chosen), nothing, "the rest is no loss");
     assert_eq!(noticed(false, of_its_own, swiftide), nothing, "somebody chose what the layer gets");
     let rig = || rig::run("calculator").in_scope(|| rig::turns("calculator"));
     assert_eq!(noticed(false, under_a_global_filter, rig), nothing, "it tells everything at INFO");
