@@ -56,7 +56,7 @@ fn two_requests_on_one_connection_are_two_traces_that_are_there_while_it_lives()
         let root = &tree.spans[tree.roots[0]];
         assert_eq!((root.kind, root.parent_span_id), (Kind::Tool, None));
         let links = repository.span(root.trace_id, root.span_id).unwrap().content.links;
-        assert_eq!(links, [session.clone()]);
+        assert_eq!(links, std::slice::from_ref(&session));
         traces.push(trace.trace_id);
     }
     assert_ne!(traces[0], traces[1]);
