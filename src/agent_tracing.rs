@@ -96,6 +96,9 @@ impl AgentTracing {
 
     /// The layer, inside its own per-layer filter ([`AgentFilter`]: INFO, and DEBUG for the content events of known frameworks).
     ///
+    /// Add it last. Then a filter for the whole program (an `EnvFilter` that is itself a layer) that keeps content of frameworks from it
+    /// is noticed: [`Health::hidden_content`] tells of it, and so do [`on_error`](Builder::on_error) and a warning.
+    ///
     /// For another filter, take [`unfiltered_layer`](Self::unfiltered_layer) and its `with_filter`.
     #[must_use]
     pub fn layer<S>(&self) -> Filtered<AgentLayer<S>, AgentFilter, S>
@@ -103,7 +106,7 @@ impl AgentTracing {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let filter = self.0.filter.clone();
-        self.unfiltered_layer().with_filter(filter)
+        self.layer_behind(Some(filter.clone())).with_filter(filter)
     }
 
     /// The layer without a filter: it records every span of the program, of every level, unless you filter it.
@@ -114,7 +117,11 @@ impl AgentTracing {
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
-        let layer = AgentLayer::new(self.inlet(), self.0.capture.clone());
+        self.layer_behind(None)
+    }
+
+    fn layer_behind<S>(&self, filter: Option<AgentFilter>) -> AgentLayer<S> {
+        let layer = AgentLayer::new(self.inlet(), Capture { filter, ..self.0.capture.clone() });
         if self.0.filter.is_on() { layer } else { layer.off() }
     }
 

@@ -28,6 +28,9 @@ pub enum ErrorKind {
     Timeout,
     /// The pipeline is shut down.
     Shutdown,
+    /// A filter of the program hides what the layer is to record; see
+    /// [`Health::hidden_content`](crate::pipeline::Health::hidden_content).
+    Hidden,
     /// A thread could not be started.
     Thread,
 }

@@ -215,6 +215,7 @@ impl Builder {
         let profiles = Profiles::with(self.profiles);
         let filter = AgentFilter::of(profiles.clone(), self.trace_payloads);
         let prices = Prices::new(self.prices);
+        let known = profiles.clone();
         let sink = StoreSink::new(store.clone(), process, environment::host_name()).with_prices(prices.clone());
         let interpret = move |record| {
             let mut item = semconv::interpret_with(&profiles, record);
@@ -226,6 +227,8 @@ impl Builder {
         let filter = if environment.is_disabled { AgentFilter::off() } else { filter };
         let capture = Capture {
             ambient: self.ambient,
+            profiles: known,
+            filter: None,
             limits: self.limits.unwrap_or_else(|| environment.limits()),
             scope: Arc::new(Scope {
                 name: "tracing".to_owned(),

@@ -49,6 +49,27 @@ impl AgentFilter {
         self.is_on
     }
 
+    /// The most verbose level of anything that it lets through.
+    pub(super) const fn deepest(&self) -> LevelFilter {
+        match self {
+            Self { is_on: false, .. } => LevelFilter::OFF,
+            Self { goes_deep: true, .. } => LevelFilter::TRACE,
+            Self { .. } => LevelFilter::DEBUG,
+        }
+    }
+
+    /// Whether it lets events through for the content that they carry.
+    pub(super) fn wants_content(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.is_event() && *metadata.level() > Level::INFO && self.wants(metadata)
+    }
+
+    /// What events of a target tell below `INFO`, as far as it lets them through.
+    pub(super) fn content_of(&self, target: &str) -> Option<Content<'_>> {
+        let (framework, source) = self.profiles.content_of(target).filter(|_| self.is_on)?;
+        let is_deep = self.goes_deep && self.profiles.wants_events(target, true);
+        Some(Content { framework, source, level: if is_deep { Level::TRACE } else { Level::DEBUG } })
+    }
+
     /// The whole rule.
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
@@ -62,6 +83,16 @@ impl AgentFilter {
             _ => true,
         }
     }
+}
+
+/// Events in which a framework tells content.
+pub(super) struct Content<'a> {
+    /// The name of the framework's profile.
+    pub(super) framework: &'a str,
+    /// The target that the profile names; the events' own may be below it.
+    pub(super) source: &'a str,
+    /// Their most verbose level.
+    pub(super) level: Level,
 }
 
 /// Whether a target is this crate's; a user's `tracing_agents_demo` is not.
@@ -79,10 +110,6 @@ impl<S: Subscriber> Filter<S> for AgentFilter {
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(match self {
-            Self { is_on: false, .. } => LevelFilter::OFF,
-            Self { goes_deep: true, .. } => LevelFilter::TRACE,
-            Self { .. } => LevelFilter::DEBUG,
-        })
+        Some(self.deepest())
     }
 }

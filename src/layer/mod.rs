@@ -5,6 +5,7 @@
 //! a span (the values go to buffers that are used again), takes only locks that one span or a 64th of the open spans share, and
 //! never one of them while a value's `Debug` runs.
 
+mod boundaries;
 mod buffers;
 mod ending;
 mod filter;
@@ -20,6 +21,7 @@ mod table;
 mod text;
 mod trace;
 mod visit;
+mod watch;
 
 use std::any::TypeId;
 use std::fmt;
@@ -27,7 +29,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Subscriber};
+use tracing::subscriber::Interest;
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
@@ -58,6 +61,7 @@ use crate::pipeline::{Inlet, LiveSpans};
 /// | an event inside a span | an [event](crate::model::Event), named by its `message`, else by its callsite |
 /// | `follows_from` | a [link](crate::model::Link), also to a span that has closed not long ago |
 /// | contextual, explicit and no parent | the parent, past spans that a filter hides |
+/// | a child of a [boundary](crate::profile::Profile::boundary), and a boundary | the root of a trace of its own, with a link to the parent that it would have |
 /// | creation and close | start and end; a span that only a child kept open ends at its last exit |
 /// | a panic that goes through the span | status error, `error.type = "panic"` |
 /// | ids and names of run, session, user, agent, team, workflow | [inherited](crate::model::SpanRecord::inherited) by all spans below |
@@ -135,6 +139,17 @@ impl<S> Layer<S> for AgentLayer<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
+    fn on_register_dispatch(&self, subscriber: &Dispatch) {
+        self.state.watch.join(subscriber);
+    }
+
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if self.is_on {
+            self.state.learn(metadata);
+        }
+        Interest::always()
+    }
+
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if !self.is_on {
             // All else that happens to a span that is not in the table happens to nobody.

@@ -8,9 +8,11 @@ use tracing::Metadata;
 use tracing::callsite::Identifier;
 
 use super::buffers::Buffers;
+use super::filter::AgentFilter;
 use super::limits::Limits;
 use super::lineage::Ambient;
 use crate::model::{Callsite, Resource, Scope};
+use crate::semconv::Profiles;
 
 /// Buffers kept for later spans, at most; each holds at most a few tens of kilobytes.
 const KEPT_BUFFERS: usize = 256;
@@ -18,30 +20,47 @@ const KEPT_BUFFERS: usize = 256;
 /// Callsites are static and so few; this bounds those that a program makes at run time.
 const KEPT_CALLSITES: usize = 8192;
 
-/// Settings, spare buffers and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
-/// gone; it holds no span.
-/// What a layer puts on all its spans, and how much it keeps of them.
+/// What a layer puts on all its spans, how much it keeps of them, and what it knows of frameworks.
 #[derive(Clone, Default)]
 pub(crate) struct Capture {
     pub(crate) limits: Limits,
     pub(crate) scope: Arc<Scope>,
     pub(crate) resource: Arc<Resource>,
     pub(crate) ambient: Option<Ambient>,
+    pub(crate) profiles: Profiles,
+    /// What stands before the layer, if it is known: what it lets through should arrive.
+    pub(crate) filter: Option<AgentFilter>,
 }
 
+/// Settings, spare buffers and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
+/// gone; it holds no span.
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) scope: Arc<Scope>,
     pub(super) resource: Arc<Resource>,
     pub(super) ambient: Option<Ambient>,
+    pub(super) profiles: Profiles,
+    pub(super) filter: Option<AgentFilter>,
     free: Mutex<Vec<Buffers>>,
     callsites: Mutex<HashMap<Identifier, Arc<Callsite>>>,
+    /// Of these, spans of frameworks that tell content by events.
+    frameworks: Mutex<Vec<&'static Metadata<'static>>>,
 }
 
 impl Shared {
     pub(super) fn new(capture: Capture) -> Self {
-        let Capture { limits, scope, resource, ambient } = capture;
-        Self { limits, scope, resource, ambient, free: Mutex::default(), callsites: Mutex::default() }
+        let Capture { limits, scope, resource, ambient, profiles, filter } = capture;
+        Self {
+            limits,
+            scope,
+            resource,
+            ambient,
+            profiles,
+            filter,
+            free: Mutex::default(),
+            callsites: Mutex::default(),
+            frameworks: Mutex::default(),
+        }
     }
 
     /// Empty buffers, used before where there are some.
@@ -78,8 +97,21 @@ impl Shared {
         });
         if callsites.len() < KEPT_CALLSITES {
             callsites.insert(metadata.callsite(), Arc::clone(&callsite));
+            if metadata.is_span() && self.is_told_of(metadata) {
+                self.frameworks.lock().unwrap_or_else(PoisonError::into_inner).push(metadata);
+            }
         }
         callsite
+    }
+
+    /// Whether events are to tell the content of such a span.
+    pub(super) fn is_told_of(&self, span: &Metadata<'_>) -> bool {
+        self.filter.as_ref().is_some_and(|filter| filter.content_of(span.target()).is_some())
+    }
+
+    /// Callsites of spans of which that holds, and which were recorded.
+    pub(super) fn frameworks(&self) -> Vec<&'static Metadata<'static>> {
+        self.frameworks.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

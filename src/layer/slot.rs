@@ -20,10 +20,11 @@ const NEVER: u64 = u64::MAX;
 /// The table of open spans, its children and, once it is closed, the queue share it. The worker makes the record of it: closing a
 /// span copies nothing. Its buffers go to the next span when the last of them lets go.
 pub(super) struct Slot {
-    metadata: &'static Metadata<'static>,
+    pub(super) metadata: &'static Metadata<'static>,
     pub(super) trace: Arc<Trace>,
     span_id: SpanId,
-    /// Kept until the span's record is made, although a registry's parent never closes before its children do.
+    /// What `tracing` calls the parent. It may be of another trace, and then gives its ids and nothing else. Kept until the span's
+    /// record is made, although a registry's parent never closes before its children do.
     pub(super) parent: Option<Arc<Slot>>,
     /// Nanoseconds since the trace's anchor, as are `last_exit` and `end`.
     start: u64,
@@ -86,6 +87,19 @@ impl Slot {
     /// The trace's id, which never changes.
     pub(super) fn trace_id(&self) -> TraceId {
         self.trace.id
+    }
+
+    /// The parent, unless a boundary stands between: then the span is the root of its trace.
+    fn parent_in_trace(&self) -> Option<&Arc<Self>> {
+        self.parent.as_ref().filter(|parent| Arc::ptr_eq(&parent.trace, &self.trace))
+    }
+
+    /// What a root has in place of the parent that a boundary took from it. No limit drops it: nothing else leads there.
+    fn link_over_boundary(&self) -> Option<Link> {
+        let beyond = self.parent.as_ref().filter(|parent| !Arc::ptr_eq(&parent.trace, &self.trace))?;
+        let mut link = Link::new(beyond.trace.id, beyond.span_id);
+        link.attributes.push(crate::semconv::field::LINK_REASON, "boundary");
+        Some(link)
     }
 
     /// The span's id, which never changes.
@@ -186,7 +200,7 @@ impl PendingSpan for Slot {
         let shared = &self.trace.shared;
         let start_ns = self.trace.unix_ns(self.start);
         let mut record = SpanRecord::new(self.trace.id, self.span_id, self.metadata.name(), start_ns);
-        record.parent_span_id = self.parent.as_ref().map(|parent| parent.span_id);
+        record.parent_span_id = self.parent_in_trace().map(|parent| parent.span_id);
         if end != NEVER {
             record.state = SpanState::Closed;
             record.end_ns = Some(self.trace.unix_ns(end));
@@ -213,7 +227,8 @@ impl PendingSpan for Slot {
                 callsite: event.metadata.map(|metadata| shared.callsite(metadata)),
             })
             .collect();
-        record.links = buffers.links.iter().map(|&(trace_id, span_id)| Link::new(trace_id, span_id)).collect();
+        let links = buffers.links.iter().map(|&(trace_id, span_id)| Link::new(trace_id, span_id));
+        record.links = self.link_over_boundary().into_iter().chain(links).collect();
         record.dropped_attributes = buffers.dropped_attributes;
         record.dropped_events = buffers.dropped_events;
         record.dropped_links = buffers.dropped_links;

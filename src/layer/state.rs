@@ -6,14 +6,16 @@ use std::sync::Arc;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Span};
 
+use super::boundaries::Boundaries;
 use super::buffers::List;
 use super::shared::{Shared, with_scratch};
 use super::slot::Slot;
 use super::table::Table;
 use super::trace::Trace;
 use super::visit::{FieldVisitor, LateVisitor};
+use super::watch::Watch;
 use crate::model::{SpanRecord, SpanState};
-use crate::pipeline::{Inlet, LiveSpans, PendingSpan};
+use crate::pipeline::{HiddenContent, Inlet, LiveSpans, PendingSpan};
 
 /// Where closed spans go.
 pub(super) trait Outlet: Send + Sync {
@@ -34,17 +36,34 @@ impl Outlet for Inlet {
 pub(super) struct LayerState {
     pub(super) shared: Arc<Shared>,
     pub(super) table: Table,
+    boundaries: Boundaries,
+    pub(super) watch: Watch,
     outlet: Box<dyn Outlet>,
 }
 
 impl LayerState {
     pub(super) fn new(outlet: Box<dyn Outlet>, shared: Shared) -> Self {
-        Self { shared: Arc::new(shared), table: Table::default(), outlet }
+        let (table, boundaries, watch) = Default::default();
+        Self { shared: Arc::new(shared), table, boundaries, watch, outlet }
     }
 
-    /// Starts the span `id`, as a child of `parent` or as the root of a new trace.
+    /// Learns what is to be known of a callsite before it is used. `tracing` tells of each once, and again when its filters change.
+    pub(super) fn learn(&self, metadata: &'static Metadata<'static>) {
+        if metadata.is_span() && self.shared.profiles.is_boundary(metadata.target(), metadata.name()) {
+            self.boundaries.add(metadata);
+        }
+        if self.shared.filter.as_ref().is_some_and(|filter| filter.wants_content(metadata)) {
+            self.watch.add(metadata);
+        }
+    }
+
+    /// Starts the span `id`, as a child of `parent` or as the root of a new trace: without a parent, and where a boundary is between
+    /// them.
     pub(super) fn open(&self, id: &Id, attributes: &Attributes<'_>, parent: Option<Arc<Slot>>) {
         let trace = match &parent {
+            Some(parent) if self.boundaries.part(parent.metadata, attributes.metadata()) => {
+                Arc::new(Trace::start_below(&parent.trace))
+            }
             Some(parent) => Arc::clone(&parent.trace),
             None => Arc::new(Trace::start(Arc::clone(&self.shared))),
         };
@@ -162,5 +181,15 @@ impl LiveSpans for LayerState {
             .collect();
         records.sort_by_key(|record| record.start_ns);
         records
+    }
+
+    fn hidden_content(&self) -> Vec<HiddenContent> {
+        let Some(filter) = &self.shared.filter else { return Vec::new() };
+        self.watch.look(filter, Watch::most_verbose(), || {
+            let mut recorded = self.shared.frameworks();
+            let open = self.table.open();
+            recorded.extend(open.iter().map(|slot| slot.metadata).filter(|metadata| self.shared.is_told_of(metadata)));
+            recorded
+        })
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Trace {
     pub(super) shared: Arc<Shared>,
     anchor: Instant,
     anchor_unix_ns: i64,
+    /// The trace of the span that the root would stand below if no boundary were between them: the root has ids from there.
+    outer: Option<Arc<Trace>>,
     /// Grows when an id changed on a span that has children: those must look again at their ancestors.
     id_version: AtomicU64,
 }
@@ -32,8 +34,16 @@ impl Trace {
             shared,
             anchor,
             anchor_unix_ns: unix_ns_of(anchor, unix_ns),
+            outer: None,
             id_version: AtomicU64::new(0),
         }
+    }
+
+    /// The same for a trace whose root has ids from a span of `outer`.
+    pub(super) fn start_below(outer: &Arc<Self>) -> Self {
+        let mut trace = Self::start(Arc::clone(&outer.shared));
+        trace.outer = Some(Arc::clone(outer));
+        trace
     }
 
     /// Nanoseconds since the anchor.
@@ -46,14 +56,31 @@ impl Trace {
         self.anchor_unix_ns.saturating_add_unsigned(since_anchor)
     }
 
-    /// The number of changes so far. A span that saw this number knows of all of them.
+    /// The number of changes so far, here and where the ids come from. A span that saw this number knows of all of them.
     pub(super) fn id_version(&self) -> u64 {
-        self.id_version.load(Ordering::Acquire)
+        let mut version = self.id_version.load(Ordering::Acquire);
+        let mut outer = self.outer.as_deref();
+        while let Some(trace) = outer {
+            // Each part only ever grows, so their sum tells of a change of any.
+            version = version.wrapping_add(trace.id_version.load(Ordering::Acquire));
+            outer = trace.outer.as_deref();
+        }
+        version
     }
 
     /// Says that an id changed on a span that has children.
     pub(super) fn ids_changed(&self) {
         self.id_version.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        // One after the other, as a span's parents.
+        let mut next = self.outer.take();
+        while let Some(mut trace) = next.and_then(Arc::into_inner) {
+            next = trace.outer.take();
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What became of the spans: counters that add up.
 
+use std::fmt;
+
 /// Counters and gauges of a pipeline, read at one instant.
 ///
 /// `offered = accepted + rejected` and `accepted = stored + queued + in_flight + dead_lettered + dropped`.
@@ -35,6 +37,34 @@ pub struct Health {
     pub degraded: bool,
     /// The last error of the store, a sink or the worker.
     pub last_error: Option<String>,
+    /// Frameworks whose spans are recorded while filters of the program hide the events by which they tell their content, each
+    /// with the first of these that was noticed, at a flush or after a `scheduled_delay`. What is listed is so; where the layer is not
+    /// the last that was added, what is not listed may be hidden too.
+    pub hidden_content: Vec<HiddenContent>,
+}
+
+/// Content that a filter for the whole program keeps from every layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HiddenContent {
+    /// The name of the framework's [profile](crate::profile::Profile).
+    pub profile: String,
+    /// The target of the events that are hidden, or where all of their level are, of a span that they belong to.
+    pub target: String,
+    /// Their level: `DEBUG` or `TRACE`.
+    pub level: String,
+}
+
+impl HiddenContent {
+    pub(crate) fn new(profile: &str, target: &str, level: tracing::Level) -> Self {
+        Self { profile: profile.to_owned(), target: target.to_owned(), level: level.as_str().to_owned() }
+    }
+}
+
+impl fmt::Display for HiddenContent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (events of {} at {})", self.profile, self.target, self.level)
+    }
 }
 
 /// Spans refused at the door.

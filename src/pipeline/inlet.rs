@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::flow::Flow;
-use super::health::Health;
+use super::health::{Health, HiddenContent};
 use super::queue::Entry;
 use crate::error::Result;
 use crate::model::SpanRecord;
@@ -23,6 +23,12 @@ pub trait PendingSpan: Send + Sync {
 pub trait LiveSpans: Send + Sync {
     /// Records of the spans that are open now, as far as they have come.
     fn snapshot(&self) -> Vec<SpanRecord>;
+
+    /// Content that does not come with the spans because a filter hides it, as far as that is certain. Asked now and then; an answer
+    /// may be repeated.
+    fn hidden_content(&self) -> Vec<HiddenContent> {
+        Vec::new()
+    }
 }
 
 /// Why a span was not taken over. Nothing waits: the span is counted in [`Health::rejected`] and gone.

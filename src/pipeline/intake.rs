@@ -9,7 +9,7 @@ use super::isolation::isolated;
 use super::queue::{Queue, Slot};
 use super::reading::{Batch, Read, Reader, Reading};
 use super::report::Reporter;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::model::{InterpretedSpan, SpanRecord, SpanState};
 
 /// So many spans are worth being read by another thread.
@@ -123,6 +123,25 @@ impl Intake {
         if news > 0 {
             self.refusals_reported = refused;
             self.fail(&Error::write(format!("{news} spans were refused because the queue was full")));
+        }
+    }
+
+    /// Tells of content that filters hide: of each framework once. It is the program's setup, and no failure of ours that a later
+    /// success could take back, so it is not health's last error.
+    pub(super) fn report_hidden_content(&mut self) {
+        let flow = Arc::clone(&self.flow);
+        let mut hidden = flow.live.hidden_content(|error| self.fail(&error));
+        if !hidden.is_empty() {
+            flow.account(|queue| hidden.retain(|hidden| queue.is_news(hidden)));
+        }
+        if !hidden.is_empty() {
+            let hidden: Vec<_> = hidden.iter().map(ToString::to_string).collect();
+            let message = format!(
+                "a filter for the whole program hides what frameworks tell of their spans: {}; give it to the layers that it is for \
+                 (`fmt::layer().with_filter(…)`), or let these events through",
+                hidden.join(", ")
+            );
+            self.reporter.report(&Error::new(ErrorKind::Hidden, message));
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use super::health::HiddenContent;
 use super::inlet::LiveSpans;
 use super::isolation::isolated;
 use crate::error::Error;
@@ -27,16 +28,29 @@ impl LiveSources {
         sources.push(Arc::downgrade(source));
     }
 
-    /// All open spans; a source that panics is passed to `failed` and left out.
-    pub(super) fn snapshot(&self, mut failed: impl FnMut(Error)) -> Vec<SpanRecord> {
+    /// What all sources answer together; one that panics is passed to `failed` and left out.
+    fn ask<T>(&self, question: impl Fn(&dyn LiveSpans) -> Vec<T>, mut failed: impl FnMut(String)) -> Vec<T> {
         let sources = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut open = Vec::new();
+        let mut answers = Vec::new();
         for source in sources {
-            match isolated(|| source.upgrade().map(|source| source.snapshot())) {
-                Ok(records) => open.extend(records.into_iter().flatten()),
-                Err(panic) => failed(Error::write(format!("open spans could not be read: {panic}"))),
+            match isolated(|| source.upgrade().map(|source| question(&*source))) {
+                Ok(answer) => answers.extend(answer.into_iter().flatten()),
+                Err(panic) => failed(panic),
             }
         }
+        answers
+    }
+
+    /// Content that filters hide. A filter may panic; it is another layer's.
+    pub(super) fn hidden_content(&self, mut failed: impl FnMut(Error)) -> Vec<HiddenContent> {
+        let failed = |panic| failed(Error::write(format!("filters could not be asked what they hide: {panic}")));
+        self.ask(|source| source.hidden_content(), failed)
+    }
+
+    /// All open spans.
+    pub(super) fn snapshot(&self, mut failed: impl FnMut(Error)) -> Vec<SpanRecord> {
+        let failed = |panic| failed(Error::write(format!("open spans could not be read: {panic}")));
+        let mut open = self.ask(|source| source.snapshot(), failed);
         // A span may have ended since: then its last version is in the queue.
         open.retain(|record| record.end_ns.is_none() && record.state != SpanState::Closed);
         open

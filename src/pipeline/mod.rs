@@ -33,7 +33,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use health::{DeadLettered, Dropped, Health, Rejected, SinkHealth};
+pub use health::{DeadLettered, Dropped, Health, HiddenContent, Rejected, SinkHealth};
 pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
 pub use report::OnError;
 pub use settings::Settings;

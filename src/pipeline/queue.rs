@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use super::health::{DeadLettered, Dropped, Health, Rejected, SinkHealth};
+use super::health::{DeadLettered, Dropped, Health, HiddenContent, Rejected, SinkHealth};
 use super::inlet::{PendingSpan, Refused};
 use super::settings::Settings;
 use crate::model::SpanRecord;
@@ -69,6 +69,7 @@ pub(super) struct Queue {
     pub(super) sinks: Vec<SinkHealth>,
     pub(super) degraded: bool,
     pub(super) last_error: Option<String>,
+    hidden_content: Vec<HiddenContent>,
 }
 
 impl Queue {
@@ -95,6 +96,7 @@ impl Queue {
             sinks,
             degraded: false,
             last_error: None,
+            hidden_content: Vec::new(),
         }
     }
 
@@ -206,6 +208,15 @@ impl Queue {
         self.live_written += count(spans);
     }
 
+    /// Content is hidden: whether that is news of its framework.
+    pub(super) fn is_news(&mut self, hidden: &HiddenContent) -> bool {
+        let is_news = self.hidden_content.iter().all(|known| known.profile != hidden.profile);
+        if is_news {
+            self.hidden_content.push(hidden.clone());
+        }
+        is_news
+    }
+
     /// Closes the accounts: what waits or is in flight is dropped. Returns it, to be freed outside the lock.
     pub(super) fn close(&mut self) -> VecDeque<Slot> {
         self.dropped.shutdown_timeout += count(self.slots.len()) + self.in_flight;
@@ -241,6 +252,7 @@ impl Queue {
             live_written: self.live_written,
             degraded: self.degraded,
             last_error: self.last_error.clone(),
+            hidden_content: self.hidden_content.clone(),
         }
     }
 }

@@ -112,6 +112,7 @@ impl Worker {
 
     fn tick(&mut self) {
         self.intake.report_refusals();
+        self.intake.report_hidden_content();
         if self.settings.live {
             let open = self.intake.snapshot_live();
             let news = self.written.news(open, now_ns(), self.settings.live_after);
@@ -159,6 +160,7 @@ impl Worker {
     }
 
     fn flush(&mut self) -> Outcome {
+        self.intake.report_hidden_content();
         let mut failures = Vec::new();
         if let Err(error) = delivery::flush(self.store.sink()) {
             failures.push(format!("the store could not be flushed: {error}"));

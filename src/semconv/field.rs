@@ -114,6 +114,9 @@ pub const EMBEDDING_DIMENSIONS: &str = "gen_ai.embeddings.dimension.count";
 pub const ERROR_TYPE: &str = "error.type";
 /// Replaces the span's name; may be recorded late.
 pub const NAME: &str = "otel.name";
+/// On a link, not on a span: why it stands there. `boundary` for the span that would be the parent if no
+/// [boundary](crate::profile::Profile::boundary) were between.
+pub const LINK_REASON: &str = "agent_traces.link.reason";
 /// OpenTelemetry's span kind: `client`, `server`, `internal`, `producer` or `consumer`.
 pub const OTEL_KIND: &str = "otel.kind";
 /// OpenTelemetry's status: `OK` or `ERROR`.

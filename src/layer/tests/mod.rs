@@ -13,6 +13,7 @@ mod pipeline;
 mod recording;
 mod span_kinds;
 mod values;
+mod watch;
 
 use std::sync::{Arc, Mutex};
 

@@ -23,6 +23,7 @@ pub(super) fn profile() -> Profile {
         .span("codex_core", "run_sampling_request", Kind::Model)
         // One for each piece of an answer; the last one counts.
         .span_with("codex_core", "handle_responses", field::INPUT_TOKENS, Kind::Model)
+        .boundary("codex_core", "session_loop")
         .alias("thread.id", field::SESSION_ID)
         .alias("codex.turn.token_usage.input_tokens", field::INPUT_TOKENS)
         .alias("codex.turn.token_usage.output_tokens", field::OUTPUT_TOKENS)

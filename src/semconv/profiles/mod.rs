@@ -58,6 +58,17 @@ impl Profiles {
         Self(own.into_iter().chain(BUILT_IN.iter().cloned()).collect())
     }
 
+    /// The name of the profile by which events of a target carry content, and where it says so: that target or one above it.
+    pub(crate) fn content_of(&self, target: &str) -> Option<(&str, &str)> {
+        let profile = self.of(target)?;
+        Some((profile.name(), profile.content_of(target)?))
+    }
+
+    /// Whether spans of that callsite live longer than what happens in them. Asked once a callsite.
+    pub(crate) fn is_boundary(&self, target: &str, name: &str) -> bool {
+        self.of(target).is_some_and(|profile| profile.is_boundary(target, name))
+    }
+
     /// Whether spans of a target lose their parents.
     pub(crate) fn tears(&self, target: &str) -> bool {
         self.of(target).is_some_and(|profile| profile.tears(target))
@@ -92,7 +103,9 @@ mod tests {
         for target in ["swiftide_agents::agent", "swiftide_integrations", "adk_agent::llm_agent", "rmcp::service"] {
             assert!(profiles.wants_events(target, false), "{target}");
         }
-        for target in ["swiftide_agents_of_mine", "rig::completions", "hyper", "", "my_app::rmcp"] {
+        for target in
+            ["rmcp::transport::auth", "swiftide_agents_of_mine", "rig::completions", "hyper", "", "my_app::rmcp"]
+        {
             assert!(!profiles.wants_events(target, false), "{target}");
         }
         assert!(profiles.wants_events("swiftide_integrations::openai::chat_completion", true));

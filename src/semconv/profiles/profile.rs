@@ -46,6 +46,7 @@ pub struct Profile {
     counting: Vec<CountingRule>,
     answers: Vec<Text>,
     torn: Vec<Text>,
+    boundaries: Vec<(Text, Text)>,
 }
 
 /// A callsite of a known kind.
@@ -80,6 +81,7 @@ impl Profile {
             counting: Vec::new(),
             answers: Vec::new(),
             torn: Vec::new(),
+            boundaries: Vec::new(),
         }
     }
 
@@ -183,6 +185,32 @@ impl Profile {
         self
     }
 
+    /// Spans with this name at their callsite, in this target or below, live as long as a connection, a session or the program, and
+    /// everything that happens meanwhile stands below them: they are where one trace ends and the next begins.
+    ///
+    /// Each child of such a span is the root of a trace of its own, so that a request is a trace, which is there as soon as it ended; so
+    /// is the span itself, whatever it was opened in. In the place of the parent stands a [link](crate::model::Link) with
+    /// [`field::LINK_REASON`](crate::field::LINK_REASON). Ids and names (session, user, run, agent …) are inherited all the same.
+    ///
+    /// It holds for what `tracing`'s spans the layer records, whether their parent is contextual or explicit; a boundary that a filter
+    /// hides is none. Spans that come through OpenTelemetry have their ids, and keep them.
+    ///
+    /// ```
+    /// use tracing_agents::AgentTracing;
+    /// use tracing_agents::profile::Profile;
+    ///
+    /// # fn main() -> Result<(), tracing_agents::Error> {
+    /// let profile = Profile::new("acme-server").target("acme_server").boundary("acme_server::websocket", "connection");
+    /// let tracing = AgentTracing::builder("sqlite::memory:").profile(profile).open()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn boundary(mut self, target: impl Into<Text>, name: impl Into<Text>) -> Self {
+        self.boundaries.push((target.into(), name.into()));
+        self
+    }
+
     /// The name, for people.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -191,6 +219,10 @@ impl Profile {
 
     pub(in crate::semconv) fn tears(&self, target: &str) -> bool {
         self.torn.iter().any(|known| is_within(target, known))
+    }
+
+    pub(super) fn is_boundary(&self, target: &str, name: &str) -> bool {
+        self.boundaries.iter().any(|(known, called)| called == name && is_within(target, known))
     }
 
     pub(super) fn holds_for(&self, target: &str) -> bool {
@@ -215,6 +247,11 @@ impl Profile {
     pub(super) fn wants_events(&self, target: &str, is_trace: bool) -> bool {
         let level = if is_trace { PayloadLevel::Trace } else { PayloadLevel::Debug };
         self.payload_targets.iter().any(|(known, deep)| *deep >= level && is_within(target, known))
+    }
+
+    /// Of the targets whose events carry content, the one that a target is, or is below.
+    pub(super) fn content_of(&self, target: &str) -> Option<&str> {
+        self.payload_targets.iter().find_map(|(known, _)| is_within(target, known).then_some(&**known))
     }
 
     pub(in crate::semconv) fn counting_of(&self, evidence: &Evidence<'_>) -> Option<Counting> {

@@ -1,13 +1,17 @@
 //! Content that frameworks tell below `INFO`, and what filters do to it.
 
+use std::sync::{Arc, Mutex};
+
 use tracing::{Dispatch, debug, info_span, trace};
-use tracing_agents::AgentTracing;
 use tracing_agents::model::{Kind, Message, Role};
+use tracing_agents::{AgentTracing, ErrorKind};
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use super::frameworks::rig;
 use super::support::{Stored, in_and_out, tokens};
+use crate::support::PATIENCE;
 
 /// A query of swiftide's without its feature `langfuse`: the tool's call is an event at `DEBUG`, the model's at `TRACE`.
 fn swiftide() {
@@ -91,4 +95,104 @@ fn an_info_filter_costs_rig_nothing() {
             .collect()
     };
     assert_eq!(contents(&filtered), contents(&all));
+}
+
+/// A connection of rmcp's on which a request came in, and which is still open.
+fn rmcp() -> tracing::Span {
+    let connection = info_span!(target: "rmcp::service", "serve_inner");
+    connection.in_scope(|| debug!(target: "rmcp::service", request = "CallToolRequest(add)", "received request"));
+    connection
+}
+
+/// What is noticed while `program` runs under a subscriber: frameworks with a level, and what the operator is told.
+fn noticed<T>(
+    trace_payloads: bool,
+    subscriber: impl FnOnce(&AgentTracing) -> Dispatch,
+    program: impl Fn() -> T,
+) -> (Vec<String>, Vec<(ErrorKind, String)>) {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let tracing = AgentTracing::builder("sqlite::memory:")
+        .trace_payloads(trace_payloads)
+        .on_error(move |error| tell.lock().unwrap().push((error.kind(), error.to_string())))
+        .open()
+        .unwrap();
+    tracing::dispatcher::with_default(&subscriber(&tracing), || {
+        let open = [program(), program()];
+        // Once to store what ended, once to look at it, once to hear of it again.
+        (0..3).for_each(|_| tracing.force_flush(PATIENCE).unwrap());
+        drop(open);
+    });
+    let hidden = tracing.health().hidden_content;
+    let told = told.lock().unwrap().clone();
+    (hidden.into_iter().map(|hidden| format!("{} {}", hidden.profile, hidden.level)).collect(), told)
+}
+
+fn below(filter: &'static str) -> impl Fn(&AgentTracing) -> Dispatch {
+    move |tracing| tracing_subscriber::registry().with(EnvFilter::new(filter)).with(tracing.layer()).into()
+}
+
+/// Case 28: content that a filter for the whole program hides is gone, and nobody would know.
+#[test]
+fn content_that_a_global_filter_hides_is_told_of_once_for_each_framework() {
+    let program = || {
+        swiftide();
+        rmcp()
+    };
+    let (hidden, told) = noticed(false, under_a_global_filter, program);
+    assert_eq!(hidden.len(), 2, "{hidden:?}");
+    assert!(hidden.iter().any(|hidden| hidden.starts_with("swiftide") && hidden.ends_with("DEBUG")), "{hidden:?}");
+    assert!(hidden.iter().any(|hidden| hidden.starts_with("rmcp")), "its span is still open: {hidden:?}");
+    let texts: String = told.iter().map(|(_, text)| text.as_str()).collect();
+    assert!(told.iter().all(|(kind, _)| *kind == ErrorKind::Hidden), "{told:?}");
+    for said in ["events of swiftide_agents::agent at DEBUG", "events of rmcp::service at DEBUG", "with_filter"] {
+        assert_eq!(texts.matches(said).count(), 1, "{said}: {told:?}");
+    }
+}
+
+/// The most verbose level of the program says nothing of a filter for single targets.
+#[test]
+fn a_filter_that_hides_one_framework_alone_is_told_of_with_that() {
+    let program = || {
+        swiftide();
+        rmcp()
+    };
+    let (hidden, told) = noticed(false, below("debug,swiftide_agents=info"), program);
+    assert_eq!((hidden.len(), told.len()), (1, 1), "{hidden:?} {told:?}");
+    assert!(hidden[0].starts_with("swiftide") && hidden[0].ends_with("DEBUG"), "{hidden:?}");
+
+    let (hidden, _) = noticed(true, below("debug"), swiftide);
+    assert_eq!(hidden.len(), 1, "{hidden:?}");
+    assert!(hidden[0].starts_with("swiftide") && hidden[0].ends_with("TRACE"), "{hidden:?}");
+}
+
+#[test]
+fn no_filter_is_told_of_that_hides_nothing() {
+    fn of_its_own(tracing: &AgentTracing) -> Dispatch {
+        let layer = tracing.unfiltered_layer().with_filter(LevelFilter::INFO);
+        tracing_subscriber::registry().with(layer).into()
+    }
+    let nothing = (Vec::new(), Vec::new());
+    assert_eq!(
+        noticed(false, |tracing| tracing_subscriber::registry().with(tracing.layer()).into(), swiftide),
+        nothing
+    );
+    assert_eq!(noticed(false, beside_filtered_logs, swiftide), nothing);
+    assert_eq!(
+        noticed(false, below("info,swiftide_agents=debug"), swiftide),
+        nothing,
+        "what it lets through is all there is"
+    );
+    assert_eq!(noticed(false, below("info,[agent.query]=debug"), swiftide), nothing, "it looks at the spans around");
+    let chosen = || {
+        swiftide();
+        info_span!(target: "swiftide_agents::tools", "tool")
+            .in_scope(|| debug!(target: "swiftide_agents::tools", "idle"));
+    };
+    assert_eq!(noticed(false, below("info,swiftide_agents::agent=debug"), chosen), nothing, "the rest is no loss");
+    assert_eq!(noticed(false, of_its_own, swiftide), nothing, "somebody chose what the layer gets");
+    let rig = || rig::run("calculator").in_scope(|| rig::turns("calculator"));
+    assert_eq!(noticed(false, under_a_global_filter, rig), nothing, "it tells everything at INFO");
+    let outside = || debug!(target: "rmcp::service", "no span is recorded that would miss it");
+    assert_eq!(noticed(false, under_a_global_filter, outside), nothing);
 }

@@ -1,15 +1,13 @@
-//! Spans that are never entered, are entered by many threads, or stay open for days.
+//! Spans that are never entered, or are entered by many threads.
 
 use std::thread;
 
 use tracing::field::Empty;
-use tracing::{Dispatch, debug, info_span};
+use tracing::{Dispatch, info_span};
 use tracing_agents::model::{Kind, SpanState};
-use tracing_agents::{SpanFilter, TraceFilter};
 
 use super::frameworks::rig;
 use super::support::{Stored, in_and_out, tokens};
-use crate::support::Bench;
 
 /// Case 17: genai makes its spans, records to them and drops them, and enters none.
 #[test]
@@ -60,33 +58,4 @@ fn a_run_that_many_threads_enter_is_one_run_with_all_its_calls() {
     let call = "  model chat gpt-4o-2024-08-06";
     assert_eq!(stored.outline(), [&["agent invoke_agent calculator"][..], &[call; 5 * THREADS]].concat());
     assert_eq!(stored.tree().trace.usage.input, Some(17 * 5 * THREADS as u64));
-}
-
-/// Case 19: rmcp's `serve_inner` closes with its connection, days later; all requests happen in it.
-#[test]
-fn calls_over_a_connection_are_there_while_it_is_still_open() {
-    let bench = Bench::new();
-    let connection = info_span!(target: "rmcp::service", "serve_inner");
-    connection.in_scope(|| {
-        for (id, tool) in [(1, "add"), (2, "subtract")] {
-            debug!(target: "rmcp::service", id, request = %format_args!("CallToolRequest({tool})"), "received request");
-            drop(info_span!("call_tool", gen_ai.tool.name = tool));
-        }
-    });
-    let repository = bench.flush();
-    let tools = repository.spans(&SpanFilter::new().kind(Kind::Tool)).unwrap();
-    assert_eq!(
-        tools.iter().map(|span| span.display_name.as_str()).collect::<Vec<_>>(),
-        ["execute_tool subtract", "execute_tool add"]
-    );
-    for tool in ["add", "subtract"] {
-        assert_eq!(repository.traces(&TraceFilter::new().tool(tool)).unwrap().len(), 1, "{tool}");
-    }
-    let serving = || SpanFilter::new().name("serve_inner");
-    assert!(repository.spans(&serving()).unwrap().is_empty(), "the connection goes on");
-
-    drop(connection);
-    let connection = bench.flush().spans(&serving()).unwrap().items.remove(0);
-    let events = repository.span(connection.trace_id, connection.span_id).unwrap().content.events;
-    assert_eq!(events.iter().map(|event| event.name.as_str()).collect::<Vec<_>>(), ["received request"; 2]);
 }

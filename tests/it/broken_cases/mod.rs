@@ -23,7 +23,7 @@
 //! | 16 | filters swallow edges | `runs::a_filter_takes_edges_to_closed_spans_away_and_nothing_else` |
 //! | 17 | spans are never entered | `lifetimes::a_span_that_nobody_enters_is_stored_like_any_other` |
 //! | 18 | spans are entered on many threads | `lifetimes::a_run_that_many_threads_enter_is_one_run_with_all_its_calls` |
-//! | 19 | a span is open for days | `lifetimes::calls_over_a_connection_are_there_while_it_is_still_open` |
+//! | 19 | a span is open for days | `boundaries::two_requests_on_one_connection_are_two_traces_that_are_there_while_it_lives`, `boundaries::codexs_turns_are_traces_of_their_own` |
 //! | 20 | a stream is dropped | `failures::a_stream_that_was_dropped_has_what_came_before_and_nothing_made_up` |
 //! | 21 | attributes are on OpenTelemetry's span alone | `bridges::what_is_only_set_on_opentelemetrys_span_comes_over_the_bridge_and_its_kind_without` |
 //! | 22 | a bridge repeats keys | `bridges::of_a_key_that_comes_twice_the_last_value_counts_and_both_are_kept` |
@@ -32,7 +32,7 @@
 //! | 25 | a tool's result is no JSON, and the user's word | `values::a_tools_result_is_any_text_and_is_not_taken_for_the_users_words` |
 //! | 26 | an agent's span closes before its work | `runs::a_marker_that_closes_before_the_work_begins_takes_no_calls_from_the_run` |
 //! | 27 | results are told on the parent | `failures::results_and_failures_that_are_told_on_the_parent_are_the_tools` |
-//! | 28 | a filter for `INFO` | `filters::a_global_info_filter_takes_content_and_no_span_and_a_layers_own_filter_takes_nothing`, `filters::an_info_filter_costs_rig_nothing` |
+//! | 28 | a filter for `INFO` | `filters::a_global_info_filter_takes_content_and_no_span_and_a_layers_own_filter_takes_nothing`, `filters::an_info_filter_costs_rig_nothing`, `filters::content_that_a_global_filter_hides_is_told_of_once_for_each_framework`, `filters::a_filter_that_hides_one_framework_alone_is_told_of_with_that` |
 //! | 29 | sums over all that is recorded | `tokens::a_run_has_the_tokens_that_its_model_counted_however_often_they_are_recorded` |
 //! | 30 | a call is only an event, told twice | `told_calls::a_codex_turn_has_its_calls_and_tools_though_only_events_tell_them`, `told_calls::a_codex_turn_with_all_its_spans_has_each_call_once`, `told_calls::codexs_tokens_count_once_wherever_they_are_told`, `told_calls::what_two_targets_tell_is_one_call_and_each_alone_is_one_too`, `told_calls::a_call_that_has_a_span_gets_no_other_and_has_what_is_told`, `told_calls::a_call_around_the_event_has_the_tokens` |
 //! | 31 | a framework's events are in the host's span | `told_calls::events_of_a_known_framework_are_understood_in_anybodys_span`, `told_calls::a_prompt_in_the_turn_is_its_input` |
@@ -54,6 +54,7 @@
 //! | cost of each user | `cost::cost_and_tokens_are_summed_for_each_user_though_only_the_run_names_them` |
 //! | conventions change and contradict each other | `content::where_conventions_disagree_the_current_name_counts_and_all_are_kept`, `content::old_names_mean_what_the_new_ones_mean` |
 
+mod boundaries;
 #[cfg(feature = "opentelemetry")]
 mod bridges;
 mod codex;
