@@ -3,7 +3,7 @@
 use super::coerce::clean_text;
 use super::lift::{self, Lifted};
 use super::profiles::profile::Profile;
-use super::{content, display, field, usage};
+use super::{content, display, field, tool_result, usage};
 use crate::model::{Kind, Lift, SpanRecord, Told, Value};
 
 /// The most characters of a name, an id or an error that are kept.
@@ -25,6 +25,12 @@ fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
     };
     // The row keeps no more of them either; the whole text is where it was told.
     let text = |key| value(key).and_then(clean_text).map(|text| display::cut(text.into_owned(), MAX_TEXT));
+    // A result that says so itself; where it says no more, the type stands for the text.
+    let failed_result = || {
+        let failure = value(field::TOOL_RESULT).filter(|_| kind == Kind::Tool).and_then(tool_result::failure)?;
+        let failure = if failure.is_empty() { tool_result::TOOL_ERROR.to_owned() } else { failure };
+        Some(display::cut(failure, MAX_TEXT))
+    };
     let kept = lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key));
     Told {
         kind,
@@ -33,7 +39,7 @@ fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
         tool_call_id: text(field::TOOL_CALL_ID),
         agent_name: text(field::AGENT_NAME),
         phase: None,
-        error: text("error"),
+        error: text("error").or_else(failed_result),
         usage: usage::of_lifted(lifted),
         lifts: kept.cloned().collect::<Vec<Lift>>(),
     }

@@ -49,6 +49,7 @@
 //! | an unknown model costs 0 | `cost::a_call_without_a_known_price_is_unpriced_everywhere_and_0_nowhere`, `cost::a_reported_0_is_a_price_and_unpriced_calls_leave_the_known_cost_as_it_is` |
 //! | cost of tools, and whose word counts | `cost::a_tool_that_costs_money_adds_to_what_its_run_costs`, `cost::of_two_costs_on_one_call_the_providers_counts_and_says_so` |
 //! | cost of each user | `cost::cost_and_tokens_are_summed_for_each_user_though_only_the_run_names_them` |
+//! | a tool's failure is its result | `failures::a_tool_whose_result_says_that_it_failed_has_failed_although_the_call_went_well`, `failures::a_failed_result_that_is_told_on_the_parent_is_the_tools` |
 //! | conventions change and contradict each other | `content::where_conventions_disagree_the_current_name_counts_and_all_are_kept`, `content::old_names_mean_what_the_new_ones_mean` |
 
 #[cfg(feature = "opentelemetry")]
