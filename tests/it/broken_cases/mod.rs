@@ -50,6 +50,8 @@
 //! | cost of tools, and whose word counts | `cost::a_tool_that_costs_money_adds_to_what_its_run_costs`, `cost::of_two_costs_on_one_call_the_providers_counts_and_says_so` |
 //! | cost of each user | `cost::cost_and_tokens_are_summed_for_each_user_though_only_the_run_names_them` |
 //! | a tool's failure is its result | `failures::a_tool_whose_result_says_that_it_failed_has_failed_although_the_call_went_well`, `failures::a_failed_result_that_is_told_on_the_parent_is_the_tools` |
+//! | a tool that was asked for has no span | `tools::an_unknown_tool_is_answered_without_a_span_and_one_that_nobody_approved_is_not_executed`, `tools::a_loop_of_the_programs_own_executes_its_tools_without_spans` |
+//! | an agent's own sums are not its calls' | `tokens::a_run_that_reports_other_sums_than_its_calls_has_both` |
 //! | conventions change and contradict each other | `content::where_conventions_disagree_the_current_name_counts_and_all_are_kept`, `content::old_names_mean_what_the_new_ones_mean` |
 
 #[cfg(feature = "opentelemetry")]
@@ -65,4 +67,5 @@ mod runs;
 mod sessions;
 mod support;
 mod tokens;
+mod tools;
 mod values;
