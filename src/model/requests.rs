@@ -173,8 +173,6 @@ impl<'a> Requests<'a> {
         for sign in Sign::ALL {
             let key = |asked: &Asked| match (sign, &asked.id) {
                 (sign, id) if sign.is_id() => id.clone(),
-                // An id that both sides know has said which call it is already.
-                (_, Some(id)) if told_ids.contains(id.as_str()) => None,
                 (Sign::Nameless, _) => Some(String::new()),
                 _ => Some(asked.name.clone()),
             };
@@ -192,6 +190,11 @@ impl<'a> Requests<'a> {
                 let belongs = |asked: &Asked| {
                     let is_same_run = self.standing(asked.place).run == run;
                     let has_name = span.tool_name.as_ref().is_none_or(|name| *name == asked.name);
+                    // By its name a span with an id belongs to no call whose id another span has.
+                    let is_free = |asked_id: &str| id.is_none() || !told_ids.contains(asked_id);
+                    if !sign.is_id() && !asked.id.as_deref().is_none_or(is_free) {
+                        return false;
+                    }
                     match sign {
                         Sign::IdAndName | Sign::Name => is_same_run && has_name,
                         Sign::Id | Sign::Nameless => is_same_run,
@@ -449,6 +452,14 @@ mod tests {
         let said = [(2, asks(&[(Some("fc_1"), "add"), (Some("fc_2"), "add")]))];
         assert_eq!(left(spans("call_1"), &said), ["add"]);
         assert_eq!(left(spans("fc_2"), &said), ["add"]);
+    }
+
+    #[test]
+    fn a_span_without_an_id_belongs_to_its_tools_call_also_where_ids_repeat() {
+        let tools = [tool(3, 1, "broken", Some("call_1")), tool(5, 1, "stop", None)];
+        let models = [span(1, 0, Kind::Agent), span(2, 1, Kind::Model), span(4, 1, Kind::Model)];
+        let said = [(2, asks(&[(Some("call_1"), "broken")])), (4, asks(&[(Some("call_1"), "stop")]))];
+        assert_eq!(left(models.into_iter().chain(tools).collect(), &said), [""; 0]);
     }
 
     #[test]
