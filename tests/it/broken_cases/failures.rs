@@ -70,6 +70,21 @@ fn a_stream_that_was_dropped_has_what_came_before_and_nothing_made_up() {
     assert_eq!(tokens(&stored.tree().trace.usage), (None, None));
 }
 
+/// A turn that rig tries again has its question and its counts, but not its answer, and so has a stream that was dropped late. Nothing
+/// tells the two apart, and the first is a run like any other.
+#[test]
+fn a_call_with_counts_and_without_its_answer_is_neither_failed_nor_cancelled() {
+    let stored = Stored::of(|| {
+        let chat = rig::chat("calculator");
+        rig::ask(&chat, "Add 2 and 2");
+        rig::count(&chat, 17, 9);
+    });
+    let call = stored.the(Kind::Model);
+    assert_eq!(in_and_out(&call.content), (Some("Add 2 and 2"), None));
+    assert_eq!((call.span.status.code, call.span.error_type), (StatusCode::Unset, None));
+    assert_eq!(tokens(&stored.tree().trace.usage), (Some(17), Some(9)), "it was billed");
+}
+
 /// Swiftide's, as it shows itself in its events.
 #[derive(Debug)]
 #[expect(dead_code, reason = "read by `Debug`")]

@@ -24,7 +24,7 @@
 //! | 17 | spans are never entered | `lifetimes::a_span_that_nobody_enters_is_stored_like_any_other` |
 //! | 18 | spans are entered on many threads | `lifetimes::a_run_that_many_threads_enter_is_one_run_with_all_its_calls` |
 //! | 19 | a span is open for days | `lifetimes::calls_over_a_connection_are_there_while_it_is_still_open` |
-//! | 20 | a stream is dropped | `failures::a_stream_that_was_dropped_has_what_came_before_and_nothing_made_up` |
+//! | 20 | a stream is dropped | `failures::a_stream_that_was_dropped_has_what_came_before_and_nothing_made_up`, `failures::a_call_with_counts_and_without_its_answer_is_neither_failed_nor_cancelled` |
 //! | 21 | attributes are on OpenTelemetry's span alone | `bridges::what_is_only_set_on_opentelemetrys_span_comes_over_the_bridge_and_its_kind_without` |
 //! | 22 | a bridge repeats keys | `bridges::of_a_key_that_comes_twice_the_last_value_counts_and_both_are_kept` |
 //! | 23 | codex counts twice, and calls a turn a conversation | `tokens::codexs_tokens_count_once_and_are_there_without_trace_spans`, `sessions::codexs_turns_are_conversations_of_the_session_that_its_thread_is` |
