@@ -90,7 +90,8 @@ pub(crate) fn trees(repository: &TraceRepository, traces: BTreeSet<TraceId>) -> 
 pub(crate) fn text(repository: &TraceRepository, trees: &[TraceTree]) -> Result<String> {
     let mut text = String::new();
     for tree in trees {
-        write!(text, "{}", tree::Lines { tree, tools: tools(repository, tree)? })?;
+        let requested = repository.requested_tool_calls(tree.trace.trace_id)?;
+        write!(text, "{}", tree::Lines { tree, tools: tools(repository, tree)?, requested })?;
     }
     Ok(text)
 }

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-use tracing_agents::model::{IdentityField, Span, SpanId, TraceTree};
+use tracing_agents::model::{IdentityField, RequestedToolCall, Span, SpanId, TraceTree};
 
 /// Writes a trace in the form that `tests/expected/README.md` describes.
 pub(crate) struct Lines<'a> {
     pub(crate) tree: &'a TraceTree,
     pub(crate) tools: HashMap<SpanId, Call>,
+    /// What models asked for and no span tells of.
+    pub(crate) requested: Vec<RequestedToolCall>,
 }
 
 /// What a tool was called with, and what came of it.
@@ -37,6 +39,9 @@ impl Lines<'_> {
         writeln!(f, "{:indent$}{}", "", Line(span), indent = 2 * depth)?;
         for (sign, text) in self.tools.get(&span.span_id).into_iter().flat_map(Call::lines) {
             writeln!(f, "{:indent$}{sign} {}", "", OneLine(text), indent = 2 * depth + 2)?;
+        }
+        for call in self.requested.iter().filter(|call| call.span_id == span.span_id) {
+            writeln!(f, "{:indent$}{}", "", Requested(call), indent = 2 * depth + 2)?;
         }
         for child in self.tree.children.get(at).into_iter().flatten() {
             self.write_span(f, *child, depth + 1)?;
@@ -91,6 +96,18 @@ impl fmt::Display for Line<'_> {
         }
         write!(f, " tokens={}/{}", Count(usage.input), Count(usage.output))?;
         write!(f, " status={} [{}]", span.status.code, span.kind_source)
+    }
+}
+
+/// A tool call that a model asked for and that has no span.
+struct Requested<'a>(&'a RequestedToolCall);
+
+impl fmt::Display for Requested<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = self.0;
+        let id = call.call_id.as_deref().map_or(Cow::Borrowed("-"), quoted);
+        let state = if call.is_answered { "answered" } else { "unanswered" };
+        write!(f, "? {} call_id={id} {state}", quoted(&call.tool_name))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::amount::{NanoUsd, Nanoseconds, Printable, Tokens};
-use crate::model::{Span, SpanState, TraceTree};
+use crate::model::{Rollup, Span, SpanState, TraceTree};
 
 /// Levels that are drawn; deeper spans say their depth instead, or a chain of calls would take space by the square of its length.
 const MAX_DRAWN: usize = 32;
@@ -23,6 +23,8 @@ impl TraceTree {
     /// 3 spans, 1 failed  1.24 s  812→96 tokens
     /// ```
     ///
+    /// A run that reports another sum of tokens or cost than was counted below it shows both: `812→96 tokens (400→40 tokens below)`.
+    ///
     /// Spans whose parent is not stored hang under a line that says so. Spans more than 32 levels deep are no further indented and say how
     /// deep they are. Control characters in names and messages are escaped.
     #[must_use]
@@ -33,6 +35,12 @@ impl TraceTree {
 
 /// A tree that is drawn when it is shown.
 struct Drawing<'a>(&'a TraceTree);
+
+/// What was drawn, and what there is to draw of each span.
+struct Canvas {
+    is_drawn: Vec<bool>,
+    rollups: Vec<Rollup>,
+}
 
 /// A span that is still to be drawn.
 struct Pending {
@@ -51,14 +59,14 @@ impl Display for Drawing<'_> {
             }
         }
         let roots = tree.roots.iter().copied().filter(|place| is_orphan.get(*place) == Some(&false));
-        let mut drawn = vec![false; tree.spans.len()];
+        let mut canvas = Canvas { is_drawn: vec![false; tree.spans.len()], rollups: tree.rollups() };
         let roots = roots.map(|place| Pending { place, depth: 0, is_last: true }).collect();
-        self.draw(f, roots, &mut drawn)?;
+        self.draw(f, roots, &mut canvas)?;
         if let Some((last, others)) = tree.orphans.split_last() {
             writeln!(f, "{NO_PARENT}")?;
             let others = others.iter().map(|place| Pending { place: *place, depth: 1, is_last: false });
             let orphans = others.chain([Pending { place: *last, depth: 1, is_last: true }]).collect();
-            self.draw(f, orphans, &mut drawn)?;
+            self.draw(f, orphans, &mut canvas)?;
         }
         self.totals(f)
     }
@@ -66,12 +74,14 @@ impl Display for Drawing<'_> {
 
 impl Drawing<'_> {
     /// Draws spans and all below them. Iterative: a trace may be deeper than the stack.
-    fn draw(&self, f: &mut Formatter<'_>, mut pending: Vec<Pending>, drawn: &mut [bool]) -> fmt::Result {
+    fn draw(&self, f: &mut Formatter<'_>, mut pending: Vec<Pending>, canvas: &mut Canvas) -> fmt::Result {
         pending.reverse();
         // For each level that is drawn, whether the line of its branch goes on downwards.
         let mut goes_on: Vec<bool> = Vec::new();
         while let Some(Pending { place, depth, is_last }) = pending.pop() {
-            let (Some(span), Some(is_drawn)) = (self.0.spans.get(place), drawn.get_mut(place)) else { continue };
+            let (Some(span), Some(is_drawn)) = (self.0.spans.get(place), canvas.is_drawn.get_mut(place)) else {
+                continue;
+            };
             // A tree that was not made by this crate may hold a span twice, or below itself.
             if std::mem::replace(is_drawn, true) {
                 continue;
@@ -86,7 +96,7 @@ impl Drawing<'_> {
                 f.write_str(if is_last { "└─ " } else { "├─ " })?;
                 goes_on.push(!is_last);
             }
-            line(f, span)?;
+            line(f, span, canvas.rollups.get(place).filter(|_| span.kind.is_run()))?;
             let children = self.0.children.get(place).map(Vec::as_slice).unwrap_or_default();
             let last = children.len().saturating_sub(1);
             let below =
@@ -118,8 +128,8 @@ impl Drawing<'_> {
     }
 }
 
-/// A span's line, after its branch.
-fn line(f: &mut Formatter<'_>, span: &Span) -> fmt::Result {
+/// A span's line, after its branch. `rollup` is a run's.
+fn line(f: &mut Formatter<'_>, span: &Span, rollup: Option<&Rollup>) -> fmt::Result {
     write!(f, "{}  {}", span.kind, Printable(&span.display_name))?;
     match (span.state, span.duration_ns()) {
         (SpanState::Interrupted, _) => f.write_str("  interrupted")?,
@@ -127,10 +137,18 @@ fn line(f: &mut Formatter<'_>, span: &Span) -> fmt::Result {
         (_, None) => f.write_str("  running")?,
     }
     if let Some(usage) = &span.usage {
-        write!(f, "  {}", Tokens(usage))?;
+        let own = Tokens(usage);
+        write!(f, "  {own}")?;
+        if let Some(rollup) = rollup.filter(|rollup| rollup.usage_differs()) {
+            below(f, &own, &Tokens(&rollup.computed.usage))?;
+        }
     }
     if let Some(cost) = &span.cost {
-        write!(f, "  {}", NanoUsd(cost.nano_usd))?;
+        let own = NanoUsd(cost.nano_usd);
+        write!(f, "  {own}")?;
+        if let Some(computed) = rollup.filter(|rollup| rollup.cost_differs()).and_then(|it| it.computed.cost_nano_usd) {
+            below(f, &own, &NanoUsd(computed))?;
+        }
     }
     if span.is_error() {
         let message = Some(span.status.message.as_str()).filter(|message| !message.is_empty());
@@ -141,6 +159,12 @@ fn line(f: &mut Formatter<'_>, span: &Span) -> fmt::Result {
         }
     }
     f.write_str("\n")
+}
+
+/// What was counted below a run, unless it reads like what the run reports: the difference may be in what a line does not show.
+fn below(f: &mut Formatter<'_>, own: &impl Display, counted: &impl Display) -> fmt::Result {
+    let counted = counted.to_string();
+    if own.to_string() == counted { Ok(()) } else { write!(f, " ({counted} below)") }
 }
 
 #[cfg(test)]
@@ -213,6 +237,25 @@ agent  invoke_agent Researcher  1.00 s
    └─ span  lost  interrupted
 6 spans, 1 failed, 1 running  2.00 s  812→96 tokens  $0.0012";
         assert_eq!(tree.tree().to_string(), expected);
+    }
+
+    #[test]
+    fn a_run_that_reports_other_sums_than_its_calls_shows_both() {
+        let tree = |reported: Usage, usd: f64| {
+            let mut run = span(1, None, Kind::Agent, "run");
+            run.usage = Some(reported);
+            run.cost = Cost::from_usd(usd, CostSource::Client);
+            let mut call = span(2, Some(1), Kind::Model, "chat");
+            call.usage = Some(Usage::new(400, 40).with_cache_read(7));
+            call.cost = Cost::from_usd(0.02, CostSource::Provider);
+            let text = TraceTree::new(trace(), vec![run, call]).tree().to_string();
+            text.lines().next().unwrap().to_owned()
+        };
+        assert_eq!(tree(Usage::new(812, 96), 0.02), "agent  run  1.00 s  812→96 tokens (400→40 tokens below)  $0.02");
+        assert_eq!(tree(Usage::new(400, 40), 0.05), "agent  run  1.00 s  400→40 tokens  $0.05 ($0.02 below)");
+        assert_eq!(tree(Usage::new(400, 40), 0.02), "agent  run  1.00 s  400→40 tokens  $0.02");
+        let other_cached = Usage::new(400, 40).with_cache_read(9);
+        assert_eq!(tree(other_cached, 0.02), "agent  run  1.00 s  400→40 tokens  $0.02", "not shown, so not said");
     }
 
     #[test]

@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use super::{
     Pruned, Repriced, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository, details,
-    not_found, sessions, spans, statistics, traces,
+    not_found, requests, sessions, spans, statistics, traces,
 };
 use crate::error::Result;
-use crate::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
+use crate::model::{Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
 use crate::semconv::PriceTable;
 use crate::store::{READ_RETRIES, ReadFailure, Store, blocking, within};
 
@@ -147,6 +147,17 @@ impl AsyncTraceRepository {
             move |repository: &TraceRepository| repository.find_span(trace, span)
         });
         found?.ok_or_else(|| not_found(&format!("span {span} of trace {trace}")))
+    }
+
+    /// The tool calls of a trace that its models asked for and that have no span: [`TraceRepository::requested_tool_calls`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::requested_tool_calls`].
+    pub async fn requested_tool_calls(&self, trace: TraceId) -> Result<Vec<RequestedToolCall>> {
+        let found = ask!(self.store, connection => requests::of_trace(connection, trace), {
+            move |repository: &TraceRepository| repository.find_requested_tool_calls(trace)
+        });
+        found?.ok_or_else(|| not_found(&format!("trace {trace}")))
     }
 
     /// The sessions that pass `filter`, the latest activity first: [`TraceRepository::sessions`].

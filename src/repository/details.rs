@@ -4,7 +4,8 @@ use super::statements::ask;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::canonical::{Extra, decode};
 use crate::model::{
-    Attributes, Event, Process, ProcessId, Resource, Scope, Span, SpanContent, SpanDetail, SpanId, TraceId, Value,
+    Attributes, Event, Message, Process, ProcessId, Resource, Scope, Span, SpanContent, SpanDetail, SpanId, TraceId,
+    Value,
 };
 use crate::semconv::{Content, read_content, resolve_lifts};
 use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
@@ -35,6 +36,18 @@ pub(super) async fn span(
         content.output = content_of(connection, &trace_id, last).await?.and_then(|content| content.output);
     }
     Ok(Some(SpanDetail { span, content }))
+}
+
+/// The messages that went into a model call and came out of it.
+pub(super) async fn messages(
+    connection: &mut AnyConnection,
+    span: &Span,
+    content: &ContentRow,
+) -> Result<(Vec<Message>, Vec<Message>), Failure> {
+    let derived = Derived::decode(content.derived.as_deref())?;
+    let told = told_elsewhere(connection, &content.trace_id, &derived).await?;
+    let content = read(span, content, told, None, None)?;
+    Ok((content.input_messages, content.output_messages))
 }
 
 /// What other spans tell of a span's content, with the attributes that it stands for.

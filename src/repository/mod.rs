@@ -6,6 +6,7 @@ mod candidates;
 mod cursor;
 mod details;
 mod filter;
+mod requests;
 mod sessions;
 mod spans;
 mod statements;
@@ -22,7 +23,7 @@ pub use statistics::{Durations, Group, StatsOrder, StatsQuery, StatsRow};
 pub use crate::store::{Pruned, Repriced};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
+use crate::model::{Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
 use crate::semconv::{PriceTable, Prices};
 use crate::store::Store;
 
@@ -150,6 +151,35 @@ impl TraceRepository {
 
     fn find_span(&self, trace: TraceId, span: SpanId) -> Result<Option<SpanDetail>> {
         self.store.ask(async |connection| details::span(connection, trace, span).await)
+    }
+
+    /// The tool calls of a trace that its models asked for and that have no span, in the order in which they were asked for: unknown
+    /// tools, tools that nobody approved, and those that the program runs without a span, which are
+    /// [answered](RequestedToolCall::is_answered) later.
+    ///
+    /// They are found in the messages that the model calls answered: where content was not recorded, none is. Reads the content of all
+    /// model calls of the trace.
+    ///
+    /// ```
+    /// # use tracing_agents::{TraceFilter, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// for trace in &repository.traces(&TraceFilter::new().agent("Researcher"))? {
+    ///     for call in repository.requested_tool_calls(trace.trace_id)? {
+    ///         let what = if call.is_answered { "ran without a span" } else { "was not executed" };
+    ///         println!("{} {what}", call.tool_name);
+    ///     }
+    /// }
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`trace`](Self::trace), and [`ErrorKind::Decode`] when another version wrote what this one cannot read.
+    pub fn requested_tool_calls(&self, trace: TraceId) -> Result<Vec<RequestedToolCall>> {
+        self.find_requested_tool_calls(trace)?.ok_or_else(|| not_found(&format!("trace {trace}")))
+    }
+
+    fn find_requested_tool_calls(&self, trace: TraceId) -> Result<Option<Vec<RequestedToolCall>>> {
+        self.store.ask(async |connection| requests::of_trace(connection, trace).await)
     }
 
     /// The sessions that pass `filter`, the latest activity first.

@@ -10,7 +10,7 @@ use super::debug_text;
 use crate::model::{Attributes, Event, Lift, Notation, Value};
 
 /// The most bytes of a text that are read as structure. A longer one is kept, and tells nothing.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A value that stands for an attribute.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ fn at<'j>(json: &'j Json, path: &str) -> Option<&'j Json> {
 }
 
 /// JSON whose end was cut off, as far as it goes: what is open at its last comma is closed there.
-fn json_that_was_cut(text: &str) -> Option<Json> {
+pub(super) fn json_that_was_cut(text: &str) -> Option<Json> {
     if !text.starts_with(['{', '[']) {
         return None;
     }

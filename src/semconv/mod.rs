@@ -13,7 +13,7 @@
 //! | which tool? | `tool` | names and call ids; on a tool's span also the span's own name |
 //! | how many tokens, what cost? | `usage`, `cost` | reported counts, brought to one meaning; reported cost only |
 //! | what cost, where none is reported? | `price` | tokens and a table of prices; a step of its own, after all others |
-//! | how did it go? | `status` | the status, attributes, events |
+//! | how did it go? | `status`, `tool_result` | the status, attributes, events; what a tool's result says |
 //! | when did the answer begin? | `timing` | seconds, milliseconds or instants → nanoseconds |
 //! | how is it called? | `display` | the operation and what it is about |
 //! | what went in and out? | `content` | attributes and events, plain and as messages; read apart from the rest |
@@ -44,6 +44,7 @@ mod status;
 mod timing;
 mod told;
 mod tool;
+mod tool_result;
 mod traceloop;
 mod usage;
 mod vercel;

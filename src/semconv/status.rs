@@ -1,12 +1,14 @@
 //! How a span went: from its status, its attributes and its events.
 //!
 //! `tracing` has no status. Failures are told by fields (`error`, `error.type`), by the ERROR event that `#[instrument(err)]` emits as the
-//! function returns, by bridges' `otel.status_code`, by frameworks' outcome fields, or not at all: then the span is unset, never ok.
+//! function returns, by bridges' `otel.status_code`, by frameworks' outcome fields, by a tool's result, or not at all: then the span is unset, never ok.
 
-use super::coerce::clean_text;
+use super::coerce::{clean_text, content_text};
+use super::content;
 use super::display;
 use super::field;
 use super::reading::{Reading, Site};
+use super::tool_result::{self, TOOL_ERROR};
 use crate::model::{Event, Kind, SpanRecord, SpanState, Status, StatusCode};
 
 /// Attributes that hold a status, and its message.
@@ -29,8 +31,8 @@ const MAX_MESSAGE: usize = 4_000;
 ///
 /// An explicit status decides, `Ok` before `Error` as OpenTelemetry ranks them; only a panic, which the layer sees itself, outranks it.
 /// Else an error is what says so: `error.type`, a field `error`, an ERROR event (`#[instrument(err)]`), an `exception` event, the
-/// outcome of a tool call, Langfuse's level, and where a framework tells failures by nothing else, an answer that is missing
-/// ([`NO_ANSWER`]). A WARN event never is. Text for the message comes from the same places.
+/// outcome of a tool call, a tool's result that says so itself ([`tool_result`]), Langfuse's level, and where a framework tells
+/// failures by nothing else, an answer that is missing ([`NO_ANSWER`]). A WARN event never is. Text for the message comes from the same places.
 pub(super) fn read(
     record: &SpanRecord,
     reading: &Reading<'_>,
@@ -47,12 +49,15 @@ pub(super) fn read(
     }
     let error_text = error_text(reading);
     let evidence = Evidence::of(&record.events);
+    let failed_result = if kind == Kind::Tool { failed_result(record, reading, error_type.as_deref()) } else { None };
+    let result_failed = failed_result.is_some();
     let has_failed = stated == StatusCode::Error
         || error_type.is_some()
         || error_text.is_some()
         || evidence.has_failed
         || reading.first(&["exception.type", "exception.message"]).is_some()
         || tool_failed(reading)
+        || result_failed
         || reading.text(&["langfuse.observation.level", "langfuse.level"]).is_some_and(|level| level == "ERROR");
     if !has_failed {
         if lacks_answer(record, reading, site, kind) {
@@ -67,11 +72,13 @@ pub(super) fn read(
         .or_else(|| error_text.flatten())
         .or_else(|| reading.string(&["exception.message"]))
         .or(evidence.message)
+        .or(failed_result)
         .unwrap_or_default();
     let error_type = error_type
         .or_else(|| reading.string(&["exception.type"]))
         .or(evidence.error_type)
-        .or_else(|| reading.string(&["gen_ai.tool.error.type"]));
+        .or_else(|| reading.string(&["gen_ai.tool.error.type"]))
+        .or_else(|| result_failed.then(|| TOOL_ERROR.to_owned()));
     (Status { code: StatusCode::Error, message: display::cut(message, MAX_MESSAGE) }, error_type)
 }
 
@@ -101,6 +108,16 @@ pub(super) fn error_text(reading: &Reading<'_>) -> Option<Option<String>> {
 fn tool_failed(reading: &Reading<'_>) -> bool {
     reading.text(&["gen_ai.tool.call.outcome"]).is_some_and(|outcome| matches!(&*outcome, "error" | "denied"))
         || reading.first(&["gen_ai.tool.error.type"]).is_some()
+}
+
+/// What a tool's result says of its failure: in a form that tells failures, or as it is where `error.type` tells this one.
+fn failed_result(record: &SpanRecord, reading: &Reading<'_>, error_type: Option<&str>) -> Option<String> {
+    let result = content::tool_result(reading, &record.events)?;
+    tool_result::failure(result).or_else(|| {
+        let text = content_text(result).filter(|_| error_type == Some(TOOL_ERROR))?;
+        // More than the message keeps: it is cut there, and says so.
+        Some(text.chars().take(MAX_MESSAGE + 1).collect())
+    })
 }
 
 /// What the events say; of several the last, which is the one that left the span.

@@ -13,6 +13,7 @@ mod content;
 mod kinds;
 mod never_panics;
 mod status;
+mod tool_results;
 mod usage;
 
 /// A span under test, written down in one line.

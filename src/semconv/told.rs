@@ -5,7 +5,7 @@ use super::lift::{self, Lifted};
 use super::profiles::Profiles;
 use super::profiles::profile::{EventRule, Profile, Subject, target_of};
 use super::reading::{Reading, Site};
-use super::{content, cost, display, field, model_name, provider, status, timing, tool, usage};
+use super::{content, cost, display, field, model_name, provider, status, timing, tool, tool_result, usage};
 use crate::model::{Event, Identity, Kind, Lift, Span, SpanRecord, Told, Unrecorded, Value};
 
 /// The most characters of a name, an id or an error that are kept.
@@ -115,6 +115,12 @@ fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
     };
     // The row keeps no more of them either; the whole text is where it was told.
     let text = |key| value(key).and_then(clean_text).map(|text| short(text.into_owned()));
+    // A result that says so itself; where it says no more, the type stands for the text.
+    let failed_result = || {
+        let failure = value(field::TOOL_RESULT).filter(|_| kind == Kind::Tool).and_then(tool_result::failure)?;
+        let failure = if failure.is_empty() { tool_result::TOOL_ERROR.to_owned() } else { failure };
+        Some(short(failure))
+    };
     let kept = lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key));
     Told {
         kind,
@@ -123,7 +129,7 @@ fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {
         tool_call_id: text(field::TOOL_CALL_ID),
         agent_name: text(field::AGENT_NAME),
         phase: None,
-        error: text("error"),
+        error: text("error").or_else(failed_result),
         usage: usage::of_lifted(lifted),
         lifts: kept.cloned().collect::<Vec<Lift>>(),
         unrecorded: None,
@@ -152,11 +158,12 @@ fn unrecorded(source: &Source<'_>, kind: Kind, lifted: &[Lifted<'_>]) -> Told {
     span.display_name = display::name(&span, &Identity::default(), &reading);
     let error_type = reading.string(&[field::ERROR_TYPE]);
     let error = status::error_text(&reading).or_else(|| error_type.is_some().then_some(None));
+    let told = of(kind, event.time_ns, lifted);
     let duration = rule.duration().and_then(|field| timing::milliseconds(&reading, field));
     Told {
         tool_name: span.tool_name,
         tool_call_id: span.tool_call_id,
-        error: error.map(|text| text.map(short).unwrap_or_default()),
+        error: error.map(|text| text.map(short).unwrap_or_default()).or_else(|| told.error.clone()),
         usage: span.usage,
         unrecorded: Some(Unrecorded {
             name: span.display_name,
@@ -167,7 +174,7 @@ fn unrecorded(source: &Source<'_>, kind: Kind, lifted: &[Lifted<'_>]) -> Told {
             error_type: error_type.map(short),
             cost: cost::read(&reading),
         }),
-        ..of(kind, event.time_ns, lifted)
+        ..told
     }
 }
 

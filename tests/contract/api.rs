@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use tracing_agents::model::{Page, Process, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
+use tracing_agents::model::{
+    Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree,
+};
 use tracing_agents::{
     PriceTable, Pruned, Repriced, Result, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository,
 };
@@ -86,6 +88,7 @@ calls! {
     find_trace(id: TraceId) -> Option<TraceTree>;
     spans(filter: &SpanFilter) -> Page<Span>;
     span(trace: TraceId, span: SpanId) -> SpanDetail;
+    requested_tool_calls(trace: TraceId) -> Vec<RequestedToolCall>;
     sessions(filter: &SessionFilter) -> Page<Session>;
     session(id: &str) -> Session;
     find_session(id: &str) -> Option<Session>;

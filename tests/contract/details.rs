@@ -16,6 +16,7 @@ crate::cases!(
     links,
     input_and_output,
     messages,
+    tool_calls_that_have_no_span,
     scope_and_resource,
     trace_state_flags_and_callsite,
     an_unknown_span_is_not_found,
@@ -122,6 +123,30 @@ fn messages(world: &World) {
     assert_eq!(found.output_messages[0].finish_reason.as_deref(), Some("tool_calls"));
     let Part::ToolCall { id, name, .. } = &found.output_messages[0].parts[0] else { panic!("{found:?}") };
     assert_eq!((id.as_deref(), name.as_str()), (Some("c1"), "search"));
+}
+
+fn tool_calls_that_have_no_span(world: &World) {
+    let part = |id: u64| format!(r#"{{"type":"tool_call","id":"c{id}","name":"tool {id}","arguments":{{"q":{id}}}}}"#);
+    let asks = |ids: std::ops::Range<u64>| {
+        let parts: Vec<String> = ids.map(part).collect();
+        format!(r#"[{{"role":"assistant","parts":[{}]}}]"#, parts.join(","))
+    };
+    let answers = r#"[{"role":"tool","parts":[{"type":"tool_call_response","id":"c1","response":"refused"}]}]"#;
+    let model = |number| span(0, number).below(1).kind(Kind::Model).starting(at(i64::try_from(number).unwrap()));
+    // More calls than are read at once, on both sides of midnight.
+    let quiet = (10..40).map(|number| model(number).with(field::OUTPUT_MESSAGES, asks(0..1).as_str()));
+    let tools = (10..40).map(|number| span(0, 100 + number).below(1).tool("tool 0").starting(at(86_400)));
+    let asking = model(2).with(field::OUTPUT_MESSAGES, asks(1..4).as_str());
+    let executed = span(0, 3).below(1).tool("tool 2").with(field::TOOL_CALL_ID, "c2").starting(at(3));
+    let answered = model(86_401).with(field::INPUT_MESSAGES, answers);
+    let run = span(0, 1).agent("Researcher");
+    let all = [run, asking, executed, answered].into_iter().chain(quiet).chain(tools);
+    let repository = world.with(all);
+    let found = repository.requested_tool_calls(trace_id(0)).unwrap();
+    let found: Vec<_> = found.iter().map(|call| (call.span_id, call.tool_name.as_str(), call.is_answered)).collect();
+    assert_eq!(found, [(span_id(2), "tool 1", true), (span_id(2), "tool 3", false)]);
+    let error = repository.requested_tool_calls(trace_id(7)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
 }
 
 fn scope_and_resource(world: &World) {

@@ -94,9 +94,9 @@ fn name(line: &str) -> String {
     if rest.starts_with('"') { words.next().unwrap().unwrap() } else { rest.split(' ').next().unwrap().to_owned() }
 }
 
-/// Whether the line is a span's, not a tool's arguments or result nor the end of a trace.
+/// Whether the line is a span's, not a tool's arguments or result, nor what a model asked for, nor the end of a trace.
 fn is_span(line: &str) -> bool {
-    !line.trim_start().starts_with(['<', '>', '='])
+    !line.trim_start().starts_with(['<', '>', '?', '='])
 }
 
 fn is_synthetic(line: &str) -> bool {

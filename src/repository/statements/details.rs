@@ -50,6 +50,18 @@ macro_rules! detail_statements {
                 .into_boxed()
         }
 
+        /// The payloads of some spans of a trace, in no order.
+        pub(crate) fn contents_of<'a>(
+            trace_id: Vec<u8>,
+            span_ids: Vec<Vec<u8>>,
+        ) -> span_contents::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<ContentRow, Db>>> {
+            span_contents::table
+                .select(ContentRow::as_select())
+                .filter(span_contents::trace_id.eq(trace_id))
+                .filter(span_contents::span_id.eq_any(span_ids))
+                .into_boxed()
+        }
+
         /// A resource.
         pub(crate) fn resource<'a>(id: Vec<u8>) -> resources::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<ResourceRow, Db>>> {
             resources::table.select(ResourceRow::as_select()).filter(resources::resource_id.eq(id)).into_boxed()

@@ -5,7 +5,7 @@ use tracing::{debug, error, info_span, instrument, warn};
 use tracing_agents::model::{Kind, StatusCode, TraceStatus};
 
 use super::frameworks::{adk, rig};
-use super::support::{Stored, in_and_out, tokens};
+use super::support::{Stored, in_and_out, sent, tokens};
 
 /// Case 5: on a 429 rig records nothing; the span just ends. Swiftide's `complete` never records an answer on its span, and so the
 /// lack of one says nothing there.
@@ -70,6 +70,21 @@ fn a_stream_that_was_dropped_has_what_came_before_and_nothing_made_up() {
     assert_eq!(tokens(&stored.tree().trace.usage), (None, None));
 }
 
+/// A turn that rig tries again has its question and its counts, but not its answer, and so has a stream that was dropped late. Nothing
+/// tells the two apart, and the first is a run like any other.
+#[test]
+fn a_call_with_counts_and_without_its_answer_is_neither_failed_nor_cancelled() {
+    let stored = Stored::of(|| {
+        let chat = rig::chat("calculator");
+        rig::ask(&chat, "Add 2 and 2");
+        rig::count(&chat, 17, 9);
+    });
+    let call = stored.the(Kind::Model);
+    assert_eq!(in_and_out(&call.content), (Some("Add 2 and 2"), None));
+    assert_eq!((call.span.status.code, call.span.error_type), (StatusCode::Unset, None));
+    assert_eq!(tokens(&stored.tree().trace.usage), (Some(17), Some(9)), "it was billed");
+}
+
 /// Swiftide's, as it shows itself in its events.
 #[derive(Debug)]
 #[expect(dead_code, reason = "read by `Debug`")]
@@ -114,4 +129,64 @@ fn results_and_failures_that_are_told_on_the_parent_are_the_tools() {
     assert_eq!(in_and_out(&broken.content), (Some(r#"{"x":2}"#), None));
     assert_eq!(broken.span.status.message, "the disk is on fire");
     assert_eq!(broken.span.tool_call_id.as_deref(), Some("call_1"));
+}
+
+/// MCP's result of a tool call as a server in Rust has it.
+#[derive(Debug)]
+#[expect(dead_code, reason = "read by `Debug`")]
+struct CallToolResult {
+    content: Vec<&'static str>,
+    is_error: Option<bool>,
+}
+
+#[instrument(ret, fields(gen_ai.operation.name = "execute_tool"))]
+fn read_file(is_error: bool) -> CallToolResult {
+    CallToolResult { content: vec!["permission denied"], is_error: Some(is_error) }
+}
+
+/// The call went well: a failure is what the tool answered, for the model to read.
+#[test]
+fn a_tool_whose_result_says_that_it_failed_has_failed_although_the_call_went_well() {
+    let stored = Stored::of(|| {
+        let run = rig::run("calculator");
+        rig::count(&run, 34, 18);
+        run.in_scope(|| {
+            let result = r#"{"content":[{"type":"text","text":"no such city"}],"isError":true}"#;
+            rig::tool("weather").record("gen_ai.tool.call.result", result);
+            rig::tool("add").record("gen_ai.tool.call.result", r#"{"data":{"content":[],"isError":true}}"#);
+            rig::tool("multiply").record("gen_ai.tool.call.result", r#"{"content":[{"type":"text","text":"4…"#);
+            read_file(true);
+            read_file(false);
+        });
+    });
+    let failed = |span: &tracing_agents::model::Span| {
+        span.is_error().then(|| (span.status.message.clone(), span.error_type.clone().unwrap_or_default()))
+    };
+    let tree = stored.tree();
+    let tools: Vec<_> = tree.spans.iter().filter(|span| span.kind == Kind::Tool).map(failed).collect();
+    let error = |message: &str| Some((message.to_owned(), "tool_error".to_owned()));
+    assert_eq!(tools, [error("no such city"), None, None, error("permission denied"), None]);
+    assert_eq!((tree.trace.status, tree.trace.error_count), (TraceStatus::Error, 2));
+
+    let call = |number, result: &'static str| {
+        sent(number, "tools/call").with("mcp.method.name", "tools/call").with("gen_ai.tool.call.result", result)
+    };
+    let stored = Stored::sent([call(1, "4"), call(2, "no such file").with("error.type", "tool_error")]);
+    let tools: Vec<_> = stored.tree().spans.iter().map(failed).collect();
+    assert_eq!(tools, [None, error("no such file")]);
+}
+
+/// The same where the result is told on the span above, as adk tells it.
+#[test]
+fn a_failed_result_that_is_told_on_the_parent_is_the_tools() {
+    let stored = Stored::of(|| {
+        adk::execute("calculator").in_scope(|| {
+            for (name, result) in [("add", "4"), ("save", r#"{"content":[],"isError":true}"#)] {
+                drop(adk::tool(name, "{}"));
+                debug!(target: "adk_agent::llm_agent", { tool.name = name, tool.result = %result }, "tool_result");
+            }
+        });
+    });
+    let expected = ["agent invoke_agent calculator", "  tool execute_tool add", "  ✗ tool execute_tool save"];
+    assert_eq!(stored.outline(), expected);
 }

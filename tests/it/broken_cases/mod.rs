@@ -24,7 +24,7 @@
 //! | 17 | spans are never entered | `lifetimes::a_span_that_nobody_enters_is_stored_like_any_other` |
 //! | 18 | spans are entered on many threads | `lifetimes::a_run_that_many_threads_enter_is_one_run_with_all_its_calls` |
 //! | 19 | a span is open for days | `boundaries::two_requests_on_one_connection_are_two_traces_that_are_there_while_it_lives`, `boundaries::codexs_turns_are_traces_of_their_own` |
-//! | 20 | a stream is dropped | `failures::a_stream_that_was_dropped_has_what_came_before_and_nothing_made_up` |
+//! | 20 | a stream is dropped | `failures::a_stream_that_was_dropped_has_what_came_before_and_nothing_made_up`, `failures::a_call_with_counts_and_without_its_answer_is_neither_failed_nor_cancelled` |
 //! | 21 | attributes are on OpenTelemetry's span alone | `bridges::what_is_only_set_on_opentelemetrys_span_comes_over_the_bridge_and_its_kind_without` |
 //! | 22 | a bridge repeats keys | `bridges::of_a_key_that_comes_twice_the_last_value_counts_and_both_are_kept` |
 //! | 23 | codex counts twice, and calls a turn a conversation | `tokens::codexs_tokens_count_once_and_are_there_without_trace_spans`, `sessions::codexs_turns_are_conversations_of_the_session_that_its_thread_is` |
@@ -52,6 +52,9 @@
 //! | an unknown model costs 0 | `cost::a_call_without_a_known_price_is_unpriced_everywhere_and_0_nowhere`, `cost::a_reported_0_is_a_price_and_unpriced_calls_leave_the_known_cost_as_it_is` |
 //! | cost of tools, and whose word counts | `cost::a_tool_that_costs_money_adds_to_what_its_run_costs`, `cost::of_two_costs_on_one_call_the_providers_counts_and_says_so` |
 //! | cost of each user | `cost::cost_and_tokens_are_summed_for_each_user_though_only_the_run_names_them` |
+//! | a tool's failure is its result | `failures::a_tool_whose_result_says_that_it_failed_has_failed_although_the_call_went_well`, `failures::a_failed_result_that_is_told_on_the_parent_is_the_tools` |
+//! | a tool that was asked for has no span | `tools::an_unknown_tool_is_answered_without_a_span_and_one_that_nobody_approved_is_not_executed`, `tools::a_loop_of_the_programs_own_executes_its_tools_without_spans` |
+//! | an agent's own sums are not its calls' | `tokens::a_run_that_reports_other_sums_than_its_calls_has_both` |
 //! | conventions change and contradict each other | `content::where_conventions_disagree_the_current_name_counts_and_all_are_kept`, `content::old_names_mean_what_the_new_ones_mean` |
 
 mod boundaries;
@@ -70,4 +73,5 @@ mod sessions;
 mod support;
 mod tokens;
 mod told_calls;
+mod tools;
 mod values;

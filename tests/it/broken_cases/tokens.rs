@@ -72,6 +72,33 @@ fn an_agent_that_reports_its_last_call_alone_has_the_tokens_of_all() {
     );
 }
 
+/// Both are there, and the tree's text says so where they differ.
+#[test]
+fn a_run_that_reports_other_sums_than_its_calls_has_both() {
+    for (input, differs) in [(20_u64, true), (34, false)] {
+        let stored = Stored::of(|| {
+            let agent = agent_span!("Writer", { field::INPUT_TOKENS } = input, { field::COST_USD } = 0.75);
+            agent.in_scope(|| {
+                for cost in [0.25, 0.5] {
+                    let call = model_span!("m", { field::INPUT_TOKENS } = 17_u64, { field::COST_USD } = cost);
+                    // The provider's SDK records the same call once more, without its cost.
+                    call.in_scope(|| drop(model_span!("m", { field::INPUT_TOKENS } = 17_u64)));
+                }
+            });
+        });
+        let (tree, run) = (stored.tree(), stored.the(Kind::Agent).span);
+        let rollup = tree.rollup(run.span_id).unwrap();
+        assert_eq!((rollup.reported.usage.input, rollup.computed.usage.input), (Some(input), Some(34)));
+        assert_eq!(
+            (rollup.reported.cost_nano_usd, rollup.computed.cost_nano_usd),
+            (Some(750_000_000), Some(750_000_000))
+        );
+        assert_eq!((rollup.usage_differs(), rollup.cost_differs()), (differs, false));
+        assert_eq!(tree.trace.usage.input, rollup.computed.usage.input, "the totals are made of the calls");
+        assert_eq!(tree.tree().to_string().contains("20→? tokens (34→? tokens below)  $0.75"), differs);
+    }
+}
+
 /// agent-framework-go#493: tokens are told on the run and nowhere else.
 #[test]
 fn a_run_whose_calls_report_nothing_counts_by_itself() {
