@@ -1,7 +1,7 @@
 //! Calls of tools and models that frameworks tell by events alone.
 
 use tracing::{Dispatch, info, info_span};
-use tracing_agents::model::{Kind, Usage};
+use tracing_agents::model::{Kind, TraceTree, Usage};
 use tracing_agents::profile::{EventRule, Profile};
 use tracing_agents::{AgentTracing, Price, PriceTable, agent_span, field, model_span, tool_span};
 use tracing_subscriber::prelude::*;
@@ -12,6 +12,14 @@ use super::support::{Stored, in_and_out, tokens};
 /// With all that a program can record.
 fn every(program: impl FnOnce()) -> Stored {
     Stored::under(|tracing| tracing_subscriber::registry().with(tracing.unfiltered_layer()).into(), program)
+}
+
+/// The trace of a turn; the session around it is one of its own.
+fn turn(stored: &Stored) -> TraceTree {
+    let mut trees = stored.trees();
+    trees.retain(|tree| tree.spans.iter().any(|span| span.kind == Kind::Agent));
+    assert_eq!(trees.len(), 1, "{:#?}", stored.outline());
+    trees.remove(0)
 }
 
 fn default_layer(tracing: &AgentTracing) -> Dispatch {
@@ -25,15 +33,15 @@ fn a_codex_turn_has_its_calls_and_tools_though_only_events_tell_them() {
         stored.outline(),
         [
             "span session_loop",
-            "  span op.dispatch.user_input",
-            "    agent session_task.turn",
-            "      model chat gpt-5",
-            "      tool execute_tool weather",
-            "      ✗ tool execute_tool umbrella",
-            "      model chat gpt-5",
+            "span op.dispatch.user_input",
+            "  agent session_task.turn",
+            "    model chat gpt-5",
+            "    tool execute_tool weather",
+            "    ✗ tool execute_tool umbrella",
+            "    model chat gpt-5",
         ]
     );
-    let tree = stored.tree();
+    let tree = turn(&stored);
     assert_eq!(tokens(&tree.trace.usage), (Some(34), Some(18)));
     let calls = tree.spans.iter().filter(|span| span.kind == Kind::Model);
     assert!(
@@ -60,22 +68,22 @@ fn a_codex_turn_with_all_its_spans_has_each_call_once() {
         stored.outline(),
         [
             "span session_loop",
-            "  span op.dispatch.user_input",
-            "    agent session_task.turn",
-            "      span run_turn",
-            "        model chat gpt-5",
-            "          span receiving_stream",
-            "            span function_call",
-            "            model completed",
-            "        tool execute_tool weather",
-            "        ✗ tool execute_tool umbrella",
-            "        model chat gpt-5",
-            "          span receiving_stream",
-            "            span message_from_assistant",
-            "            model completed",
+            "span op.dispatch.user_input",
+            "  agent session_task.turn",
+            "    span run_turn",
+            "      model chat gpt-5",
+            "        span receiving_stream",
+            "          span function_call",
+            "          model completed",
+            "      tool execute_tool weather",
+            "      ✗ tool execute_tool umbrella",
+            "      model chat gpt-5",
+            "        span receiving_stream",
+            "          span message_from_assistant",
+            "          model completed",
         ]
     );
-    let tree = stored.tree();
+    let tree = turn(&stored);
     assert_eq!(tokens(&tree.trace.usage), (Some(34), Some(18)));
     let models: Vec<_> = tree.spans.iter().filter(|span| span.kind == Kind::Model).collect();
     assert!(models.iter().all(|span| !span.is_synthetic() && span.model() == Some("gpt-5")), "{models:#?}");
@@ -90,9 +98,9 @@ fn codexs_tokens_count_once_wherever_they_are_told() {
                 let counts = Counts { on_turn, on_last_piece, by_event };
                 let program = || codex::turn(counts);
                 let expected = |is_told: bool| if is_told { (Some(34), Some(18)) } else { (None, None) };
-                let usual = Stored::of(program).tree().trace.usage;
+                let usual = turn(&Stored::of(program)).trace.usage;
                 assert_eq!(tokens(&usual), expected(on_turn || by_event), "{counts:?}");
-                let every = every(program).tree().trace.usage;
+                let every = turn(&every(program)).trace.usage;
                 assert_eq!(tokens(&every), expected(on_turn || on_last_piece || by_event), "{counts:?}, all spans");
             }
         }
