@@ -4,10 +4,9 @@ use super::statements::ask;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::canonical::{Extra, decode};
 use crate::model::{
-    Attributes, Event, Message, Process, ProcessId, Resource, Scope, Span, SpanContent, SpanDetail, SpanId, TraceId,
-    Value,
+    Attributes, Message, Process, ProcessId, Resource, Scope, Span, SpanContent, SpanDetail, SpanId, TraceId, Value,
 };
-use crate::semconv::{Content, read_content, resolve_lifts};
+use crate::semconv::{Content, read_content};
 use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
 use crate::store::{AnyConnection, Derived, ENCODING, Failure, Teller};
 
@@ -61,15 +60,14 @@ async fn told_elsewhere(
         let (trace, span) = (trace_id.to_vec(), teller.span_id());
         let mut contents: Vec<ContentRow> =
             ask!(connection, statements => statements::details::content_of(trace, span))?;
-        let Some(content) = contents.pop().filter(|content| content.encoding == ENCODING) else { continue };
-        let attributes: Attributes = decode("attributes", &content.attributes)?;
-        let events: Vec<Event> = decode("events", &content.events)?;
-        told.extend(resolve_lifts(lifts, &attributes, &events));
+        if let Some(content) = contents.pop() {
+            told.append(&mut content.tells(lifts)?);
+        }
     }
     Ok(told)
 }
 
-/// What went in and came out of a span by itself.
+/// What went in and came out of a span that is no run.
 async fn content_of(
     connection: &mut AnyConnection,
     trace_id: &TraceId,
@@ -80,8 +78,10 @@ async fn content_of(
     let Some(row) = spans.pop() else { return Ok(None) };
     let mut contents: Vec<ContentRow> = ask!(connection, statements => statements::details::content(&row))?;
     let span = Span::try_from(row)?;
-    let read = contents.pop().map(|content| read(&span, &content, Vec::new(), None, None));
-    Ok(read.transpose()?)
+    let Some(content) = contents.pop() else { return Ok(None) };
+    let derived = Derived::decode(content.derived.as_deref())?;
+    let told = told_elsewhere(connection, &content.trace_id, &derived).await?;
+    Ok(Some(read(&span, &content, told, None, None)?))
 }
 
 /// The payload as it was recorded, and what `semconv` finds in it: input, output and messages are not stored a second time.

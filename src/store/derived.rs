@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::model::canonical::{decode, to_json};
-use crate::model::{Lift, SpanId};
+use crate::model::{Attributes, Event, Lift, SpanId, Value};
+use crate::semconv::resolve_lifts;
+use crate::store::convert::ENCODING;
+use crate::store::rows::ContentRow;
 
 /// What is known of a span from other spans of its trace. The row shows it; what the row said by itself is kept here, so that all of
 /// it can be told anew whenever a span of the trace comes or changes.
@@ -84,6 +87,19 @@ impl Derived {
 
     pub(crate) fn decode(column: Option<&[u8]>) -> Result<Self> {
         column.map_or_else(|| Ok(Self::default()), |bytes| decode("relations", bytes))
+    }
+}
+
+impl ContentRow {
+    /// What this payload tells of another span, with the attributes that it stands for. One of a form that a newer version writes tells
+    /// nothing.
+    pub(crate) fn tells(&self, lifts: &[Lift]) -> Result<Vec<(String, Value)>> {
+        if self.encoding != ENCODING {
+            return Ok(Vec::new());
+        }
+        let attributes: Attributes = decode("attributes", &self.attributes)?;
+        let events: Vec<Event> = decode("events", &self.events)?;
+        Ok(resolve_lifts(lifts, &attributes, &events))
     }
 }
 

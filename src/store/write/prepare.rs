@@ -9,7 +9,7 @@ use super::fit::{self, Fitting};
 use super::{graph, lineage};
 use crate::error::Result;
 use crate::model::canonical::{self, Extra, to_json};
-use crate::model::{Attributes, Event, InterpretedSpan, Kind, Lift, Resource, Scope};
+use crate::model::{Attributes, Event, InterpretedSpan, Kind, Lift, Resource, Scope, Value};
 use crate::semconv;
 use crate::store::column::{count, hash128, key_text, message_text};
 use crate::store::convert::{ENCODING, service_name};
@@ -77,15 +77,18 @@ fn previews_of(
     (preview(content.input), preview(content.output))
 }
 
-/// The same from a stored payload.
+/// The same from a stored payload, and what other spans tell of it.
 pub(super) fn preview_of_content(
     row: &SpanRow,
     content: Option<ContentRow>,
+    told: Vec<(String, Value)>,
 ) -> Result<(Option<String>, Option<String>)> {
     let Some(content) = content.filter(|content| content.encoding == ENCODING) else {
         return Ok((None, None));
     };
-    let attributes: Attributes = canonical::decode("attributes", &content.attributes)?;
+    let mut attributes: Attributes = canonical::decode("attributes", &content.attributes)?;
+    let told: Vec<_> = told.into_iter().filter(|(key, _)| attributes.get(key).is_none()).collect();
+    told.into_iter().for_each(|(key, value)| attributes.push(key, value));
     let events: Vec<Event> = canonical::decode("events", &content.events)?;
     let extra: Extra = canonical::decode("particulars", &content.extra)?;
     Ok(previews_of(&attributes, &events, &extra.lifts, graph::kind(row)))

@@ -109,7 +109,7 @@ fn write_summary(
     let (mut trace, mut counts) = summarize(rows).ok_or(NotFound)?;
     trace.trace_id = whole.main.to_vec();
     if let Some(named) = rows.iter().find(|row| row.span_id == trace.root_span_id) {
-        (trace.input_preview, trace.output_preview) = previews(connection, rows, named, derived.get(&named.span_id))?;
+        (trace.input_preview, trace.output_preview) = previews(connection, rows, named, derived)?;
     }
     trace.structured_count = is_structured.then_some(trace.span_count);
     trace.joined_to = before.and_then(|before| before.joined_to.clone());
@@ -179,17 +179,36 @@ fn write_derived(
     Ok(())
 }
 
-/// The previews of the naming span; a synthetic one's are of the first and the last span of its run.
+/// The previews of the naming span; a synthetic run's are of its first and its last span.
 fn previews(
     connection: &mut AnyConnection,
     rows: &[SpanRow],
     named: &SpanRow,
-    derived: Option<&Derived>,
+    derived: &BTreeMap<SpanKey, Derived>,
 ) -> Result<(Option<String>, Option<String>), Failure> {
-    let mut of = |row: &SpanRow| -> Result<_, Failure> { Ok(preview_of_content(row, load_content(connection, row)?)?) };
-    let Some((first, last)) = derived.and_then(|derived| derived.content_of.as_ref()) else { return of(named) };
+    let content_of = derived.get(&named.span_id).and_then(|derived| derived.content_of.as_ref());
+    let mut of = |row| preview(connection, rows, row, derived);
+    let Some((first, last)) = content_of else { return of(named) };
     let row = |span: Vec<u8>| rows.iter().find(|row| row.span_id == span);
     let input = row(first.span_id()).map(&mut of).transpose()?.and_then(|(input, _)| input);
     let output = row(last.span_id()).map(&mut of).transpose()?.and_then(|(_, output)| output);
     Ok((input, output))
+}
+
+/// The starts of a span's input and output, as it tells them itself and as others tell them.
+fn preview(
+    connection: &mut AnyConnection,
+    rows: &[SpanRow],
+    row: &SpanRow,
+    derived: &BTreeMap<SpanKey, Derived>,
+) -> Result<(Option<String>, Option<String>), Failure> {
+    let mut told = Vec::new();
+    for (teller, lifts) in derived.get(&row.span_id).iter().flat_map(|derived| &derived.lifts) {
+        let teller = teller.span_id();
+        let Some(teller) = rows.iter().find(|row| row.span_id == teller) else { continue };
+        let Some(content) = load_content(connection, teller)? else { continue };
+        told.append(&mut content.tells(lifts)?);
+    }
+    let content = load_content(connection, row)?;
+    Ok(preview_of_content(row, content, told)?)
 }

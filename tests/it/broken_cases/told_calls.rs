@@ -58,6 +58,8 @@ fn a_codex_turn_has_its_calls_and_tools_though_only_events_tell_them() {
     assert_eq!(failed.span.status.message, "none left");
     assert_eq!(in_and_out(&failed.content), (Some("{}"), Some("none left")));
     assert_eq!(in_and_out(&stored.the(Kind::Agent).content).0, Some("Is it raining?"));
+    assert_eq!(tree.trace.input_preview.as_deref(), Some("Is it raining?"), "as lists show it");
+    assert_eq!(tree.trace.error_count, 1);
 }
 
 /// Where the spans at `TRACE` are recorded, the calls have them, and nothing is drawn a second time.
