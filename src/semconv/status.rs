@@ -29,9 +29,10 @@ const MAX_MESSAGE: usize = 4_000;
 
 /// The status and the type of error.
 ///
-/// An explicit status decides, `Ok` before `Error` as OpenTelemetry ranks them; only a panic, which the layer sees itself, outranks it.
+/// An explicit status decides, `Ok` before `Error` as OpenTelemetry ranks them. Two things outrank it: a panic, which the layer sees itself,
+/// and a tool's result that says that the tool failed ([`tool_result`]), since instrumentations set `Ok` for every call that returns.
 /// Else an error is what says so: `error.type`, a field `error`, an ERROR event (`#[instrument(err)]`), an `exception` event, the
-/// outcome of a tool call, a tool's result that says so itself ([`tool_result`]), Langfuse's level, and where a framework tells
+/// outcome of a tool call, Langfuse's level, and where a framework tells
 /// failures by nothing else, an answer that is missing ([`NO_ANSWER`]). A WARN event never is. Text for the message comes from the same places.
 pub(super) fn read(
     record: &SpanRecord,
@@ -44,13 +45,13 @@ pub(super) fn read(
     let attribute = reading.text(CODE).map_or(StatusCode::Unset, |word| code_of(&word));
     let stated = if attribute == StatusCode::Unset { record.status.code } else { attribute };
     let is_ok = stated == StatusCode::Ok || record.status.code == StatusCode::Ok;
-    if is_ok && !panicked {
+    let failed_result = if kind == Kind::Tool { failed_result(record, reading, error_type.as_deref()) } else { None };
+    let result_failed = failed_result.is_some();
+    if is_ok && !panicked && !result_failed {
         return (Status { code: StatusCode::Ok, message: String::new() }, None);
     }
     let error_text = error_text(reading);
     let evidence = Evidence::of(&record.events);
-    let failed_result = if kind == Kind::Tool { failed_result(record, reading, error_type.as_deref()) } else { None };
-    let result_failed = failed_result.is_some();
     let has_failed = stated == StatusCode::Error
         || error_type.is_some()
         || error_text.is_some()

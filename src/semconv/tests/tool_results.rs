@@ -186,9 +186,11 @@ fn the_conventions_type_of_error_takes_its_text_from_the_result() {
 }
 
 #[test]
-fn an_explicit_ok_decides_over_a_result() {
+fn a_result_that_says_so_outranks_the_ok_of_a_call_that_returned() {
     let span = tool(field::TOOL_RESULT, r#"{"content":[],"isError":true}"#).with(field::STATUS_CODE, "OK").span();
-    assert_eq!((span.status.code, span.error_type), (StatusCode::Ok, None));
+    assert_eq!((span.status.code, span.error_type.as_deref()), (StatusCode::Error, Some("tool_error")));
+    let span = tool(field::TOOL_RESULT, r#"{"content":[]}"#).with(field::STATUS_CODE, "OK").with("error", "429").span();
+    assert_eq!((span.status.code, span.error_type), (StatusCode::Ok, None), "nothing else does");
 }
 
 #[test]
