@@ -170,31 +170,12 @@ fn below(f: &mut Formatter<'_>, own: &impl Display, counted: &impl Display) -> f
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{
-        Cost, CostSource, Identity, Kind, SpanId, SpanRecord, Status, StatusCode, Trace, TraceId, TraceStatus, Usage,
-    };
+    use crate::model::{Cost, CostSource, Kind, SpanId, SpanRecord, Status, StatusCode, Trace, TraceId, Usage};
 
     const SECOND: i64 = 1_000_000_000;
 
     fn trace() -> Trace {
-        Trace {
-            trace_id: TraceId::from_bytes([1; 16]),
-            name: "run".into(),
-            root_span_id: id(1),
-            start_ns: 0,
-            end_ns: Some(2 * SECOND),
-            status: TraceStatus::Ok,
-            span_count: 1,
-            error_count: 0,
-            open_count: 0,
-            usage: Usage::default(),
-            unpriced_count: 0,
-            cost_nano_usd: None,
-            identity: Identity::default(),
-            joined_to: None,
-            input_preview: None,
-            output_preview: None,
-        }
+        Trace { end_ns: Some(2 * SECOND), span_count: 1, ..Trace::of_test(TraceId::from_bytes([1; 16]), id(1)) }
     }
 
     fn id(number: u64) -> SpanId {

@@ -189,7 +189,7 @@ fn sum_of<T>(one: Option<T>, other: Option<T>, add: impl Fn(T, T) -> T) -> Optio
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cost, CostSource, Identity, Kind, SpanRecord, Trace, TraceId, TraceStatus};
+    use crate::model::{Cost, CostSource, Kind, SpanRecord, Trace, TraceId};
 
     const TRACE: TraceId = TraceId::from_bytes([1; 16]);
 
@@ -207,25 +207,7 @@ mod tests {
     }
 
     fn tree(spans: Vec<Span>) -> TraceTree {
-        let trace = Trace {
-            trace_id: TRACE,
-            name: "run".into(),
-            root_span_id: id(1),
-            start_ns: 0,
-            end_ns: None,
-            status: TraceStatus::Ok,
-            span_count: 0,
-            error_count: 0,
-            open_count: 0,
-            usage: Usage::default(),
-            unpriced_count: 0,
-            cost_nano_usd: None,
-            identity: Identity::default(),
-            joined_to: None,
-            input_preview: None,
-            output_preview: None,
-        };
-        TraceTree::new(trace, spans)
+        TraceTree::new(Trace::of_test(TRACE, id(1)), spans)
     }
 
     /// Computed input tokens and cost below a span.

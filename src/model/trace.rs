@@ -214,6 +214,31 @@ pub struct Cursor {
 }
 
 #[cfg(test)]
+impl Trace {
+    /// A trace of which nothing is told but its spans.
+    pub(crate) fn of_test(trace_id: TraceId, root_span_id: SpanId) -> Self {
+        Self {
+            trace_id,
+            name: "run".into(),
+            root_span_id,
+            start_ns: 0,
+            end_ns: None,
+            status: TraceStatus::Ok,
+            span_count: 0,
+            error_count: 0,
+            open_count: 0,
+            usage: Usage::default(),
+            unpriced_count: 0,
+            cost_nano_usd: None,
+            identity: Identity::default(),
+            joined_to: None,
+            input_preview: None,
+            output_preview: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -3,31 +3,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::model::{Identity, Role, SpanRecord, Trace, TraceStatus, Usage};
+use crate::model::{Role, SpanRecord, Trace};
 
 /// What a model answers, and what its next request carries.
 type Said = (Vec<Message>, Vec<Message>);
-
-fn a_trace() -> Trace {
-    Trace {
-        trace_id: TraceId::from_bytes([1; 16]),
-        name: "run".into(),
-        root_span_id: id(1),
-        start_ns: 0,
-        end_ns: None,
-        status: TraceStatus::Ok,
-        span_count: 0,
-        error_count: 0,
-        open_count: 0,
-        usage: Usage::default(),
-        unpriced_count: 0,
-        cost_nano_usd: None,
-        identity: Identity::default(),
-        joined_to: None,
-        input_preview: None,
-        output_preview: None,
-    }
-}
 
 const fn id(number: u64) -> SpanId {
     SpanId::from_bytes(number.to_be_bytes())
@@ -63,7 +42,7 @@ fn carries(ids: &[Option<&str>], (_, output): Said) -> Said {
 
 /// `name`, or `name answered`, of each call without a span.
 fn left(spans: Vec<Span>, said: &[(u64, Said)]) -> Vec<String> {
-    let tree = TraceTree::new(a_trace(), spans);
+    let tree = TraceTree::new(Trace::of_test(TraceId::from_bytes([1; 16]), id(1)), spans);
     let mut requests = Requests::new(&tree);
     for (number, (input, output)) in said {
         let place = tree.spans.iter().position(|span| span.span_id == id(*number)).unwrap();
@@ -207,7 +186,7 @@ fn many_calls_are_matched_in_reasonable_time() {
     let count = 10_000;
     let spans = (0..count).flat_map(|n| [span(2 * n + 1, 0, Kind::Model), tool(2 * n + 2, 0, "add", None)]);
     let said: Vec<_> = (0..count).map(|n| (2 * n + 1, asks(&[(None, "add")]))).collect();
-    let tree = TraceTree::new(a_trace(), spans.collect());
+    let tree = TraceTree::new(Trace::of_test(TraceId::from_bytes([1; 16]), id(1)), spans.collect());
     let mut requests = Requests::new(&tree);
     for (place, (_, (input, output))) in said.into_iter().enumerate() {
         requests.read(2 * place, &input, output);

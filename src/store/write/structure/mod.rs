@@ -20,7 +20,7 @@ use super::graph::SpanKey;
 use super::lineage;
 use crate::error::Result;
 use crate::model::canonical::decode;
-use crate::model::{Identity, Kind, Told, Usage};
+use crate::model::{Identity, Kind, SYNTHETIC, StatusCode, Told, Usage};
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::derived::{Derived, OwnAgent, OwnKind, OwnStatus};
 use crate::store::rows::SpanRow;
@@ -170,6 +170,40 @@ impl Family {
     fn derived_of(&mut self, span: &[u8]) -> &mut Derived {
         self.derived.entry(span.to_vec()).or_default()
     }
+}
+
+/// The row of a span that nobody recorded, in the surroundings of one that somebody did: its trace, day, process and sender, and nothing of
+/// what it says.
+fn synthetic(around: &SpanRow) -> SpanRow {
+    let mut row = SpanRow {
+        parent_is_remote: false,
+        kind_source: SYNTHETIC.to_owned(),
+        operation: None,
+        otel_kind: 1,
+        status_code: StatusCode::Unset.otlp(),
+        status_message: String::new(),
+        error_type: None,
+        provider: None,
+        request_model: None,
+        response_model: None,
+        usage_counted: false,
+        usage_below: 0,
+        calls_below: 0,
+        cost_counted: false,
+        costs_below: 0,
+        cost_calls_below: 0,
+        time_to_first_token_ns: None,
+        truncated_bytes: 0,
+        dropped_count: 0,
+        sequence: None,
+        inherited_ids: 0,
+        version_hash: 0,
+        adopted_by: None,
+        ..lineage::without_ids(around)
+    };
+    row.set_usage(Usage::default());
+    row.set_cost(None);
+    row
 }
 
 /// Gives a row what it says by itself.

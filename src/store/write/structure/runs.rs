@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use super::super::graph::{SpanKey, kind};
 use super::super::lineage;
-use super::Family;
-use crate::model::{IdentityField, Kind, SYNTHETIC, SpanState, StatusCode, Usage};
+use super::{Family, synthetic};
+use crate::model::{IdentityField, Kind, SpanState, StatusCode};
 use crate::store::column::{hash64, key_text};
 use crate::store::derived::{OwnAgent, Teller};
 use crate::store::rows::SpanRow;
@@ -195,41 +195,18 @@ fn row_of(family: &Family, parent: &[u8], run: &Run) -> Option<SpanRow> {
     let id = hash64(&[&first.trace_id, parent, run.agent.as_bytes(), &first.span_id]);
     let has_failed = last.status_code == StatusCode::Error.otlp();
     let state = if run.end_ns.is_some() { SpanState::Closed } else { SpanState::Open };
-    let mut row = SpanRow {
+    Some(SpanRow {
         span_id: id.to_be_bytes().to_vec(),
         parent_span_id: Some(parent.to_vec()),
-        parent_is_remote: false,
         name: "invoke_agent".to_owned(),
         display_name: key_text(&format!("invoke_agent {}", run.agent)),
         kind: Kind::Agent.as_str().to_owned(),
-        kind_source: SYNTHETIC.to_owned(),
-        operation: None,
-        otel_kind: 1,
         state: state.rank(),
         status_code: if has_failed { last.status_code } else { StatusCode::Unset.otlp() },
         status_message: if has_failed { last.status_message.clone() } else { String::new() },
         error_type: last.error_type.clone().filter(|_| has_failed),
         end_ns: run.end_ns,
         agent_name: Some(run.agent.clone()),
-        provider: None,
-        request_model: None,
-        response_model: None,
-        usage_counted: false,
-        usage_below: 0,
-        calls_below: 0,
-        cost_counted: false,
-        costs_below: 0,
-        cost_calls_below: 0,
-        time_to_first_token_ns: None,
-        truncated_bytes: 0,
-        dropped_count: 0,
-        sequence: None,
-        inherited_ids: 0,
-        version_hash: 0,
-        adopted_by: None,
-        ..lineage::without_ids(first)
-    };
-    row.set_usage(Usage::default());
-    row.set_cost(None);
-    Some(row)
+        ..synthetic(first)
+    })
 }

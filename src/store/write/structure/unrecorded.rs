@@ -8,10 +8,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::graph::{SpanKey, kind};
-use super::super::lineage;
 use super::runs::MAX_DEPTH;
-use super::{Family, told};
-use crate::model::{SYNTHETIC, SpanState, StatusCode, Told, Unrecorded, start_day};
+use super::{Family, synthetic, told};
+use crate::model::{SpanState, StatusCode, Told, Unrecorded, start_day};
 use crate::store::column::{hash64, key_text, message_text};
 use crate::store::derived::Teller;
 use crate::store::rows::SpanRow;
@@ -239,13 +238,9 @@ fn row_of(family: &Family, call: &Call<'_>) -> Option<SpanRow> {
         span_id: id.to_be_bytes().to_vec(),
         start_day: start_day(start_ns),
         parent_span_id: Some(parent_of(family, teller)),
-        parent_is_remote: false,
         name: key_text(&rest.name),
         display_name: key_text(&rest.name),
         kind: told.kind.as_str().to_owned(),
-        kind_source: SYNTHETIC.to_owned(),
-        operation: None,
-        otel_kind: 1,
         state: SpanState::Closed.rank(),
         status_code: status.otlp(),
         status_message: told.error.as_deref().map(message_text).unwrap_or_default(),
@@ -257,20 +252,7 @@ fn row_of(family: &Family, call: &Call<'_>) -> Option<SpanRow> {
         response_model: key(&rest.response_model),
         tool_name: key(&told.tool_name),
         tool_call_id: key(&told.tool_call_id),
-        usage_counted: false,
-        usage_below: 0,
-        calls_below: 0,
-        cost_counted: false,
-        costs_below: 0,
-        cost_calls_below: 0,
-        time_to_first_token_ns: None,
-        truncated_bytes: 0,
-        dropped_count: 0,
-        sequence: None,
-        inherited_ids: 0,
-        version_hash: 0,
-        adopted_by: None,
-        ..lineage::without_ids(around)
+        ..synthetic(around)
     };
     row.set_usage(told.usage.unwrap_or_default());
     row.set_cost(rest.cost.as_ref());
