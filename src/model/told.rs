@@ -45,4 +45,9 @@ pub enum Phase {
     Began,
     /// It ended, as the span above the marker tells.
     Ended,
+    /// Its framework does not keep it as the current span from its beginning to its end: what it does may be recorded beside it, and what
+    /// comes after it below it. The run or step tells it of itself.
+    Adrift,
+    /// It ended without an answer, although its framework says that it went well. The run tells it of itself.
+    Unanswered,
 }

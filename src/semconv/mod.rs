@@ -84,7 +84,7 @@ pub(crate) fn interpret_with(profiles: &Profiles, record: SpanRecord) -> Interpr
     // Content is read again when the span is opened, and then without the profile.
     let kept = lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key)).cloned().collect();
     let is_torn = site.profile.is_some_and(|profile| profile.tears(site.target));
-    let told = site.profile.map(|profile| told::read(profile, &record)).unwrap_or_default();
+    let told = site.profile.map(|profile| told::read(profile, &record, &span)).unwrap_or_default();
     InterpretedSpan::new(record, span).with_lifts(kept).with_told(told).torn(is_torn)
 }
 

@@ -27,7 +27,8 @@ const MAX_MESSAGE: usize = 4_000;
 
 /// The status and the type of error.
 ///
-/// An explicit status decides, `Ok` before `Error` as OpenTelemetry ranks them; only a panic, which the layer sees itself, outranks it.
+/// An explicit status decides, `Ok` before `Error` as OpenTelemetry ranks them; only a panic, which the layer sees itself, outranks it, and
+/// an `Ok` of which the framework is known to write it where nothing came of a run says nothing.
 /// Else an error is what says so: `error.type`, a field `error`, an ERROR event (`#[instrument(err)]`), an `exception` event, the
 /// outcome of a tool call, Langfuse's level, and where a framework tells failures by nothing else, an answer that is missing
 /// ([`NO_ANSWER`]). A WARN event never is. Text for the message comes from the same places.
@@ -42,7 +43,8 @@ pub(super) fn read(
     let attribute = reading.text(CODE).map_or(StatusCode::Unset, |word| code_of(&word));
     let stated = if attribute == StatusCode::Unset { record.status.code } else { attribute };
     let is_ok = stated == StatusCode::Ok || record.status.code == StatusCode::Ok;
-    if is_ok && !panicked {
+    let is_doubted = site.profile.is_some_and(|profile| profile.doubts_ok(kind, &record.attributes));
+    if is_ok && !panicked && !is_doubted {
         return (Status { code: StatusCode::Ok, message: String::new() }, None);
     }
     let error_text = error_text(reading);

@@ -115,7 +115,7 @@ pub(super) fn is_without_span<'a>(
 }
 
 /// Spans between a call and its agent's: no program nests deeper, and parents may lead in a circle.
-const MAX_DEPTH: usize = 1_000;
+pub(super) const MAX_DEPTH: usize = 1_000;
 
 /// The runs without a span under `parent`, in the order of their start.
 fn runs_under(family: &Family, parent: &[u8]) -> Vec<Run> {
