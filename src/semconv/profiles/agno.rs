@@ -4,10 +4,10 @@
 //! | what runs | what is recorded |
 //! |---|---|
 //! | an agent or a team in a step of a workflow that streams | the step is made the current span again before each item, so that the run's calls and tools, and a team's members, stand beside the run |
-//! | a team inside a team, a step that raises an error | stays the current span after its end, so that what comes next stands below it |
+//! | a team, a step that raises an error | stays the current span after its end, so that what comes next stands below it |
 //! | a stream that fails or is broken off | the run says that it went well, and has no output |
 //!
-//! Only what runs inside a team or a workflow can be told to be adrift, and has the id of the node above it.
+//! What runs inside a team or a workflow has the id of the node above it; an agent alone keeps its context.
 
 use super::Profile;
 
@@ -15,5 +15,6 @@ pub(super) fn profile() -> Profile {
     Profile::new("openinference-instrumentation-agno 1.0 with Agno 2.5 to 3.1")
         .target("openinference.instrumentation.agno")
         .adrift("graph.node.parent_id")
+        .adrift("agno.team")
         .ok_needs("output.value")
 }

@@ -42,7 +42,7 @@ pub struct Profile {
     counting: Vec<CountingRule>,
     answers: Vec<Text>,
     ok_needs: Option<Text>,
-    adrift: Option<Text>,
+    adrift: Vec<Text>,
     torn: Vec<Text>,
 }
 
@@ -76,7 +76,7 @@ impl Profile {
             counting: Vec::new(),
             answers: Vec::new(),
             ok_needs: None,
-            adrift: None,
+            adrift: Vec::new(),
             torn: Vec::new(),
         }
     }
@@ -173,7 +173,7 @@ impl Profile {
     /// recorded beside it, and what comes after it below it. Such spans are put where they ran, as far as times tell.
     #[must_use]
     pub fn adrift(mut self, attribute: impl Into<Text>) -> Self {
-        self.adrift = Some(attribute.into());
+        self.adrift.push(attribute.into());
         self
     }
 
@@ -200,7 +200,7 @@ impl Profile {
     /// Whether a span of this kind may lose what it does, and keep what it does not.
     pub(in crate::semconv) fn is_adrift(&self, kind: Kind, attributes: &Attributes) -> bool {
         let is_held = !matches!(kind, Kind::Agent | Kind::Team | Kind::Step);
-        !is_held && self.adrift.as_deref().is_some_and(|key| attributes.get(key).is_some())
+        !is_held && self.adrift.iter().any(|key| attributes.get(key).is_some())
     }
 
     pub(in crate::semconv) fn tears(&self, target: &str) -> bool {

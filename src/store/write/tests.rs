@@ -44,6 +44,8 @@ enum Tells {
     Usage,
     Began,
     Ended(&'static str),
+    Adrift,
+    Unanswered,
 }
 
 impl Tells {
@@ -51,12 +53,14 @@ impl Tells {
         let kind = match self {
             Self::Failure => Kind::Tool,
             Self::Usage => Kind::Model,
-            Self::Began | Self::Ended(_) => Kind::Agent,
+            Self::Began | Self::Ended(_) | Self::Adrift | Self::Unanswered => Kind::Agent,
         };
         let (mut agent_name, mut phase) = (None, None);
         match self {
             Self::Began => phase = Some(Phase::Began),
             Self::Ended(agent) => (agent_name, phase) = (Some(agent.to_owned()), Some(Phase::Ended)),
+            Self::Adrift => phase = Some(Phase::Adrift),
+            Self::Unanswered => phase = Some(Phase::Unanswered),
             Self::Failure | Self::Usage => {}
         }
         Told {
@@ -154,6 +158,8 @@ fn sketch(traces: u16) -> impl Strategy<Value = Sketch> {
         Just(Tells::Failure),
         Just(Tells::Usage),
         Just(Tells::Began),
+        Just(Tells::Adrift),
+        Just(Tells::Unanswered),
         prop_oneof![Just("A"), Just("B")].prop_map(Tells::Ended),
     ];
     let tells = proptest::option::weighted(0.3, (tells, 0i64..8));

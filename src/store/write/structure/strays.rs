@@ -2,8 +2,9 @@
 //!
 //! Where a framework does not keep a run as the current span ([`Phase::Adrift`]), the recorded parent is the span that happened to be
 //! current. A span belongs to the innermost run that goes on as it begins, among those under the span that it was recorded below; and
-//! one that begins after its parent's end belongs to the nearest ancestor that still goes on. The recorded parent stays, and
-//! `adopted_by` tells the other one.
+//! one that begins after its parent's end belongs to the nearest ancestor that still goes on. A run after the end of all of them is
+//! nobody's: else it would have the session and the user of the run before it. The recorded parent stays, and `adopted_by` tells the other
+//! one, or the span itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,20 +88,21 @@ fn innermost<'a>(runs: &[&'a SpanRow], row: &SpanRow) -> Option<&'a SpanRow> {
     around.iter().rev().copied().find(|run| is_certain(run))
 }
 
-/// The nearest ancestor that goes on as a span begins whose parent had ended before.
+/// The nearest ancestor that goes on as a span begins whose parent had ended before; of a run the run itself, if there is none.
 fn after(family: &Family, row: &SpanRow, adrift: &BTreeSet<&SpanKey>) -> Option<SpanKey> {
     let parent = family.parent_of(row).filter(|parent| adrift.contains(&parent.span_id))?;
     if row.adopted_by.is_some() || parent.end_ns.is_none_or(|end| row.start_ns <= end) {
         return None;
     }
-    let mut next = parent;
+    let mut next = Some(parent);
     for _ in 0..MAX_DEPTH {
-        next = family.row(next.stands_under()?)?;
-        if goes_on(next, row.start_ns) {
-            return Some(next.span_id.clone());
+        next = next.and_then(SpanRow::stands_under).and_then(|above| family.row(above));
+        if next.is_none_or(|above| goes_on(above, row.start_ns)) {
+            break;
         }
     }
-    None
+    let host = next.or_else(|| Some(row).filter(|row| kind(row).is_run()))?;
+    Some(host.span_id.clone())
 }
 
 fn goes_on(row: &SpanRow, time_ns: i64) -> bool {
