@@ -120,7 +120,7 @@ fn every_recording_reaches_the_exporter_whole() {
         }
         assert!(left.is_empty(), "{}: all spans were exported", path.display());
     }
-    assert_eq!(count, 178, "spans in all recordings");
+    assert_eq!(count, 183, "spans in all recordings");
 }
 
 /// The time as the recordings write it: they were made on 2026-11-22, which began at second 1,795,305,600, and the day after.

@@ -2,6 +2,7 @@
 
 mod costs;
 mod statements;
+mod strays;
 
 use diesel::prelude::*;
 use proptest::prelude::*;
