@@ -1,4 +1,4 @@
-//! What a span tells about another one.
+//! What a span tells about another one, or about its own life as a run.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,8 @@ pub struct Told {
     /// The agent, if it is a run of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_name: Option<String>,
-    /// Whether a run began or ended then, which has no span as long as itself.
+    /// What it is about a run that its span alone does not show: that one without a span as long as itself began or ended, or how its
+    /// framework kept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
     /// The tokens that it took.
@@ -36,7 +37,7 @@ pub struct Told {
     pub lifts: Vec<Lift>,
 }
 
-/// What happened to a run that has no span as long as itself.
+/// What is told of a run that its span alone does not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
