@@ -75,7 +75,8 @@ pub struct Span {
     pub process_id: Option<ProcessId>,
     /// The span's number in that process.
     pub sequence: Option<u64>,
-    /// The [synthetic](Self::is_synthetic) run that the span belongs to: it stands between the span and its parent.
+    /// What the span stands under in place of its parent: the [synthetic](Self::is_synthetic) run that it belongs to, or where its
+    /// framework lost the context, the run that made it. Itself, if it is none of its parent's and of nobody else.
     pub adopted_by: Option<SpanId>,
 }
 
@@ -152,10 +153,13 @@ impl Span {
         self.kind_source == SYNTHETIC
     }
 
-    /// The span that this one stands under: the synthetic run that it belongs to, else its parent.
+    /// The span that this one stands under: what [adopted](Self::adopted_by) it, else its parent.
     #[must_use]
     pub fn stands_under(&self) -> Option<SpanId> {
-        self.adopted_by.or(self.parent_span_id)
+        match self.adopted_by {
+            Some(host) => Some(host).filter(|host| *host != self.span_id),
+            None => self.parent_span_id,
+        }
     }
 
     /// Whether the span failed.

@@ -1,4 +1,4 @@
-//! What a span tells about another one.
+//! What a span tells about another one, or about its own life as a run.
 
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +25,8 @@ pub struct Told {
     /// The agent, if it is a run of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_name: Option<String>,
-    /// Whether a run began or ended then, which has no span as long as itself.
+    /// What it is about a run that its span alone does not show: that one without a span as long as itself began or ended, or how its
+    /// framework kept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
     /// The tokens that it took.
@@ -82,7 +83,7 @@ pub struct Unrecorded {
     pub cost: Option<Cost>,
 }
 
-/// What happened to a run that has no span as long as itself.
+/// What is told of a run that its span alone does not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -91,4 +92,9 @@ pub enum Phase {
     Began,
     /// It ended, as the span above the marker tells.
     Ended,
+    /// Its framework does not keep it as the current span from its beginning to its end: what it does may be recorded beside it, and what
+    /// comes after it below it. The run or step tells it of itself.
+    Adrift,
+    /// It ended without an answer, although its framework says that it went well. The run tells it of itself.
+    Unanswered,
 }

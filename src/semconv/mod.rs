@@ -86,7 +86,7 @@ pub(crate) fn interpret_with(profiles: &Profiles, record: SpanRecord) -> Interpr
     let mut kept: Vec<Lift> =
         lifted.iter().map(|lifted| lifted.lift).filter(|lift| content::reads(&lift.key)).cloned().collect();
     let is_torn = site.profile.is_some_and(|profile| profile.tears(site.target));
-    let mut told = told::read(profiles, &site, &record);
+    let mut told = told::read(profiles, &site, &record, &span);
     // What is told of a run inside its own span is the span's.
     for told in told.iter_mut().filter(|told| told.kind == span.kind && told.is_of_run_around()) {
         kept.append(&mut told.lifts);

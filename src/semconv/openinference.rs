@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `AGENT` | `agno.team.id` or `agno.team`, or our own team field, and no agent of its own | a team |
 //! | `CHAIN` | `agno.step.type`, `agno.parallel.step_count`, or our own step field | a step |
-//! | `CHAIN` | `graph.node.parent_id`, and nothing that describes a workflow (`agno.workflow.*`) | a step |
+//! | `CHAIN` | `graph.node.parent_id` or `graph.node.id`, and nothing that describes a workflow (`agno.workflow.*`) | a step |
 //! | `CHAIN` | none of these | a workflow |
 
 use super::field;
@@ -36,7 +36,8 @@ pub(super) fn kind_of(word: &str) -> Option<Kind> {
 }
 
 /// An agent that is a team, or a workflow that is a step, with the attribute that proves it. Agno records teams as `AGENT` and steps as
-/// `CHAIN`; a step that only runs a function carries no `agno.step.*`, but stands in a graph and describes no workflow of its own.
+/// `CHAIN`; a step that only runs a function carries no `agno.step.*`, but is a node of a graph and describes no workflow of its own. Where a workflow goes on
+/// after a person confirmed, it has no span, and its steps have no parent.
 pub(super) fn refine(kind: Kind, reading: &Reading<'_>) -> Option<(Kind, &'static str)> {
     match kind {
         Kind::Agent => {
@@ -52,7 +53,7 @@ pub(super) fn refine(kind: Kind, reading: &Reading<'_>) -> Option<(Kind, &'stati
                 reading.first(&["agno.step.type", "agno.parallel.step_count", field::STEP_NAME]).or_else(|| {
                     let describes_workflow =
                         reading.first(&["agno.workflow.id", "agno.workflow.steps_count"]).is_some();
-                    reading.first(&["graph.node.parent_id"]).filter(|_| !describes_workflow)
+                    reading.first(&["graph.node.parent_id", "graph.node.id"]).filter(|_| !describes_workflow)
                 })?;
             Some((Kind::Step, step))
         }

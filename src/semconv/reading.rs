@@ -100,7 +100,7 @@ impl<'a> Site<'a> {
             target,
             scope: &record.scope.name,
             declared: callsite.map_or(&[], |callsite| callsite.fields.as_slice()),
-            profile: profiles.of(target),
+            profile: profiles.of(if target.is_empty() { &record.scope.name } else { target }),
         }
     }
 }

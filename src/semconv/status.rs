@@ -30,7 +30,8 @@ const MAX_MESSAGE: usize = 4_000;
 /// The status and the type of error.
 ///
 /// An explicit status decides, `Ok` before `Error` as OpenTelemetry ranks them. Two things outrank it: a panic, which the layer sees itself,
-/// and a tool's result that says that the tool failed ([`tool_result`]), since instrumentations set `Ok` for every call that returns.
+/// and a tool's result that says that the tool failed ([`tool_result`]), since instrumentations set `Ok` for every call that returns. An `Ok`
+/// of which the framework is known to write it where nothing came of a run says nothing.
 /// Else an error is what says so: `error.type`, a field `error`, an ERROR event (`#[instrument(err)]`), an `exception` event, the
 /// outcome of a tool call, Langfuse's level, and where a framework tells
 /// failures by nothing else, an answer that is missing ([`NO_ANSWER`]). A WARN event never is. Text for the message comes from the same places.
@@ -47,7 +48,8 @@ pub(super) fn read(
     let is_ok = stated == StatusCode::Ok || record.status.code == StatusCode::Ok;
     let failed_result = if kind == Kind::Tool { failed_result(record, reading, error_type.as_deref()) } else { None };
     let result_failed = failed_result.is_some();
-    if is_ok && !panicked && !result_failed {
+    let is_doubted = site.profile.is_some_and(|profile| profile.doubts_ok(kind, &record.attributes));
+    if is_ok && !panicked && !result_failed && !is_doubted {
         return (Status { code: StatusCode::Ok, message: String::new() }, None);
     }
     let error_text = error_text(reading);

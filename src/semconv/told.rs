@@ -1,4 +1,5 @@
-//! What a span's events tell about other spans: its children, the run around it, and calls that have no span.
+//! What a span's events tell about other spans: its children, the run around it, and calls that have no span; and what its profile knows of
+//! its own life.
 
 use super::coerce::clean_text;
 use super::lift::{self, Lifted};
@@ -6,14 +7,14 @@ use super::profiles::Profiles;
 use super::profiles::profile::{EventRule, Profile, Subject, target_of};
 use super::reading::{Reading, Site};
 use super::{content, cost, display, field, model_name, provider, status, timing, tool, tool_result, usage};
-use crate::model::{Event, Identity, Kind, Lift, Span, SpanRecord, Told, Unrecorded, Value};
+use crate::model::{Event, Identity, Kind, Lift, Phase, Span, SpanRecord, StatusCode, Told, Unrecorded, Value};
 
 /// The most characters of a name, an id or an error that are kept.
 const MAX_TEXT: usize = 4_000;
 
 /// Reads what is known to be about other spans, by the profile of the span itself and by that of each event's target: what a framework
 /// tells happens in whatever span its host has opened. What says nothing is left out.
-pub(super) fn read(profiles: &Profiles, site: &Site<'_>, record: &SpanRecord) -> Vec<Told> {
+pub(super) fn read(profiles: &Profiles, site: &Site<'_>, record: &SpanRecord, span: &Span) -> Vec<Told> {
     let mut facts: Vec<Fact<'_>> = Vec::new();
     for (event, place) in record.events.iter().zip(0_u32..) {
         let is_own = |other: &&Profile| site.profile.is_some_and(|own| std::ptr::eq(*other, own));
@@ -31,7 +32,8 @@ pub(super) fn read(profiles: &Profiles, site: &Site<'_>, record: &SpanRecord) ->
             }
         }
     }
-    facts.into_iter().map(|fact| fact.told).filter(Told::says_anything).collect()
+    let life = site.profile.into_iter().flat_map(|profile| own_life(profile, record, span));
+    facts.into_iter().map(|fact| fact.told).filter(Told::says_anything).chain(life).collect()
 }
 
 /// What is told, perhaps twice: once by each target of its rule.
@@ -107,6 +109,15 @@ fn told(source: &Source<'_>, subject: Subject) -> Told {
         told.error = told.error.or_else(|| Some(short(reason.into_owned())));
     }
     told
+}
+
+/// What a run or a step tells of itself by how its framework records it.
+fn own_life(profile: &Profile, record: &SpanRecord, span: &Span) -> impl Iterator<Item = Told> {
+    let is_adrift = profile.is_adrift(span.kind, &record.attributes);
+    let is_unanswered = record.status.code == StatusCode::Ok && profile.doubts_ok(span.kind, &record.attributes);
+    let phases = [(is_adrift, Phase::Adrift), (is_unanswered, Phase::Unanswered)];
+    let told = |phase| Told { phase: Some(phase), ..of(span.kind, span.start_ns, &[]) };
+    phases.into_iter().filter(|(holds, _)| *holds).map(move |(_, phase)| told(phase)).collect::<Vec<_>>().into_iter()
 }
 
 fn of(kind: Kind, time_ns: i64, lifted: &[Lifted<'_>]) -> Told {

@@ -29,14 +29,15 @@ pub(super) fn read(reading: &Reading<'_>, site: &Site<'_>, kind: Kind, name: &st
     (tool, call_id)
 }
 
-/// The tool that a span's name tells: the name itself, or what follows `execute_tool ` or `tools/call ` (OpenTelemetry) or `tool.`
-/// (swiftide).
+/// The tool that a span's name tells: the name itself, or what follows `execute_tool ` (OpenTelemetry), `tool.` (swiftide) or the method
+/// `tools/call ` (OpenTelemetry, and MCP's Python SDK behind words of its own).
 fn from_span_name<'a>(name: &'a str, site: &Site<'_>) -> Option<&'a str> {
     if site.profile.is_some() && name == site.name {
         return None; // a framework's constant
     }
     let after = |prefix| name.strip_prefix(prefix);
-    let named = ["execute_tool ", "tools/call ", "tool."].into_iter().find_map(after).unwrap_or(name).trim();
+    let called = name.split_once("tools/call ").map(|(_, tool)| tool);
+    let named = ["execute_tool ", "tool."].into_iter().find_map(after).or(called).unwrap_or(name).trim();
     let is_word = matches!(named, "" | "tool" | "tool_call" | "tools/call") || gen_ai::kind_of(named).is_some();
     (!is_word).then_some(named)
 }

@@ -199,7 +199,10 @@ impl SpanRow {
 
     /// The span that it stands under: the synthetic run that it belongs to, else its parent.
     pub(crate) fn stands_under(&self) -> Option<&Vec<u8>> {
-        self.adopted_by.as_ref().or(self.parent_span_id.as_ref())
+        match &self.adopted_by {
+            Some(host) => Some(host).filter(|host| **host != self.span_id),
+            None => self.parent_span_id.as_ref(),
+        }
     }
 
     /// Whether it stands for a run that no span was recorded of.

@@ -124,7 +124,8 @@ pub struct SpanRow {
     pub version_hash: i64,
     /// When the row was written.
     pub created_ns: i64,
-    /// The synthetic run that the span belongs to, 8 bytes: it stands between the span and its parent.
+    /// What the span stands under in place of its parent, 8 bytes: a synthetic run, or a run that was found to have made it; itself, if it
+    /// is nobody's.
     pub adopted_by: Option<Vec<u8>>,
     /// Whether this span's cost counts in the trace's total.
     pub cost_counted: bool,

@@ -120,14 +120,15 @@ fn every_recording_reaches_the_exporter_whole() {
         }
         assert!(left.is_empty(), "{}: all spans were exported", path.display());
     }
-    assert_eq!(count, 92, "spans in all recordings");
+    assert_eq!(count, 183, "spans in all recordings");
 }
 
-/// The time of day in the recordings' day: they were all made on 2026-11-22, which began at second 1,795,305,600.
+/// The time as the recordings write it: they were made on 2026-11-22, which began at second 1,795,305,600, and the day after.
 fn time_text(time: SystemTime) -> String {
     let since = Duration::from_nanos(u64::try_from(nanos(time)).unwrap()) - Duration::from_secs(1_795_305_600);
     let (seconds, micros) = (since.as_secs(), since.subsec_micros());
-    format!("2026-11-22T{:02}:{:02}:{:02}.{micros:06}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    let (day, hour, minute) = (22 + seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    format!("2026-11-{day}T{hour:02}:{minute:02}:{:02}.{micros:06}Z", seconds % 60)
 }
 
 #[test]

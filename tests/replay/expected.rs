@@ -87,6 +87,18 @@ fn outline(spans: &[Recorded], parent: &Value, depth: usize, into: &mut Vec<(usi
     }
 }
 
+/// Recordings whose frameworks lost the context: spans stand elsewhere than they were recorded.
+const MOVED: [&str; 8] = [
+    "rig-0.30.jsonl",
+    "spans_team_nested_in_team.json",
+    "spans_team_then_agent.json",
+    "spans_workflow_step_skipped.json",
+    "spans_workflow_stream.json",
+    "spans_workflow_stream_agent_fails.json",
+    "spans_workflow_stream_members_at_once.json",
+    "spans_workflow_stream_without_events.json",
+];
+
 /// The word after a line's kind; a JSON string if it begins with a quote.
 fn name(line: &str) -> String {
     let rest = line.trim_start().split_once(' ').unwrap().1;
@@ -126,7 +138,8 @@ fn every_span_of_the_recording_stands_in_its_tree() {
             outline(&spans, &Value::Null, 0, &mut outlined);
             assert_eq!(outlined.len(), spans.len(), "{scenario}: no parent is missing");
             // Where spans stand elsewhere than they were recorded, each must at least be there.
-            let is_moved = lines.iter().any(|line| is_synthetic(line)) || path.ends_with("rig-0.30.jsonl");
+            let is_moved =
+                lines.iter().any(|line| is_synthetic(line)) || MOVED.iter().any(|moved| path.ends_with(moved));
             if is_moved {
                 for list in [&mut found, &mut outlined] {
                     list.iter_mut().for_each(|(depth, _)| *depth = 0);

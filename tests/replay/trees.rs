@@ -40,7 +40,7 @@ fn every_recording_gives_the_trees_that_a_reader_expects() {
     }
     assert_eq!(
         compared,
-        17 + 11 + 5 + 5 + 4 + 2,
+        29 + 11 + 5 + 5 + 4 + 2,
         "scenarios of Agno, rig twice, genai and langchain-rust, swiftide, adk-rust"
     );
     assert!(differences.is_empty(), "\n{}", differences.join("\n"));

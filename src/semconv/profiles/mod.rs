@@ -1,4 +1,4 @@
-//! What is known of single frameworks: one profile a framework, found by the `tracing` target.
+//! What is known of single frameworks: one profile a framework, found by the `tracing` target or, for spans without one, by the name of the scope.
 //!
 //! A profile is asked only for spans of its own crates, so that its short field names (`model`, `tool`) and common span names (`chat`,
 //! `step`) mean nothing on anybody else's. It holds for the versions that were recorded or read, which its name tells; what differs
@@ -6,6 +6,7 @@
 //! made of.
 
 mod adk;
+mod agno;
 mod autoagents;
 mod codex;
 mod event_rule;
@@ -35,6 +36,7 @@ static BUILT_IN: LazyLock<Arc<[Profile]>> = LazyLock::new(|| {
         rmcp::profile(),
         autoagents::profile(),
         openinference::profile(),
+        agno::profile(),
     ]
     .into()
 });

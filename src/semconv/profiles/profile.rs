@@ -7,7 +7,7 @@ pub(in crate::semconv) use super::event_rule::{Subject, target_of};
 
 use super::super::reading::Reading;
 use super::is_within;
-use crate::model::{Event, Extract, Kind, Lift, Notation, UsageBasis};
+use crate::model::{Attributes, Event, Extract, Kind, Lift, Notation, UsageBasis};
 
 type Text = Cow<'static, str>;
 
@@ -45,6 +45,8 @@ pub struct Profile {
     providers: Vec<(Text, Text)>,
     counting: Vec<CountingRule>,
     answers: Vec<Text>,
+    ok_needs: Option<Text>,
+    adrift: Vec<Text>,
     torn: Vec<Text>,
     boundaries: Vec<(Text, Text)>,
 }
@@ -80,12 +82,15 @@ impl Profile {
             providers: Vec::new(),
             counting: Vec::new(),
             answers: Vec::new(),
+            ok_needs: None,
+            adrift: Vec::new(),
             torn: Vec::new(),
             boundaries: Vec::new(),
         }
     }
 
-    /// The profile holds for spans of this target: a crate or a module, with all that is below it.
+    /// The profile holds for spans of this target: a crate or a module, with all that is below it. For spans without a target, as other
+    /// languages send them, it is the name of their instrumentation scope.
     #[must_use]
     pub fn target(mut self, target: impl Into<Text>) -> Self {
         self.targets.push(target.into());
@@ -177,6 +182,22 @@ impl Profile {
         self
     }
 
+    /// An agent's or a team's run that says that it went well, without having this attribute, says nothing: the framework ends a run so
+    /// that was broken off. If its last model call failed, it failed.
+    #[must_use]
+    pub fn ok_needs(mut self, attribute: impl Into<Text>) -> Self {
+        self.ok_needs = Some(attribute.into());
+        self
+    }
+
+    /// A run or a step that has this attribute is not kept as the current span from its beginning to its end: what it does may be
+    /// recorded beside it, and what comes after it below it. Such spans are put where they ran, as far as times tell.
+    #[must_use]
+    pub fn adrift(mut self, attribute: impl Into<Text>) -> Self {
+        self.adrift.push(attribute.into());
+        self
+    }
+
     /// Spans of this target and below lose their parents: the framework does not enter the span of its agent's run, or runs tools in
     /// tasks of their own. Their traces are joined to the run whose life contains them.
     #[must_use]
@@ -215,6 +236,18 @@ impl Profile {
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether a span of this kind is known to say that it went well where nothing came of it.
+    pub(in crate::semconv) fn doubts_ok(&self, kind: Kind, attributes: &Attributes) -> bool {
+        let is_run = matches!(kind, Kind::Agent | Kind::Team);
+        is_run && self.ok_needs.as_deref().is_some_and(|key| attributes.get(key).is_none())
+    }
+
+    /// Whether a span of this kind may lose what it does, and keep what it does not.
+    pub(in crate::semconv) fn is_adrift(&self, kind: Kind, attributes: &Attributes) -> bool {
+        let is_held = !matches!(kind, Kind::Agent | Kind::Team | Kind::Step);
+        !is_held && self.adrift.iter().any(|key| attributes.get(key).is_some())
     }
 
     pub(in crate::semconv) fn tears(&self, target: &str) -> bool {

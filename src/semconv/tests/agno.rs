@@ -1,6 +1,7 @@
 //! Spans of Agno's instrumentor that no recording holds, as its source writes them, with and without OpenTelemetry's names beside.
 
 use super::*;
+use crate::model::Phase;
 
 const SCOPE: &str = "openinference.instrumentation.agno";
 
@@ -150,4 +151,34 @@ fn every_span_is_what_agno_meant() {
     for (name, pairs, (kind, expected)) in cases {
         assert_eq!(facts(name, pairs), (*kind, expected.map(|text| text.map(str::to_owned))), "{name}");
     }
+}
+
+#[test]
+fn a_run_that_came_to_nothing_did_not_go_well() {
+    let run = |kind, pairs: &[(&'static str, &str)]| {
+        let case = case("Writer.run").scope(SCOPE).with("openinference.span.kind", kind).pairs(pairs);
+        let item = interpret(case.status(StatusCode::Ok, "").0);
+        (item.span.status.code, item.told.iter().filter_map(|told| told.phase).collect::<Vec<_>>())
+    };
+    assert_eq!(run("AGENT", &[("output.value", "done")]), (StatusCode::Ok, vec![]));
+    assert_eq!(run("AGENT", &[("output.value", "")]), (StatusCode::Ok, vec![]), "a tool stopped it");
+    assert_eq!(run("AGENT", &[]), (StatusCode::Unset, vec![Phase::Unanswered]));
+    assert_eq!(run("LLM", &[]), (StatusCode::Ok, vec![]), "only a run's word is known to be empty");
+    let in_a_step = ("graph.node.parent_id", "5faa89805869ed1a");
+    assert_eq!(run("AGENT", &[("output.value", "done"), in_a_step]).1, [Phase::Adrift]);
+    assert_eq!(run("CHAIN", &[in_a_step]).1, [Phase::Adrift]);
+    assert_eq!(run("TOOL", &[in_a_step]).1, []);
+}
+
+#[test]
+fn of_another_scope_an_ok_is_an_ok() {
+    let case = case("Writer.run").scope("acme").with("openinference.span.kind", "AGENT");
+    let item = interpret(case.status(StatusCode::Ok, "").0);
+    assert_eq!((item.span.status.code, item.told.len()), (StatusCode::Ok, 0));
+}
+
+#[test]
+fn a_step_without_a_workflow_around_it_is_a_step() {
+    let (kind, _) = facts("fn.execute", &[("openinference.span.kind", "CHAIN"), ("graph.node.id", "49b0ade55786f998")]);
+    assert_eq!(kind, Kind::Step);
 }

@@ -2,6 +2,7 @@
 
 mod costs;
 mod statements;
+mod strays;
 
 use diesel::prelude::*;
 use proptest::prelude::*;
@@ -48,6 +49,8 @@ enum Tells {
     Question,
     ToolCall { id: Option<&'static str>, duration: i64, has_failed: bool },
     ModelCall { duration: Option<i64>, tokens: u64 },
+    Adrift,
+    Unanswered,
 }
 
 impl Tells {
@@ -55,7 +58,7 @@ impl Tells {
         let kind = match self {
             Self::Failure | Self::ToolCall { .. } => Kind::Tool,
             Self::Usage | Self::ModelCall { .. } => Kind::Model,
-            Self::Began | Self::Ended(_) | Self::Question => Kind::Agent,
+            Self::Began | Self::Ended(_) | Self::Question | Self::Adrift | Self::Unanswered => Kind::Agent,
         };
         let (mut agent_name, mut phase, mut tool_call_id, mut unrecorded) = (None, None, None, None);
         let (mut error, mut usage, mut lifts) = (None, None, Vec::new());
@@ -76,6 +79,8 @@ impl Tells {
                 let request_model = Some("m".to_owned());
                 unrecorded = Some(Unrecorded { duration_ns: duration, request_model, ..Unrecorded::default() });
             }
+            Self::Adrift => phase = Some(Phase::Adrift),
+            Self::Unanswered => phase = Some(Phase::Unanswered),
         }
         Told { kind, time_ns, tool_name: None, tool_call_id, agent_name, phase, error, usage, lifts, unrecorded }
     }
@@ -165,6 +170,8 @@ fn sketch(traces: u16) -> impl Strategy<Value = Sketch> {
         Just(Tells::Failure),
         Just(Tells::Usage),
         Just(Tells::Began),
+        Just(Tells::Adrift),
+        Just(Tells::Unanswered),
         prop_oneof![Just("A"), Just("B")].prop_map(Tells::Ended),
         Just(Tells::Question),
         (proptest::option::of(prop_oneof![Just("c0"), Just("c2"), Just("c4")]), durations(), any::<bool>())

@@ -16,7 +16,7 @@ const AGENT_KEYS: [&str; 2] = ["agent.name", "agno.agent"];
 const NAME_KEYS: [&str; 3] = ["agent.name", "agno.agent", "agno.team"];
 
 /// Agno calls a team an agent and a step a chain. Only these tell them apart, and without them nothing is left that could: they are kept.
-const REFINING: [&str; 7] = [
+const REFINING: [&str; 8] = [
     "agno.team.id",
     "agno.team",
     "agno.step.type",
@@ -24,6 +24,7 @@ const REFINING: [&str; 7] = [
     "agno.workflow.id",
     "agno.workflow.steps_count",
     "graph.node.parent_id",
+    "graph.node.id",
 ];
 
 /// A run of a recording.

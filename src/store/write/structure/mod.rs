@@ -1,13 +1,16 @@
 //! What only the spans of a trace together say: runs of agents that have no span, results and failures that are told on other spans, calls
-//! that are only told, workflows that are known by what they are made of.
+//! that are only told, spans that were recorded beside or after the run that they belong to, workflows that are known by what they are
+//! made of.
 //!
 //! A pure function of the stored rows and of what their spans tell: rows are first taken back to what they say by themselves, so that
 //! any order of arrival ends in the same. It reads the whole trace, and so it runs only for traces that have such things
 //! ([`needs`]); a very long one is read again when it has grown by a quarter.
 
+mod answers;
 mod markers;
 mod needs;
 pub(super) mod runs;
+mod strays;
 mod told;
 mod unrecorded;
 
@@ -81,8 +84,10 @@ pub(super) fn load_notes(connection: &mut AnyConnection, trace_id: &[u8]) -> Que
 /// The rows of a trace as they are shown together. `hosts` tells under which spans the roots of fragments stand, as far as that is new.
 pub(super) fn structure(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, SpanKey>) -> Structured {
     let mut family = Family::of(stored, notes, hosts);
+    strays::place(&mut family, &notes.told);
     told::apply(&mut family, &notes.told);
     unrecorded::add(&mut family, &notes.told);
+    answers::apply(&mut family, &notes.told);
     markers::add(&mut family, &notes.told);
     runs::add(&mut family);
     name_workflow(&mut family);
@@ -149,6 +154,11 @@ impl Family {
 
     fn row(&self, span: &[u8]) -> Option<&SpanRow> {
         self.rows.get(*self.places.get(span)?)
+    }
+
+    /// The recorded parent, as far as it is stored.
+    fn parent_of(&self, row: &SpanRow) -> Option<&SpanRow> {
+        self.row(row.parent_span_id.as_deref()?)
     }
 
     fn children_of(&self, span: &[u8]) -> impl Iterator<Item = (usize, &SpanRow)> {
