@@ -4,9 +4,8 @@
 //! function returns, by bridges' `otel.status_code`, by frameworks' outcome fields, or not at all: then the span is unset, never ok.
 
 use super::coerce::clean_text;
-use super::display;
-use super::field;
 use super::reading::{Reading, Site};
+use super::{content, display, field, mcp};
 use crate::model::{Event, Kind, SpanRecord, SpanState, Status, StatusCode};
 
 /// Attributes that hold a status, and its message.
@@ -22,6 +21,9 @@ const MESSAGE: &[&str] = &[
 /// The type of an error that is told by nothing but the answer's absence.
 const NO_ANSWER: &str = "no_answer";
 
+/// The type of an error that a tool's result tells; OpenTelemetry's word for it.
+const TOOL_ERROR: &str = "tool_error";
+
 /// The most characters of an error's text that the status keeps; the rest stays where it was recorded.
 const MAX_MESSAGE: usize = 4_000;
 
@@ -29,8 +31,8 @@ const MAX_MESSAGE: usize = 4_000;
 ///
 /// An explicit status decides, `Ok` before `Error` as OpenTelemetry ranks them; only a panic, which the layer sees itself, outranks it.
 /// Else an error is what says so: `error.type`, a field `error`, an ERROR event (`#[instrument(err)]`), an `exception` event, the
-/// outcome of a tool call, Langfuse's level, and where a framework tells failures by nothing else, an answer that is missing
-/// ([`NO_ANSWER`]). A WARN event never is. Text for the message comes from the same places.
+/// outcome of a tool call, a tool's result that says so ([`mcp::failure`]), Langfuse's level, and where a framework tells failures by
+/// nothing else, an answer that is missing ([`NO_ANSWER`]). A WARN event never is. Text for the message comes from the same places.
 pub(super) fn read(
     record: &SpanRecord,
     reading: &Reading<'_>,
@@ -47,12 +49,18 @@ pub(super) fn read(
     }
     let error_text = error_text(reading);
     let evidence = Evidence::of(&record.events);
+    let failure = if matches!(kind, Kind::Tool | Kind::Mcp) {
+        content::tool_result(reading, &record.events).and_then(mcp::failure)
+    } else {
+        None
+    };
     let has_failed = stated == StatusCode::Error
         || error_type.is_some()
         || error_text.is_some()
         || evidence.has_failed
         || reading.first(&["exception.type", "exception.message"]).is_some()
         || tool_failed(reading)
+        || failure.is_some()
         || reading.text(&["langfuse.observation.level", "langfuse.level"]).is_some_and(|level| level == "ERROR");
     if !has_failed {
         if lacks_answer(record, reading, site, kind) {
@@ -67,11 +75,13 @@ pub(super) fn read(
         .or_else(|| error_text.flatten())
         .or_else(|| reading.string(&["exception.message"]))
         .or(evidence.message)
+        .or_else(|| failure.clone())
         .unwrap_or_default();
     let error_type = error_type
         .or_else(|| reading.string(&["exception.type"]))
         .or(evidence.error_type)
-        .or_else(|| reading.string(&["gen_ai.tool.error.type"]));
+        .or_else(|| reading.string(&["gen_ai.tool.error.type"]))
+        .or_else(|| failure.map(|_| TOOL_ERROR.to_owned()));
     (Status { code: StatusCode::Error, message: display::cut(message, MAX_MESSAGE) }, error_type)
 }
 

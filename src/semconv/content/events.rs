@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 use super::super::coerce::{AsJson, content_text, json, json_text};
 use super::messages::{from_json, from_text_or_json, structured};
-use crate::model::{Event, Message, Role};
+use crate::model::{Event, Message, Role, Value};
 
 /// Messages in the attribute `key` of the event that carries an inference's details (conventions from 1.37 on).
 pub(super) fn details(events: &[Event], key: &str, role: Role) -> Option<Vec<Message>> {
@@ -39,8 +39,12 @@ pub(super) fn choices(events: &[Event]) -> Option<Vec<Message>> {
 
 /// What `#[instrument(ret)]` tells: the field `return` of the span's last such event.
 pub(super) fn returned(events: &[Event]) -> Option<String> {
-    let value = events.iter().rev().find_map(|event| event.attributes.get("return"))?;
-    content_text(value).map(std::borrow::Cow::into_owned)
+    content_text(returned_value(events)?).map(std::borrow::Cow::into_owned)
+}
+
+/// The same as recorded.
+pub(super) fn returned_value(events: &[Event]) -> Option<&Value> {
+    events.iter().rev().find_map(|event| event.attributes.get("return"))
 }
 
 /// The messages of all events; `None` when there is none, so that the next form is asked.

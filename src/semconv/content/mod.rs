@@ -13,7 +13,7 @@ mod messages;
 use super::coerce::{content_text, json};
 use super::reading::Reading;
 use super::{field, lift};
-use crate::model::{Attributes, Event, Kind, Lift, Message, Part, Role};
+use crate::model::{Attributes, Event, Kind, Lift, Message, Part, Role, Value};
 use messages::{from_json, from_text_or_json};
 
 /// A span's content. What the producer did not record, or a capture policy kept out, is absent.
@@ -88,6 +88,11 @@ pub(super) fn reads(key: &str) -> bool {
     const MESSAGES: [&str; 3] = [field::INPUT_MESSAGES, field::OUTPUT_MESSAGES, field::SYSTEM_INSTRUCTIONS];
     let lists = [TOOL_INPUT, TOOL_OUTPUT, INPUT, OUTPUT, INPUT_MESSAGES, ALL_MESSAGES, &MESSAGES];
     lists.iter().any(|list| list.contains(&key))
+}
+
+/// What a tool answered, as recorded.
+pub(super) fn tool_result<'a>(reading: &Reading<'a>, events: &'a [Event]) -> Option<&'a Value> {
+    TOOL_OUTPUT.iter().chain(OUTPUT).find_map(|key| reading.get(key)).or_else(|| events::returned_value(events))
 }
 
 /// Reads a span's content. `lifts` tells what a framework's profile found under other names.

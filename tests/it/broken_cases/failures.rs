@@ -2,7 +2,8 @@
 
 use tracing::field::Empty;
 use tracing::{debug, error, info_span, instrument, warn};
-use tracing_agents::model::{Kind, StatusCode, TraceStatus};
+use tracing_agents::model::{self, Kind, StatusCode, TraceStatus};
+use tracing_agents::{SpanExt, field, tool_span};
 
 use super::frameworks::{adk, rig};
 use super::support::{Stored, in_and_out, tokens};
@@ -114,4 +115,69 @@ fn results_and_failures_that_are_told_on_the_parent_are_the_tools() {
     assert_eq!(in_and_out(&broken.content), (Some(r#"{"x":2}"#), None));
     assert_eq!(broken.span.status.message, "the disk is on fire");
     assert_eq!(broken.span.tool_call_id.as_deref(), Some("call_1"));
+}
+
+/// rmcp's, as `#[instrument(ret)]` on a tool's function shows it.
+#[derive(Debug)]
+#[expect(dead_code, reason = "read by `Debug`")]
+struct CallToolResult {
+    content: Vec<ContentBlock>,
+    structured_content: Option<&'static str>,
+    is_error: Option<bool>,
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "read by `Debug`")]
+enum ContentBlock {
+    Text(TextContent),
+}
+
+#[derive(Debug)]
+#[expect(dead_code, reason = "read by `Debug`")]
+struct TextContent {
+    text: &'static str,
+    meta: Option<&'static str>,
+}
+
+#[instrument(ret, fields({ field::OPERATION } = "execute_tool"))]
+fn save(is_error: bool) -> Result<CallToolResult, String> {
+    let text = "the disk is on fire";
+    Ok(CallToolResult {
+        content: vec![ContentBlock::Text(TextContent { text, meta: None })],
+        structured_content: None,
+        is_error: Some(is_error),
+    })
+}
+
+/// rmcp 3.11: the protocol went well, and the tool did not; only its result tells, in the client as JSON and in the server as `Debug`.
+#[test]
+fn a_tools_result_that_says_that_the_tool_failed_fails_its_call() {
+    let stored = Stored::of(|| {
+        let failed = r#"{"content":[{"type":"text","text":"the disk is full"}],"isError":true}"#;
+        let fine = r#"{"content":[{"type":"text","text":"\"isError\":true"}],"isError":false}"#;
+        for (tool, result) in [("failed", failed), ("fine", fine)] {
+            tool_span!(tool).record_output(result);
+        }
+        for is_error in [true, false] {
+            save(is_error).unwrap();
+        }
+        info_span!("step", output = failed).in_scope(|| ());
+    });
+    assert_eq!(
+        stored.outline(),
+        [
+            "✗ tool execute_tool failed",
+            "tool execute_tool fine",
+            "✗ tool execute_tool save",
+            "tool execute_tool save",
+            "span step"
+        ]
+    );
+    let told = |tool: &str| {
+        let is = |span: &model::Span| span.is_error() && span.tool_name.as_deref() == Some(tool);
+        let span = stored.only(tool, is).span;
+        (span.status.message, span.error_type)
+    };
+    assert_eq!(told("failed"), ("the disk is full".to_owned(), Some("tool_error".to_owned())));
+    assert_eq!(told("save"), ("the disk is on fire".to_owned(), Some("tool_error".to_owned())));
 }
