@@ -41,6 +41,8 @@ pub(super) fn profile() -> Profile {
         .span("rig::modalities", "audio_generation", Kind::Media)
         // Up to 0.40 nothing else tells that a tool failed.
         .event(EventRule::new("rig", "Error while executing tool: ").lift_rest(Notation::Text, "", "error"))
+        // Up to 0.35 a hook's refusal, which the model is told as the result, is not recorded as one.
+        .event(EventRule::new("rig", "Tool call rejected").lift("reason", field::TOOL_RESULT))
         .answer(field::RESPONSE_ID)
         .answer(field::RESPONSE_MODEL)
         .answer(field::INPUT_TOKENS)

@@ -40,6 +40,7 @@
 //! | what is reported | test |
 //! |---|---|
 //! | a tool fails and MCP's result alone says it | `failures::a_tools_result_that_says_that_the_tool_failed_fails_its_call` |
+//! | a refused tool has no result | `failures::the_reason_why_a_tools_call_was_refused_is_its_result` |
 //! | an agent's tokens are added to its calls' | `tokens::what_an_agent_reports_of_its_calls_is_shown_on_it_and_not_added`, `tokens::a_call_that_two_instrumentations_record_counts_once` |
 //! | an agent has its last call's tokens, or the only ones | `tokens::an_agent_that_reports_its_last_call_alone_has_the_tokens_of_all`, `tokens::a_run_whose_calls_report_nothing_counts_by_itself` |
 //! | cached tokens in the input, or beside it | `tokens::cached_tokens_that_were_left_out_of_the_input_are_in_it`, `tokens::cached_tokens_that_are_in_the_input_are_not_added_to_it`, `tokens::the_two_ways_in_which_rig_counts_claudes_cached_tokens_give_one_count` |
