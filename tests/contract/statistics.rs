@@ -101,7 +101,7 @@ fn spans_by_group(world: &World) {
             .user("u")
             .with(field::TEAM_NAME, "T")
             .with(field::WORKFLOW_NAME, "W")
-            .with(field::STEP_NAME, &format!("step of {agent}"))
+            .with(field::STEP_NAME, format!("step of {agent}"))
     };
     let repository =
         world.with([root(0, "A"), call(0), span(0, 2).tool("t").failing("no"), root(1, "B"), call(1), root(2, "A")]);
