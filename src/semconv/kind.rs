@@ -25,6 +25,8 @@ const SHAPES: &[(Kind, &[&str])] = &[
     (Kind::Retriever, &[field::RETRIEVAL_QUERY, field::RETRIEVAL_DOCUMENTS, field::RETRIEVAL_TOP_K]),
     (Kind::Embedding, &[field::EMBEDDING_DIMENSIONS, "embedding.model_name"]),
     (Kind::Reranker, &["reranker.model_name"]),
+    // An event of OpenTelemetry's; genai makes it a span without an operation.
+    (Kind::Evaluator, &["gen_ai.evaluation.name"]),
 ];
 
 /// Attributes that name a model.

@@ -76,6 +76,7 @@ pub(super) fn read(
         .or_else(|| reading.string(&["exception.message"]))
         .or(evidence.message)
         .or(failed_result)
+        .or_else(|| if tool_failed(reading) { reading.string(&[field::TOOL_RESULT]) } else { None })
         .unwrap_or_default();
     let error_type = error_type
         .or_else(|| reading.string(&["exception.type"]))

@@ -2,7 +2,7 @@
 //!
 //! | versions | targets | what is theirs |
 //! |---|---|---|
-//! | up to 0.40 | `rig::agent::…`, `rig::agent_chat` | the run's span is never entered, so that model and tool calls are roots |
+//! | up to 0.40 | `rig::agent::…` or `rig_core::agent::…`, `rig::agent_chat` | the run's span is never entered, so that model and tool calls are roots |
 //! | 0.41 to 0.43 | `rig_agent::…`, `rig::agent_chat` | streamed calls have operations and names of their own, `chat_streaming` |
 //! | 0.44 on | `rig_agent::…`, `rig::agent_chat` | declares whether a request streams; counts as OpenTelemetry asks |
 //!
@@ -20,8 +20,12 @@ pub(super) fn profile() -> Profile {
         .target("rig")
         .target("rig_agent")
         .target("rig_core")
+        // One module: the crate's library has both names.
         .torn("rig::agent")
-        // `Agent::chat` (0.44 on) is a run, although its span is named as a model's call.
+        .torn("rig_core::agent")
+        // `Agent::chat` is a run, although its span is named as a model's call.
+        .span("rig::agent::completion", "chat", Kind::Agent)
+        .span("rig_core::agent::completion", "chat", Kind::Agent)
         .span("rig_agent::agent::completion", "chat", Kind::Agent)
         .span("rig::agent_chat", "chat", Kind::Model)
         .span("rig::agent_chat", "chat_streaming", Kind::Model)
@@ -37,6 +41,8 @@ pub(super) fn profile() -> Profile {
         .span("rig::modalities", "audio_generation", Kind::Media)
         // Up to 0.40 nothing else tells that a tool failed.
         .event(EventRule::new("rig", "Error while executing tool: ").lift_rest(Notation::Text, "", "error"))
+        // Up to 0.35 a hook's refusal, which the model is told as the result, is not recorded as one.
+        .event(EventRule::new("rig", "Tool call rejected").lift("reason", field::TOOL_RESULT))
         .answer(field::RESPONSE_ID)
         .answer(field::RESPONSE_MODEL)
         .answer(field::INPUT_TOKENS)

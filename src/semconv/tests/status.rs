@@ -50,6 +50,10 @@ fn an_error_is_found_wherever_it_is_told() {
         ),
         (case("f").with("gen_ai.tool.call.outcome", "denied"), error("", None)),
         (
+            case("f").with("gen_ai.tool.call.outcome", "error").with("gen_ai.tool.call.result", "no such city"),
+            error("no such city", None),
+        ),
+        (
             case("f").with("langfuse.observation.level", "ERROR").with("langfuse.observation.status_message", "boom"),
             error("boom", None),
         ),

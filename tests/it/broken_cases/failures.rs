@@ -1,7 +1,7 @@
 //! Failures that frameworks tell by an event, by a field, on another span, or not at all.
 
 use tracing::field::Empty;
-use tracing::{debug, error, info_span, instrument, warn};
+use tracing::{debug, error, info, info_span, instrument, warn};
 use tracing_agents::model::{Kind, StatusCode, TraceStatus};
 
 use super::frameworks::{adk, rig};
@@ -129,6 +129,21 @@ fn results_and_failures_that_are_told_on_the_parent_are_the_tools() {
     assert_eq!(in_and_out(&broken.content), (Some(r#"{"x":2}"#), None));
     assert_eq!(broken.span.status.message, "the disk is on fire");
     assert_eq!(broken.span.tool_call_id.as_deref(), Some("call_1"));
+}
+
+/// rig 0.35: a hook refused the call, and the model is told why in place of a result. The tool did not run, so it did not fail.
+#[test]
+fn the_reason_why_a_tools_call_was_refused_is_its_result() {
+    let stored = Stored::of(|| {
+        rig::tool("add").in_scope(|| {
+            info!(target: "rig::agent::prompt_request", tool_name = "add", reason = "not on weekends", "Tool call rejected");
+        });
+    });
+    let tool = stored.the(Kind::Tool);
+    assert_eq!(
+        (in_and_out(&tool.content), tool.span.status.code),
+        ((None, Some("not on weekends")), StatusCode::Unset)
+    );
 }
 
 /// MCP's result of a tool call as a server in Rust has it.

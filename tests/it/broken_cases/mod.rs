@@ -8,7 +8,7 @@
 //! | 1 | a run and its model's calls have one name | `runs::a_span_with_the_name_chat_is_a_run_or_a_model_call_by_its_target` |
 //! | 2 | no agent's span inside a span of the host's | `runs::a_run_inside_a_request_gets_an_agent_between_the_request_and_its_calls`, `runs::a_call_that_only_inherits_an_agents_name_gets_no_agent_of_its_own` |
 //! | 3 | an agent as another one's tool | `runs::an_agent_that_is_another_ones_tool_runs_below_that_tool` |
-//! | 4 | one prompt is several traces | `runs::the_pieces_of_a_torn_run_keep_what_ties_them_together` |
+//! | 4 | one prompt is several traces | `runs::the_pieces_of_a_torn_run_keep_what_ties_them_together`, `runs::a_torn_run_is_one_trace_under_either_name_of_rigs_library` |
 //! | 5 | a failed call says nothing | `failures::a_model_call_that_ends_without_an_answer_has_failed_where_its_framework_would_record_one` |
 //! | 6 | counts come twice | `values::a_count_that_is_recorded_twice_counts_once` |
 //! | 7 | an empty text, then the text | `values::an_empty_text_neither_stands_for_an_answer_nor_erases_one` |
@@ -42,6 +42,7 @@
 //!
 //! | what is reported | test |
 //! |---|---|
+//! | a refused tool has no result | `failures::the_reason_why_a_tools_call_was_refused_is_its_result` |
 //! | an agent's tokens are added to its calls' | `tokens::what_an_agent_reports_of_its_calls_is_shown_on_it_and_not_added`, `tokens::a_call_that_two_instrumentations_record_counts_once` |
 //! | an agent has its last call's tokens, or the only ones | `tokens::an_agent_that_reports_its_last_call_alone_has_the_tokens_of_all`, `tokens::a_run_whose_calls_report_nothing_counts_by_itself` |
 //! | cached tokens in the input, or beside it | `tokens::cached_tokens_that_were_left_out_of_the_input_are_in_it`, `tokens::cached_tokens_that_are_in_the_input_are_not_added_to_it`, `tokens::the_two_ways_in_which_rig_counts_claudes_cached_tokens_give_one_count` |

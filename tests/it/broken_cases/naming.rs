@@ -78,3 +78,19 @@ fn a_run_with_the_operation_chat_is_an_agent_once_its_own_kind_says_so() {
     assert_eq!(run(Some("agent"), None), Kind::Agent);
     assert_eq!(run(None, Some("AGENT")), Kind::Agent);
 }
+
+/// genai 0.7 makes a span without an operation of what OpenTelemetry has as an event.
+#[test]
+fn a_span_of_an_evaluations_result_is_an_evaluators() {
+    let stored = Stored::of(|| {
+        drop(info_span!(
+            target: "genai::otel::events",
+            "genai.evaluation.result",
+            otel.name = "gen_ai.evaluation.result",
+            gen_ai.evaluation.name = "Relevance",
+            gen_ai.evaluation.score.value = 0.9,
+            gen_ai.response.id = "chatcmpl-1",
+        ));
+    });
+    assert_eq!(stored.the(Kind::Evaluator).span.display_name, "gen_ai.evaluation.result");
+}

@@ -14,20 +14,22 @@ use super::support::{Stored, in_and_out, tokens};
 #[test]
 fn a_span_with_the_name_chat_is_a_run_or_a_model_call_by_its_target() {
     let stored = Stored::of(|| {
-        let run = info_span!(target: "rig_agent::agent::completion", "chat", agent_name = "calculator");
-        run.in_scope(|| rig::turns("calculator"));
+        for run in [
+            info_span!(target: "rig_agent::agent::completion", "chat", agent_name = "calculator"), // 0.41 on
+            info_span!(target: "rig_core::agent::completion", "chat", agent_name = "calculator"),  // 0.40
+            info_span!(target: "rig::agent::completion", "chat", agent_name = "calculator"),       // 0.35
+        ] {
+            run.in_scope(|| rig::turns("calculator"));
+        }
         drop(info_span!(target: "my_app::rooms", "chat", room = "lobby"));
     });
-    assert_eq!(
-        stored.outline(),
-        [
-            "agent invoke_agent calculator",
-            "  model chat gpt-4o-2024-08-06",
-            "  tool execute_tool add",
-            "  model chat gpt-4o-2024-08-06",
-            "span chat",
-        ]
-    );
+    let run = [
+        "agent invoke_agent calculator",
+        "  model chat gpt-4o-2024-08-06",
+        "  tool execute_tool add",
+        "  model chat gpt-4o-2024-08-06",
+    ];
+    assert_eq!(stored.outline(), [&run[..], &run, &run, &["span chat"]].concat());
 }
 
 /// Case 2: rig opens no span for its agent where the host has one open, such as a web server's for the request.
@@ -88,39 +90,47 @@ fn a_call_that_only_inherits_an_agents_name_gets_no_agent_of_its_own() {
     assert_eq!(agent_of(&stored.the(Kind::Model)), Some("calculator"));
 }
 
-/// One prompt on rig 0.30: the run's span is never entered, so that what it does are roots, each following the one before.
-fn torn_run() {
-    let chat = || {
-        info_span!(
-            target: "rig::agent_chat",
-            parent: None,
-            "chat",
-            gen_ai.operation.name = "chat",
+/// One prompt on rig up to 0.40, with the target of its module: the run's span is never entered, so that what it does are roots, each
+/// following the one before.
+macro_rules! torn_run {
+    ($target:literal) => {{
+        let chat = || {
+            info_span!(
+                target: "rig::agent_chat",
+                parent: None,
+                "chat",
+                gen_ai.operation.name = "chat",
+                gen_ai.agent.name = "calculator",
+                gen_ai.response.id = "chatcmpl-1",
+                gen_ai.usage.input_tokens = 17_u64,
+                gen_ai.usage.output_tokens = 9_u64,
+            )
+        };
+        let closed = |span: Span, follows: Option<Id>| span.follows_from(follows).id();
+        let run = info_span!(
+            target: $target,
+            "invoke_agent",
+            gen_ai.operation.name = "invoke_agent",
             gen_ai.agent.name = "calculator",
-            gen_ai.response.id = "chatcmpl-1",
-            gen_ai.usage.input_tokens = 17_u64,
-            gen_ai.usage.output_tokens = 9_u64,
-        )
-    };
-    let closed = |span: Span, follows: Option<Id>| span.follows_from(follows).id();
-    let run = info_span!(
-        target: "rig::agent::prompt_request",
-        "invoke_agent",
-        gen_ai.operation.name = "invoke_agent",
-        gen_ai.agent.name = "calculator",
-        gen_ai.prompt = "Add 2 and 2",
-        gen_ai.completion = Empty,
-    );
-    let first = closed(chat(), None);
-    let tool = info_span!(
-        target: "rig::agent::prompt_request",
-        "execute_tool",
-        gen_ai.operation.name = "execute_tool",
-        gen_ai.tool.name = "add",
-    );
-    let tool = closed(tool, first);
-    closed(chat(), tool);
-    run.record("gen_ai.completion", "It is 4.");
+            gen_ai.prompt = "Add 2 and 2",
+            gen_ai.completion = Empty,
+        );
+        let first = closed(chat(), None);
+        let tool = info_span!(
+            target: $target,
+            "execute_tool",
+            gen_ai.operation.name = "execute_tool",
+            gen_ai.tool.name = "add",
+        );
+        let tool = closed(tool, first);
+        closed(chat(), tool);
+        run.record("gen_ai.completion", "It is 4.");
+    }};
+}
+
+/// On 0.30.
+fn torn_run() {
+    torn_run!("rig::agent::prompt_request");
 }
 
 fn agent_of(detail: &SpanDetail) -> Option<&str> {
@@ -157,6 +167,16 @@ fn the_pieces_of_a_torn_run_keep_what_ties_them_together() {
     assert_eq!((follows(&tool), follows(&last)), (vec![first.span.span_id], vec![tool.span.span_id]));
     let calls = &stored.stats(&StatsQuery::spans(SpanFilter::new().kind(Kind::Model)))[0];
     assert_eq!((calls.count, tokens(&calls.usage)), (2, (Some(34), Some(18))));
+}
+
+/// Case 4: the library of `rig-core` is called `rig` in 0.35, and `rig_core` in 0.40.
+#[test]
+fn a_torn_run_is_one_trace_under_either_name_of_rigs_library() {
+    let run = ["agent invoke_agent calculator", "  model chat", "  tool execute_tool add", "  model chat"];
+    assert_eq!(Stored::of(torn_run).outline(), run);
+    let stored = Stored::of(|| torn_run!("rig_core::agent::runner"));
+    assert_eq!(stored.outline(), run);
+    assert_eq!(tokens(&stored.tree().trace.usage), (Some(34), Some(18)));
 }
 
 /// Case 16: `tracing-subscriber` hands a filtered layer no edge to a span that has closed.
