@@ -1,7 +1,7 @@
 //! Runs that arrive as several traces, because their framework loses its context: as rig does up to 0.40.
 
 use tracing_agents::TraceFilter;
-use tracing_agents::model::{IdentityField, Kind, TraceTree};
+use tracing_agents::model::{IdentityField, Kind, Link, TraceTree};
 
 use crate::api::Repository;
 use crate::sketch::{SECOND, Sketch, at, callsite, span, span_id, trace_id};
@@ -11,6 +11,8 @@ crate::cases!(
     the_fragments_of_a_run_are_one_trace,
     fragments_may_come_in_any_order,
     runs_of_one_agent_at_the_same_time_stay_apart,
+    what_hangs_together_belongs_to_one_run_in_any_order,
+    a_run_that_ends_later_takes_back_what_was_taken_for_anothers,
     runs_of_other_agents_take_only_what_names_them,
     another_process_is_another_run,
     what_comes_later_counts_too,
@@ -127,6 +129,72 @@ fn runs_of_one_agent_at_the_same_time_stay_apart(world: &World) {
     // Only the call before the second run began can be of but one of them.
     assert_eq!(all(&repository), [2, 1, 0]);
     assert_eq!(outline(&repository.trace(trace_id(0)).unwrap()), ["invoke_agent a", "  chat a"]);
+}
+
+/// A span that follows from the root of another trace.
+fn following(mut span: Sketch, trace: u64) -> Sketch {
+    span.0.links.push(Link::new(trace_id(trace), span_id(trace * 100)));
+    span
+}
+
+fn what_hangs_together_belongs_to_one_run_in_any_order(world: &World) {
+    let spans = || {
+        vec![
+            run(0, "a", 0, 20).session("s0"),
+            call(2, "a", 1, 2),
+            following(tool(3, "add", 7, 8), 2),
+            following(call(4, "a", 9, 11), 3),
+            run(1, "a", 5, 25).session("s1"),
+            call(5, "a", 6, 7),
+            following(tool(6, "multiply", 8, 10), 5),
+            following(call(7, "a", 22, 24), 6),
+        ]
+    };
+    let of = |tool: &str| {
+        ["invoke_agent a", "  chat a", "  execute_tool a", "  chat a"]
+            .map(str::to_owned)
+            .to_vec()
+            .into_iter()
+            .chain([tool.to_owned()])
+    };
+    for turn in 0..6 {
+        let mut order = spans();
+        order.rotate_left(turn);
+        if turn % 2 == 1 {
+            order.reverse();
+        }
+        let writer = world.writer();
+        // All at once, two by two, and one by one.
+        for batch in order.chunks([8, 2, 1][turn % 3]) {
+            writer.write(batch.to_vec());
+        }
+        let repository = world.repository();
+        assert_eq!(all(&repository), [1, 0], "turn {turn}");
+        for (number, tool) in [(0, "add"), (1, "multiply")] {
+            let tree = repository.trace(trace_id(number)).unwrap();
+            let tools = tree.spans.iter().filter_map(|span| span.tool_name.clone());
+            assert!(outline(&tree).into_iter().chain(tools).eq(of(tool)), "turn {turn}: {:#?}", outline(&tree));
+            assert_eq!((tree.trace.usage.input, tree.trace.span_count), (Some(34), 4), "turn {turn}");
+            let session = repository.session(&format!("s{number}")).unwrap();
+            assert_eq!((session.trace_count, session.usage.input), (1, Some(34)), "turn {turn}");
+        }
+        assert_eq!(repository.delete_traces(&[trace_id(0), trace_id(1)]).unwrap(), 8);
+    }
+}
+
+fn a_run_that_ends_later_takes_back_what_was_taken_for_anothers(world: &World) {
+    let writer = world.writer();
+    writer.write([run(0, "a", 0, 20).session("s"), call(2, "a", 6, 7), call(3, "a", 1, 2)]);
+    let repository = world.repository();
+    assert_eq!(all(&repository), [0]);
+    // The second call may be this one's, too: nothing tells.
+    writer.write([run(1, "a", 5, 25)]);
+    assert_eq!(all(&repository), [2, 1, 0]);
+    assert_eq!(outline(&repository.trace(trace_id(0)).unwrap()), ["invoke_agent a", "  chat a"]);
+    let free = repository.trace(trace_id(2)).unwrap();
+    assert_eq!((free.trace.joined_to, free.spans[0].adopted_by), (None, None));
+    assert_eq!((repository.session("s").unwrap().span_count, free.trace.usage.input), (2, Some(17)));
+    assert_eq!(repository.spans(&"kind:model".parse().unwrap()).unwrap().len(), 2);
 }
 
 fn runs_of_other_agents_take_only_what_names_them(world: &World) {

@@ -12,7 +12,10 @@
 //! | a tool of a framework that tears its runs | run of an agent, without a parent, whose life contains it |
 //! | a plain span | tool of such a framework whose life contains it |
 //!
-//! all in the same process. Where several would do, nothing is joined: a guess between runs would be wrong half of the time.
+//! all in the same process. Where several would do, what the fragment follows from and what follows from it decide with it: their common
+//! life is longer. Where several still would do, nothing is joined: a guess between runs would be wrong half of the time. A run is stored
+//! when it ends, so another one that ended before it may have been taken for it: each run that comes is held against the fragments of
+//! those that overlap with it, which then move or stand alone again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,10 +30,10 @@ use super::structure::runs::voice;
 use super::{lock_sessions, recompute_sessions};
 use crate::error::Result;
 use crate::model::canonical::{Extra, decode};
-use crate::model::{IdentityField, InterpretedSpan, Kind};
+use crate::model::{IdentityField, InterpretedSpan, Kind, Link};
 use crate::semconv::{Prices, Profiles};
 use crate::store::connection::{AnyConnection, dispatch};
-use crate::store::convert::{Facet, fragment_id};
+use crate::store::convert::{ENCODING, Facet, fragment_id};
 use crate::store::rows::SpanRow;
 use crate::store::schema::{span_contents, spans, trace_facets, traces};
 use crate::store::{Failure, dialect};
@@ -143,10 +146,14 @@ struct Joint {
     host: Place,
 }
 
-/// A torn run's trace, and fragments that are to be joined to it or have changed.
+/// A torn run's trace, and fragments that are to be joined to it, have changed or are another run's.
+#[derive(Default)]
 pub(crate) struct Torn {
     main: Vec<u8>,
     joints: Vec<Joint>,
+    parted: BTreeSet<Vec<u8>>,
+    /// The root that stands under nothing any more: of a fragment that is a trace of its own again.
+    freed: Option<SpanKey>,
 }
 
 /// Finds what these spans are fragments of, or have for fragments. `changed` are traces that may have fragments and have changed. Each of
@@ -157,44 +164,63 @@ pub(crate) fn torn_runs(
     changed: &BTreeSet<Vec<u8>>,
 ) -> Result<Vec<Torn>, Failure> {
     let mut fragments: BTreeSet<Place> = places.iter().filter(|place| place.is_fragment()).cloned().collect();
+    let mut runs: BTreeSet<Place> = places.iter().filter(|place| matches!(place.role, Role::Run(_))).cloned().collect();
+    for (role, fragments) in alike(&fragments) {
+        let near = hosts_near(connection, &role, &fragments)?;
+        let may_be = |host: &Place| fragments.iter().any(|fragment| fragment.stands_under(host, SKEW_NS));
+        runs.extend(near.iter().filter_map(host).filter(|host| matches!(host.role, Role::Run(_)) && may_be(host)));
+    }
     for host in places {
         fragments.extend(fragments_near(connection, host)?);
     }
-    let mut alike: BTreeMap<Role, Vec<Place>> = BTreeMap::new();
-    for fragment in fragments {
-        alike.entry(fragment.role.clone()).or_default().push(fragment);
+    for run in runs {
+        fragments.extend(fragments_among(connection, &run)?);
     }
-    let mut joints: BTreeMap<Vec<u8>, Vec<Joint>> = BTreeMap::new();
-    for (role, fragments) in alike {
+    let lives = common_lives(connection, &fragments)?;
+    let mut found: BTreeMap<Vec<u8>, (SpanKey, Option<Place>)> = BTreeMap::new();
+    for (role, fragments) in alike(&fragments) {
         let near = hosts_near(connection, &role, &fragments)?;
         for fragment in fragments {
-            if let Some(host) = only_host(connection, &fragment, &near)? {
-                let joint = Joint { fragment: fragment.trace_id, root: fragment.span_id, host };
-                joints.entry(joint.host.trace_id.clone()).or_default().push(joint);
-            }
+            let host = only_host(connection, &fragment, lives.get(&fragment.span_id), &near)?;
+            found.insert(fragment.trace_id, (fragment.span_id, host));
         }
     }
-    // A tool that is a fragment itself: what it has belongs to its run's trace.
-    let mut mains: BTreeMap<Vec<u8>, Vec<Joint>> = BTreeMap::new();
-    let joined: BTreeMap<Vec<u8>, Vec<u8>> = joints
-        .iter()
-        .flat_map(|(main, joints)| joints.iter().map(|joint| (joint.fragment.clone(), main.clone())))
-        .collect();
-    for (main, joints) in joints {
-        let main = match joined.get(&main) {
-            Some(main) => main.clone(),
-            None => main_of(connection, &main)?,
+    let mut torn: BTreeMap<Vec<u8>, Torn> = BTreeMap::new();
+    let of = |main: &[u8]| Torn { main: main.to_vec(), ..Torn::default() };
+    for (fragment, (root, host)) in &found {
+        let before = joined_to(connection, fragment)?;
+        let main = match host {
+            Some(host) => main_of(connection, &host.trace_id, &found)?,
+            None => fragment.clone(),
         };
-        mains.entry(main).or_default().extend(joints);
+        if let Some(before) = before.as_ref().filter(|before| **before != main) {
+            torn.entry(before.clone()).or_insert_with(|| of(before)).parted.insert(fragment.clone());
+        }
+        match host {
+            Some(host) => {
+                let joint = Joint { fragment: fragment.clone(), root: root.clone(), host: host.clone() };
+                torn.entry(main.clone()).or_insert_with(|| of(&main)).joints.push(joint);
+            }
+            None if before.is_some() => {
+                torn.entry(main.clone()).or_insert_with(|| of(&main)).freed = Some(root.clone());
+            }
+            None => {}
+        }
     }
     for main in with_fragments(connection, changed)? {
-        mains.entry(main).or_default();
+        torn.entry(main.clone()).or_insert_with(|| of(&main));
     }
-    Ok(mains.into_iter().map(|(main, joints)| Torn { main, joints }).collect())
+    Ok(torn.into_values().collect())
 }
 
-/// The one span that a fragment stands under; none where there is none or several would do.
-fn only_host(connection: &mut AnyConnection, fragment: &Place, near: &[SpanRow]) -> Result<Option<Place>, Failure> {
+/// The one span that a fragment stands under; none where there is none or several would do. `life` is the fragment in the time of all that
+/// it hangs together with.
+fn only_host(
+    connection: &mut AnyConnection,
+    fragment: &Place,
+    life: Option<&Place>,
+    near: &[SpanRow],
+) -> Result<Option<Place>, Failure> {
     let mut hosts = Vec::new();
     for row in near {
         let host = host(row).filter(|host| fragment.stands_under(host, SKEW_NS));
@@ -206,6 +232,10 @@ fn only_host(connection: &mut AnyConnection, fragment: &Place, near: &[SpanRow])
     }
     if hosts.len() > 1 {
         hosts.retain(|host| fragment.stands_under(host, 0));
+    }
+    // Also of one: the run that it belongs to may not be stored yet.
+    if let Some(life) = life {
+        hosts.retain(|host| life.stands_under(host, SKEW_NS));
     }
     Ok(hosts.pop().filter(|_| hosts.is_empty()))
 }
@@ -222,10 +252,116 @@ fn host(row: &SpanRow) -> Option<Place> {
     }
 }
 
-/// The trace that a fragment is joined to, or the trace itself.
-fn main_of(connection: &mut AnyConnection, trace_id: &[u8]) -> QueryResult<Vec<u8>> {
-    let trace = load_traces(connection, &[trace_id])?.pop();
-    Ok(trace.and_then(|trace| trace.joined_to).unwrap_or_else(|| trace_id.to_vec()))
+/// The trace that a fragment is joined to.
+fn joined_to(connection: &mut AnyConnection, trace_id: &[u8]) -> QueryResult<Option<Vec<u8>>> {
+    Ok(load_traces(connection, &[trace_id])?.pop().and_then(|trace| trace.joined_to))
+}
+
+/// The trace that a host's trace is joined to, or the trace itself. A tool may be a fragment, for which a host is found at the same time;
+/// what it has belongs to its run's trace.
+fn main_of(
+    connection: &mut AnyConnection,
+    trace_id: &[u8],
+    found: &BTreeMap<Vec<u8>, (SpanKey, Option<Place>)>,
+) -> QueryResult<Vec<u8>> {
+    match found.get(trace_id) {
+        Some((_, Some(host))) => Ok(host.trace_id.clone()),
+        Some((_, None)) => Ok(trace_id.to_vec()),
+        None => Ok(joined_to(connection, trace_id)?.unwrap_or_else(|| trace_id.to_vec())),
+    }
+}
+
+fn alike(fragments: &BTreeSet<Place>) -> BTreeMap<Role, Vec<Place>> {
+    let mut alike: BTreeMap<Role, Vec<Place>> = BTreeMap::new();
+    for fragment in fragments {
+        alike.entry(fragment.role.clone()).or_default().push(fragment.clone());
+    }
+    alike
+}
+
+/// What may be a fragment of a run or of other runs of the same agent that went on at the same time, also what is joined to one of them;
+/// nothing where the run was alone.
+fn fragments_among(connection: &mut AnyConnection, run: &Place) -> Result<Vec<Place>, Failure> {
+    let Role::Run(agent) = &run.role else { return Ok(Vec::new()) };
+    let end = run.end_ns.unwrap_or(i64::MAX);
+    let time = (run.start_ns.saturating_sub(MAX_LIFE_NS), end.saturating_add(SKEW_NS));
+    let ids = traces_with(connection, Facet::Agent, agent, time, true)?;
+    let runs = roots(connection, &ids)?.into_iter().filter_map(|row| host(&row));
+    let runs: Vec<Place> = runs
+        .filter(|other| {
+            other.role == run.role
+                && other.process_id == run.process_id
+                && other.start_ns <= end
+                && other.end_ns.is_none_or(|end| end >= run.start_ns)
+        })
+        .collect();
+    if runs.iter().all(|other| other.trace_id == run.trace_id) {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for run in &runs {
+        found.extend(fragments_near(connection, run)?);
+    }
+    let runs: Vec<Vec<u8>> = runs.into_iter().map(|run| run.trace_id).collect();
+    let ids = fragments_of(connection, &runs)?;
+    for row in roots(connection, &ids)? {
+        found.extend(fragment(connection, &row)?);
+    }
+    Ok(found)
+}
+
+/// The fragments that hang together with others by what follows from what, each in the time of all of them.
+fn common_lives(
+    connection: &mut AnyConnection,
+    fragments: &BTreeSet<Place>,
+) -> Result<BTreeMap<SpanKey, Place>, Failure> {
+    let places: BTreeMap<&SpanKey, &Place> = fragments.iter().map(|place| (&place.span_id, place)).collect();
+    // Each points to one that it hangs together with; the last of a way stands for all.
+    let mut leads: BTreeMap<&SpanKey, &SpanKey> = BTreeMap::new();
+    for place in fragments {
+        for followed in followed(connection, place)? {
+            let Some((followed, _)) = places.get_key_value(&followed) else { continue };
+            let (one, other) = (last(&leads, &place.span_id), last(&leads, followed));
+            if one != other {
+                leads.insert(one, other);
+            }
+        }
+    }
+    let mut times: BTreeMap<&SpanKey, (i64, Option<i64>)> = BTreeMap::new();
+    for place in fragments {
+        let time = times.entry(last(&leads, &place.span_id)).or_insert((place.start_ns, place.end_ns));
+        *time = (time.0.min(place.start_ns), time.1.max(place.end_ns));
+    }
+    let lives = fragments.iter().filter_map(|place| {
+        let (start_ns, end_ns) = *times.get(last(&leads, &place.span_id))?;
+        // One that still runs says so itself.
+        let end_ns = place.end_ns.and(end_ns);
+        Some((place.span_id.clone(), Place { start_ns, end_ns, ..place.clone() }))
+    });
+    Ok(lives.collect())
+}
+
+/// Where the way of a span ends.
+fn last<'a>(leads: &BTreeMap<&'a SpanKey, &'a SpanKey>, mut span: &'a SpanKey) -> &'a SpanKey {
+    while let Some(next) = leads.get(span) {
+        span = next;
+    }
+    span
+}
+
+/// The spans that a fragment's root has links to: what it follows from.
+fn followed(connection: &mut AnyConnection, place: &Place) -> Result<Vec<SpanKey>, Failure> {
+    let links: Option<Vec<u8>> = dispatch!(connection, concrete => {
+        span_contents::table
+            .filter(span_contents::trace_id.eq(&place.trace_id))
+            .filter(span_contents::span_id.eq(&place.span_id))
+            .filter(span_contents::encoding.eq(ENCODING))
+            .select(span_contents::links)
+            .first(concrete)
+            .optional()
+    })?;
+    let links: Vec<Link> = links.map(|bytes| decode("links", &bytes)).transpose()?.unwrap_or_default();
+    Ok(links.iter().map(|link| link.span_id.as_bytes().to_vec()).collect())
 }
 
 /// The fragments of a trace, in the order of their ids.
@@ -258,8 +394,9 @@ fn with_fragments(connection: &mut AnyConnection, ids: &BTreeSet<Vec<u8>>) -> Qu
 
 /// Makes the summary of a torn run's trace from its spans and those of its fragments, and takes the fragments out of everything else.
 pub(crate) fn regroup(connection: &mut AnyConnection, torn: &Torn, prices: &Prices) -> Result<(), Failure> {
-    let Torn { main, joints } = torn;
+    let Torn { main, joints, parted, freed } = torn;
     let mut fragments: BTreeSet<Vec<u8>> = fragments_of(connection, std::slice::from_ref(main))?.into_iter().collect();
+    fragments.retain(|fragment| !parted.contains(fragment));
     let joined: Vec<Vec<u8>> = joints.iter().map(|joint| joint.fragment.clone()).collect();
     // A tool may have had fragments before its run was known.
     fragments.extend(fragments_of(connection, &joined)?);
@@ -276,14 +413,33 @@ pub(crate) fn regroup(connection: &mut AnyConnection, torn: &Torn, prices: &Pric
         return Ok(());
     }
     fragments.retain(|id| is_there(id));
-    let hosts = joints.iter().map(|joint| (joint.root.clone(), joint.host.span_id.clone())).collect();
+    let joined = joints.iter().map(|joint| (joint.root.clone(), Some(joint.host.span_id.clone())));
+    let hosts = joined.chain(freed.iter().map(|root| (root.clone(), None))).collect();
     let whole = Whole { main, fragments: &fragments, hosts: &hosts };
-    let after = write_whole(connection, &whole, before.iter().find(|trace| trace.trace_id == *main), prices)?;
+    let after = write_whole(connection, &whole, prices)?;
     let sessions = before.iter().filter_map(|trace| trace.session_id.clone()).chain(after.session_id);
     let sessions: BTreeSet<String> = sessions.collect();
     lock_sessions(connection, &sessions)?;
     recompute_sessions(connection, &sessions)?;
     Ok(())
+}
+
+/// The same for several runs between which fragments move, so that each fragment is in one place at any time.
+pub(crate) fn regroup_all(connection: &mut AnyConnection, torn: &[Torn], prices: &Prices) -> Result<(), Failure> {
+    let joined = torn.iter().flat_map(|torn| torn.joints.iter().map(|joint| joint.fragment.as_slice()));
+    let parted = torn.iter().flat_map(|torn| torn.parted.iter().map(Vec::as_slice));
+    let mut ids: Vec<&[u8]> = torn.iter().map(|torn| torn.main.as_slice()).chain(joined).chain(parted).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    dialect::lock_traces(connection, &ids)?;
+    torn.iter().try_for_each(|torn| regroup(connection, torn, prices))
+}
+
+impl Torn {
+    /// Whether fragments leave it.
+    pub(crate) fn parts(&self) -> bool {
+        !self.parted.is_empty()
+    }
 }
 
 /// What may be a fragment of a run or a tool, by the traces that began during its life.

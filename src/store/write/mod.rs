@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-pub(crate) use join::{fragments_of, places, regroup, torn_runs};
+pub(crate) use join::{Torn, fragments_of, places, regroup, regroup_all, torn_runs};
 pub(crate) use prepare::{Prepared, prepare};
 pub(crate) use reprice::reprice;
 pub(crate) use session::{lock_sessions, recompute_sessions};

@@ -29,8 +29,8 @@ use crate::store::schema::{span_contents, spans};
 pub(super) struct Whole<'a> {
     pub(super) main: &'a [u8],
     pub(super) fragments: &'a BTreeSet<Vec<u8>>,
-    /// The roots of fragments, and the spans that they stand under, as far as that is new.
-    pub(super) hosts: &'a BTreeMap<SpanKey, SpanKey>,
+    /// The roots of fragments, and the spans that they stand under now, as far as that is new.
+    pub(super) hosts: &'a BTreeMap<SpanKey, Option<SpanKey>>,
 }
 
 /// Makes a trace's summary, its facets and its spans' counters anew from its rows; the summary. The transaction must hold the trace. Of a
@@ -52,11 +52,11 @@ pub(super) fn recompute(
 pub(super) fn write_whole(
     connection: &mut AnyConnection,
     whole: &Whole<'_>,
-    before: Option<&TraceRow>,
     prices: &Prices,
 ) -> Result<TraceRow, Failure> {
     let shown = write_rows_of(connection, whole, prices, |_| true)?;
-    let trace = write_summary(connection, whole, &shown, before)?;
+    // It may have been a fragment before.
+    let trace = write_summary(connection, whole, &shown, None)?;
     for fragment in whole.fragments {
         let own: Vec<SpanRow> = shown.rows.iter().filter(|row| row.trace_id == *fragment).cloned().collect();
         let (mut summary, _) = summarize(&own).ok_or(NotFound)?;

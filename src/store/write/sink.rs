@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use diesel::result::DatabaseErrorKind;
 
-use super::{NewRows, Prepared, places, prepare, regroup, torn_runs, write_batch};
+use super::{NewRows, Prepared, Torn, places, prepare, regroup, regroup_all, torn_runs, write_batch};
 use crate::error::{Error, Result};
 use crate::model::{InterpretedSpan, ProcessId, start_day};
 use crate::pipeline::Sink;
@@ -100,6 +100,9 @@ impl Sink for StoreSink {
         }
         // Each run holds other traces than the batch did, so it has a transaction of its own.
         let torn = self.store.write(|connection| torn_runs(connection, &places, &changed))?;
+        if torn.iter().any(Torn::parts) {
+            return self.store.write(|connection| regroup_all(connection, &torn, &self.prices));
+        }
         torn.iter().try_for_each(|torn| self.store.write(|connection| regroup(connection, torn, &self.prices)))
     }
 

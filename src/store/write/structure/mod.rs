@@ -82,7 +82,7 @@ pub(super) fn load_notes(connection: &mut AnyConnection, trace_id: &[u8]) -> Que
 }
 
 /// The rows of a trace as they are shown together. `hosts` tells under which spans the roots of fragments stand, as far as that is new.
-pub(super) fn structure(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, SpanKey>) -> Structured {
+pub(super) fn structure(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, Option<SpanKey>>) -> Structured {
     let mut family = Family::of(stored, notes, hosts);
     strays::place(&mut family, &notes.told);
     told::apply(&mut family, &notes.told);
@@ -108,7 +108,7 @@ struct Family {
 }
 
 impl Family {
-    fn of(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, SpanKey>) -> Self {
+    fn of(stored: &[SpanRow], notes: &Notes, hosts: &BTreeMap<SpanKey, Option<SpanKey>>) -> Self {
         let mut rows: Vec<SpanRow> = stored.iter().filter(|row| !row.is_synthetic()).cloned().collect();
         for row in &mut rows {
             if let Some(derived) = notes.derived.get(&row.span_id) {
@@ -116,7 +116,7 @@ impl Family {
             }
             // What a fragment stands under is found when it is joined.
             let joined = row.adopted_by.take().filter(|_| row.parent_span_id.is_none());
-            row.adopted_by = hosts.get(&row.span_id).cloned().or(joined);
+            row.adopted_by = hosts.get(&row.span_id).map_or(joined, Clone::clone);
             // What it has from others is told anew.
             lineage::resolve(row, &Identity::default());
         }
