@@ -22,6 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
+use super::any_of::KEYS_A_QUERY;
 use super::graph::{SpanKey, kind};
 use super::lineage;
 use super::load::{forget_missing, load_traces};
@@ -157,7 +158,8 @@ pub(crate) struct Torn {
 }
 
 /// Finds what these spans are fragments of, or have for fragments. `changed` are traces that may have fragments and have changed. Each of
-/// the runs that are found is to be [put together](regroup) in a transaction of its own.
+/// the runs that are found is to be [put together](regroup) in a transaction of its own, or where fragments leave one,
+/// [all of them](regroup_all) in one.
 pub(crate) fn torn_runs(
     connection: &mut AnyConnection,
     places: &[Place],
@@ -187,13 +189,13 @@ pub(crate) fn torn_runs(
     }
     let mut torn: BTreeMap<Vec<u8>, Torn> = BTreeMap::new();
     let of = |main: &[u8]| Torn { main: main.to_vec(), ..Torn::default() };
+    let hosts = found.values().filter_map(|(_, host)| Some(host.as_ref()?.trace_id.as_slice()));
+    let ids: BTreeSet<&[u8]> = found.keys().map(Vec::as_slice).chain(hosts).collect();
+    let joined = joined_to(connection, &ids)?;
     for (fragment, (root, host)) in &found {
-        let before = joined_to(connection, fragment)?;
-        let main = match host {
-            Some(host) => main_of(connection, &host.trace_id, &found)?,
-            None => fragment.clone(),
-        };
-        if let Some(before) = before.as_ref().filter(|before| **before != main) {
+        let before = joined.get(fragment);
+        let main = host.as_ref().map_or_else(|| fragment.clone(), |host| main_of(&host.trace_id, &found, &joined));
+        if let Some(before) = before.filter(|before| **before != main) {
             torn.entry(before.clone()).or_insert_with(|| of(before)).parted.insert(fragment.clone());
         }
         match host {
@@ -252,23 +254,24 @@ fn host(row: &SpanRow) -> Option<Place> {
     }
 }
 
-/// The trace that a fragment is joined to.
-fn joined_to(connection: &mut AnyConnection, trace_id: &[u8]) -> QueryResult<Option<Vec<u8>>> {
-    Ok(load_traces(connection, &[trace_id])?.pop().and_then(|trace| trace.joined_to))
+/// The traces that these are joined to.
+fn joined_to(connection: &mut AnyConnection, ids: &BTreeSet<&[u8]>) -> QueryResult<BTreeMap<Vec<u8>, Vec<u8>>> {
+    let traces = load_traces(connection, &ids.iter().copied().collect::<Vec<_>>())?;
+    Ok(traces.into_iter().filter_map(|trace| Some((trace.trace_id, trace.joined_to?))).collect())
 }
 
 /// The trace that a host's trace is joined to, or the trace itself. A tool may be a fragment, for which a host is found at the same time;
 /// what it has belongs to its run's trace.
 fn main_of(
-    connection: &mut AnyConnection,
     trace_id: &[u8],
     found: &BTreeMap<Vec<u8>, (SpanKey, Option<Place>)>,
-) -> QueryResult<Vec<u8>> {
-    match found.get(trace_id) {
-        Some((_, Some(host))) => Ok(host.trace_id.clone()),
-        Some((_, None)) => Ok(trace_id.to_vec()),
-        None => Ok(joined_to(connection, trace_id)?.unwrap_or_else(|| trace_id.to_vec())),
-    }
+    joined: &BTreeMap<Vec<u8>, Vec<u8>>,
+) -> Vec<u8> {
+    let main = match found.get(trace_id) {
+        Some((_, host)) => host.as_ref().map(|host| &host.trace_id),
+        None => joined.get(trace_id),
+    };
+    main.map_or_else(|| trace_id.to_vec(), Clone::clone)
 }
 
 fn alike(fragments: &BTreeSet<Place>) -> BTreeMap<Role, Vec<Place>> {
@@ -304,9 +307,7 @@ fn fragments_among(connection: &mut AnyConnection, run: &Place) -> Result<Vec<Pl
     }
     let runs: Vec<Vec<u8>> = runs.into_iter().map(|run| run.trace_id).collect();
     let ids = fragments_of(connection, &runs)?;
-    for row in roots(connection, &ids)? {
-        found.extend(fragment(connection, &row)?);
-    }
+    found.append(&mut fragments_with(connection, &ids)?);
     Ok(found)
 }
 
@@ -318,10 +319,11 @@ fn common_lives(
     let places: BTreeMap<&SpanKey, &Place> = fragments.iter().map(|place| (&place.span_id, place)).collect();
     // Each points to one that it hangs together with; the last of a way stands for all.
     let mut leads: BTreeMap<&SpanKey, &SpanKey> = BTreeMap::new();
-    for place in fragments {
-        for followed in followed(connection, place)? {
-            let Some((followed, _)) = places.get_key_value(&followed) else { continue };
-            let (one, other) = (last(&leads, &place.span_id), last(&leads, followed));
+    for (follower, links) in links_of(connection, fragments)? {
+        let Some((follower, _)) = places.get_key_value(&follower) else { continue };
+        for link in links {
+            let Some((followed, _)) = places.get_key_value(&link.span_id.as_bytes().to_vec()) else { continue };
+            let (one, other) = (last(&leads, follower), last(&leads, followed));
             if one != other {
                 leads.insert(one, other);
             }
@@ -349,19 +351,24 @@ fn last<'a>(leads: &BTreeMap<&'a SpanKey, &'a SpanKey>, mut span: &'a SpanKey) -
     span
 }
 
-/// The spans that a fragment's root has links to: what it follows from.
-fn followed(connection: &mut AnyConnection, place: &Place) -> Result<Vec<SpanKey>, Failure> {
-    let links: Option<Vec<u8>> = dispatch!(connection, concrete => {
-        span_contents::table
-            .filter(span_contents::trace_id.eq(&place.trace_id))
-            .filter(span_contents::span_id.eq(&place.span_id))
-            .filter(span_contents::encoding.eq(ENCODING))
-            .select(span_contents::links)
-            .first(concrete)
-            .optional()
-    })?;
-    let links: Vec<Link> = links.map(|bytes| decode("links", &bytes)).transpose()?.unwrap_or_default();
-    Ok(links.iter().map(|link| link.span_id.as_bytes().to_vec()).collect())
+/// The links of the fragments' roots, which tell what each follows from.
+fn links_of(connection: &mut AnyConnection, fragments: &BTreeSet<Place>) -> Result<Vec<(SpanKey, Vec<Link>)>, Failure> {
+    let fragments: Vec<&Place> = fragments.iter().collect();
+    let mut found = Vec::new();
+    for some in fragments.chunks(KEYS_A_QUERY / 2) {
+        let rows: Vec<(SpanKey, Vec<u8>)> = dispatch!(connection, concrete => {
+            span_contents::table
+                .filter(span_contents::trace_id.eq_any(some.iter().map(|place| &place.trace_id)))
+                .filter(span_contents::span_id.eq_any(some.iter().map(|place| &place.span_id)))
+                .filter(span_contents::encoding.eq(ENCODING))
+                .select((span_contents::span_id, span_contents::links))
+                .load(concrete)
+        })?;
+        for (span, links) in rows {
+            found.push((span, decode("links", &links)?));
+        }
+    }
+    Ok(found)
 }
 
 /// The fragments of a trace, in the order of their ids.
@@ -455,8 +462,13 @@ fn fragments_near(connection: &mut AnyConnection, host: &Place) -> Result<Vec<Pl
         Role::Tool(_) => traces_begun(connection, time)?,
         Role::Call(_) | Role::Plain => return Ok(Vec::new()),
     };
+    fragments_with(connection, &ids)
+}
+
+/// Those of the traces whose roots may be fragments.
+fn fragments_with(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> Result<Vec<Place>, Failure> {
     let mut found = Vec::new();
-    for row in roots(connection, &ids)? {
+    for row in roots(connection, ids)? {
         found.extend(fragment(connection, &row)?);
     }
     Ok(found)

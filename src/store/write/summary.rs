@@ -56,17 +56,16 @@ impl<'a> Change<'a> {
 
     fn count(&mut self, stored: Option<&SpanRow>, row: &SpanRow) {
         let difference = |of: fn(&SpanRow) -> bool| i64::from(of(row)) - i64::from(stored.is_some_and(of));
-        // What was not recorded is no span. A call that failed has failed all the same; a run only repeats its last call.
+        // A call that nobody recorded has failed all the same; such a run only repeats its last call.
+        self.trace.error_count += difference(|row| is_error(row) && !(row.is_synthetic() && kind(row).is_run()));
+        self.trace.unpriced_count += difference(is_unpriced);
+        // What was not recorded is no span.
         if row.is_synthetic() {
-            self.trace.error_count += difference(|row| is_error(row) && !kind(row).is_run());
-            self.trace.unpriced_count += difference(is_unpriced);
             return;
         }
         self.trace.span_count += i64::from(stored.is_none());
-        self.trace.error_count += difference(is_error);
         self.trace.open_count += difference(|row| row.state == SpanState::Open.rank());
         self.trace.interrupted_count += difference(|row| row.state == SpanState::Interrupted.rank());
-        self.trace.unpriced_count += difference(is_unpriced);
     }
 
     fn add_tokens(&mut self, stored: Option<&SpanRow>, row: &SpanRow, was_removed: &mut [bool; 7]) {
