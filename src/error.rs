@@ -1,6 +1,7 @@
 //! The one error of this crate.
 
 use std::fmt;
+use std::time::Duration;
 
 /// What kind of thing went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,6 +48,20 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    retry: Retry,
+}
+
+/// What a sink's error says about trying again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Retry {
+    /// It may go well the next time.
+    Soon,
+    /// It may go well after this time, not before.
+    After(Duration),
+    /// It would fail again.
+    Never,
+    /// So many spans of the batch are lost; the others were taken.
+    Partial(usize),
 }
 
 /// A result with this crate's [`Error`].
@@ -60,7 +75,7 @@ impl Error {
     }
 
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), source: None, retry: Retry::Soon }))
     }
 
     pub(crate) fn with_source(
@@ -68,7 +83,7 @@ impl Error {
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), source: Some(source.into()) }))
+        Self(Box::new(Inner { kind, message: message.into(), source: Some(source.into()), retry: Retry::Soon }))
     }
 
     /// What it comes from, if that is a `T`. Unlike [`source`](std::error::Error::source), this is what the message has at its end.
@@ -76,10 +91,38 @@ impl Error {
         self.0.source.as_deref()?.downcast_ref()
     }
 
-    /// An error for a `Sink` of your own to return.
+    /// An error for a [`Sink`](crate::pipeline::Sink) of your own to return: the same batch may go well the next time.
     #[must_use]
     pub fn write(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::Write, message)
+    }
+
+    /// As [`write`](Self::write), of a batch that would fail again: a sink beside the store is not asked a second time.
+    #[must_use]
+    pub fn permanent(message: impl Into<String>) -> Self {
+        Self::write(message).retrying(Retry::Never)
+    }
+
+    /// As [`write`](Self::write), of a batch that was taken but for `lost` spans, which would be refused again.
+    #[must_use]
+    pub fn partial(message: impl Into<String>, lost: usize) -> Self {
+        Self::write(message).retrying(Retry::Partial(lost))
+    }
+
+    /// The same, of a receiver that asks to be left alone for `delay`.
+    #[must_use]
+    pub fn retry_after(self, delay: Duration) -> Self {
+        self.retrying(Retry::After(delay))
+    }
+
+    fn retrying(mut self, retry: Retry) -> Self {
+        self.0.retry = retry;
+        self
+    }
+
+    /// What a sink's error says about trying again.
+    pub(crate) const fn retry(&self) -> Retry {
+        self.0.retry
     }
 }
 

@@ -7,9 +7,9 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::rc::Rc;
-use std::time::Duration;
+use std::sync::Arc;
 
+use super::backoff::Backoff;
 use super::flow::GivenUp;
 use super::intake::Intake;
 use super::isolation::isolated;
@@ -34,8 +34,14 @@ pub(super) fn flush(sink: &mut dyn Sink) -> Result<()> {
     caught(|| sink.flush())
 }
 
+/// Asks a sink whether it can write; a panic is an error.
+pub(super) fn probe(sink: &mut dyn Sink) -> Result<()> {
+    caught(|| sink.probe())
+}
+
+/// A panic is a bug, which would show again: the batch is not tried a second time.
 fn caught(call: impl FnOnce() -> Result<()>) -> Result<()> {
-    isolated(call).unwrap_or_else(|panic| Err(Error::write(format!("the sink panicked: {panic}"))))
+    isolated(call).unwrap_or_else(|panic| Err(Error::permanent(format!("the sink panicked: {panic}"))))
 }
 
 /// The store, and what is known of how it fares.
@@ -67,8 +73,8 @@ impl Delivery {
     /// After more than [`MAX_REFUSED_IN_A_ROW`] only a witness, another span that goes in, can tell whether it is the spans or the
     /// store. It is sought in the rest of the batch, then in the batches that are queued behind it, as many as fill a queue; until
     /// there is one, the store is out. Then the suspects are tried again, as the store may have been wrong before and well now.
-    pub(super) fn deliver(&mut self, batch: Batch, intake: &mut Intake) -> Result<Vec<Rc<Batch>>, GivenUp> {
-        let mut batches = vec![Rc::new(batch)];
+    pub(super) fn deliver(&mut self, batch: Batch, intake: &mut Intake) -> Result<Vec<Arc<Batch>>, GivenUp> {
+        let mut batches = vec![Arc::new(batch)];
         let mut pieces: Vec<_> = batches.iter().map(Piece::whole).collect();
         let mut suspects = VecDeque::new();
         loop {
@@ -124,7 +130,7 @@ impl Delivery {
     fn seek_witness(
         &mut self,
         suspects: &mut VecDeque<Piece>,
-        batches: &mut Vec<Rc<Batch>>,
+        batches: &mut Vec<Arc<Batch>>,
         intake: &mut Intake,
     ) -> Result<Vec<Piece>, GivenUp> {
         loop {
@@ -132,8 +138,8 @@ impl Delivery {
             if held < self.max_held
                 && let Some(next) = intake.take_ahead()
             {
-                let next = Rc::new(next);
-                batches.push(Rc::clone(&next));
+                let next = Arc::new(next);
+                batches.push(Arc::clone(&next));
                 return Ok(vec![Piece::whole(&next)]);
             }
             let Some(mut suspect) = suspects.pop_front() else { return Ok(Vec::new()) };
@@ -195,24 +201,24 @@ impl Delivery {
     }
 
     fn probe(&mut self) -> Result<()> {
-        caught(|| self.sink.probe())
+        probe(&mut *self.sink)
     }
 }
 
 /// A part of a batch.
 struct Piece {
-    batch: Rc<Batch>,
+    batch: Arc<Batch>,
     range: Range<usize>,
     /// Why the store refused it, twice, when it is a single span: it is or was a suspect.
     refusal: Option<Error>,
 }
 
 impl Piece {
-    fn whole(batch: &Rc<Batch>) -> Self {
-        Self::new(Rc::clone(batch), 0..batch.spans.len())
+    fn whole(batch: &Arc<Batch>) -> Self {
+        Self::new(Arc::clone(batch), 0..batch.spans.len())
     }
 
-    const fn new(batch: Rc<Batch>, range: Range<usize>) -> Self {
+    const fn new(batch: Arc<Batch>, range: Range<usize>) -> Self {
         Self { batch, range, refusal: None }
     }
 
@@ -232,7 +238,7 @@ impl Piece {
     fn halves(self) -> [Self; 2] {
         let Range { start, end } = self.range;
         let middle = start + (end - start) / 2;
-        [Self::new(Rc::clone(&self.batch), middle..end), Self::new(self.batch, start..middle)]
+        [Self::new(Arc::clone(&self.batch), middle..end), Self::new(self.batch, start..middle)]
     }
 }
 
@@ -243,48 +249,5 @@ fn dead_letter(suspect: Piece, intake: &mut Intake) {
         let (span_id, trace_id) = (record.span_id, record.trace_id);
         let message = format!("span {span_id} of trace {trace_id} is left out: the store refuses it, alone");
         intake.fail(&Error::with_source(ErrorKind::Write, message, error.to_string()));
-    }
-}
-
-/// How long to wait before the next try: a random time between the shortest wait and a limit that doubles with each try ("full
-/// jitter"), so that processes that lost the same database do not come back all at once.
-#[derive(Debug)]
-struct Backoff {
-    min: Duration,
-    max: Duration,
-    limit: Duration,
-}
-
-impl Backoff {
-    fn new(settings: &Settings) -> Self {
-        let (min, max) = (settings.retry_min_delay, settings.retry_max_delay);
-        Self { min, max, limit: min }
-    }
-
-    fn reset(&mut self) {
-        self.limit = self.min;
-    }
-
-    fn next(&mut self) -> Duration {
-        self.limit = self.limit.saturating_mul(2).min(self.max);
-        self.min + (self.limit.saturating_sub(self.min)).mul_f64(fastrand::f64())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn backoff_stays_between_its_limits_and_grows() {
-        let settings = Settings::default();
-        let mut backoff = Backoff::new(&settings);
-        for limit_ms in [100, 200, 400, 800, 1600, 3200, 5000, 5000] {
-            let delay = backoff.next();
-            assert!(delay >= Duration::from_millis(50) && delay <= Duration::from_millis(limit_ms), "{delay:?}");
-            assert_eq!(backoff.limit, Duration::from_millis(limit_ms));
-        }
-        backoff.reset();
-        assert!(backoff.next() <= Duration::from_millis(100));
     }
 }

@@ -11,6 +11,7 @@ use super::health::Health;
 use super::inlet::Refused;
 use super::live::LiveSources;
 use super::queue::{Entry, Phase, Queue, Slot};
+use super::sides::Sides;
 use crate::error::{Error, ErrorKind, Result};
 
 /// No wait on a condition is longer; who waits longer looks again. Keeps sums of times far from overflow.
@@ -27,7 +28,7 @@ pub(super) enum Work {
     Batch(u64),
     /// Write the batch that was read ahead.
     Ahead,
-    /// Flush the sinks for those who wait, and answer them with [`Flow::flushed`] and this number.
+    /// Flush the store for those who wait, and answer them with [`Flow::flushed`] and this number.
     Flush(u64),
     /// Write open spans, if that is asked for.
     Tick,
@@ -45,6 +46,8 @@ pub(super) struct Flow {
     /// The thread that reads for the worker, which waits for it.
     reader: OnceLock<ThreadId>,
     pub(super) live: LiveSources,
+    /// The sinks beside the store.
+    pub(super) sides: Sides,
 }
 
 struct State {
@@ -66,7 +69,7 @@ impl fmt::Debug for Flow {
 
 /// The callers' side.
 impl Flow {
-    pub(super) fn new(queue: Queue) -> Self {
+    pub(super) fn new(queue: Queue, sides: Sides) -> Self {
         Self {
             state: Mutex::new(State {
                 queue,
@@ -80,6 +83,7 @@ impl Flow {
             worker: OnceLock::new(),
             reader: OnceLock::new(),
             live: LiveSources::default(),
+            sides,
         }
     }
 
@@ -101,18 +105,26 @@ impl Flow {
     }
 
     pub(super) fn health(&self) -> Health {
-        self.lock().queue.health()
+        let health = self.lock().queue.health();
+        Health { sinks: self.sides.health(), ..health }
     }
 
+    /// First the store, which hands over what it has had, then the other sinks in the time that is left.
     pub(super) fn force_flush(&self, deadline: Duration) -> Result<()> {
         let until = after(deadline);
+        if self.is_worker() {
+            self.lock().queue.drain();
+            return Err(on_own_thread("force_flush"));
+        }
+        let store = self.flush_store(until, deadline);
+        self.sides.force_flush(store, until, deadline)
+    }
+
+    fn flush_store(&self, until: Option<Instant>, deadline: Duration) -> Result<()> {
         let mut state = self.lock();
         let target = state.queue.drain();
         if state.queue.phase == Phase::Over {
             return state.farewell();
-        }
-        if self.is_worker() {
-            return Err(on_own_thread("force_flush"));
         }
         let ticket = state.flushes.request(target);
         state.nudges += 1;
@@ -135,10 +147,21 @@ impl Flow {
         }
     }
 
-    /// Stops accepting, and waits until everything is out. What is left at the deadline is dropped and counted, and the worker is
-    /// left to itself: a sink may hang.
+    /// Stops accepting, and waits until everything is out. What is left at the deadline is dropped and counted, and the worker and the
+    /// other sinks' threads are left to themselves: a sink may hang.
     pub(super) fn shutdown(&self, deadline: Duration) -> Result<()> {
         let until = after(deadline);
+        if self.lock().queue.phase == Phase::Over && self.sides.are_over() {
+            return Ok(());
+        }
+        let store = self.shut_down_store(until, deadline);
+        if self.is_worker() {
+            return store;
+        }
+        self.sides.shutdown(store, until, deadline)
+    }
+
+    fn shut_down_store(&self, until: Option<Instant>, deadline: Duration) -> Result<()> {
         let mut state = self.lock();
         let first = state.queue.phase == Phase::Open;
         if first {
@@ -179,10 +202,10 @@ impl Flow {
         drop(left);
     }
 
-    /// Whether the calling thread is the worker, or one that the worker waits for.
+    /// Whether the calling thread is the worker, one that the worker waits for, or another sink's.
     pub(super) fn is_worker(&self) -> bool {
         let this = std::thread::current().id();
-        [&self.worker, &self.reader].into_iter().any(|thread| thread.get() == Some(&this))
+        [&self.worker, &self.reader].into_iter().any(|thread| thread.get() == Some(&this)) || self.sides.is_own_thread()
     }
 }
 
@@ -287,13 +310,19 @@ impl Flow {
         drop(previous);
     }
 
-    /// The sinks have flushed all spans below `number`: those who waited for that are told.
+    /// The store has flushed all spans below `number`: those who waited for that are told.
     pub(super) fn flushed(&self, number: u64, outcome: &Outcome) {
         self.lock().flushes.answer(number, outcome);
         self.done.notify_all();
     }
 
-    /// The worker is done and its sinks are closed.
+    /// The store has had all that will come: so have the other sinks, which end by themselves.
+    pub(super) fn close_sides(&self) {
+        let give_up_at = self.lock().give_up_at;
+        self.sides.close(give_up_at);
+    }
+
+    /// The worker is done and the store is closed.
     pub(super) fn finish(&self, farewell: Outcome) {
         let mut state = self.lock();
         if state.queue.phase != Phase::Over {
@@ -341,12 +370,13 @@ fn after(delay: Duration) -> Option<Instant> {
     Instant::now().checked_add(delay)
 }
 
-fn wait<'a>(
+/// Waits on a condition until a time, or for as long as is sensible.
+pub(super) fn wait<'a, T>(
     condition: &Condvar,
-    state: MutexGuard<'a, State>,
+    state: MutexGuard<'a, T>,
     until: Option<Instant>,
     now: Instant,
-) -> MutexGuard<'a, State> {
+) -> MutexGuard<'a, T> {
     let time = until.map_or(LONGEST_WAIT, |until| until.saturating_duration_since(now)).min(LONGEST_WAIT);
     condition.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner).0
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-/// Counters and gauges of a pipeline, read at one instant.
+/// Counters and gauges of a pipeline, read at one instant (those of each other sink at an instant of its own).
 ///
-/// `offered = accepted + rejected` and `accepted = stored + queued + in_flight + dead_lettered + dropped`.
+/// `offered = accepted + rejected` and `accepted = stored + queued + in_flight + dead_lettered + dropped`; each other sink has a
+/// [sum of its own](SinkHealth).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -95,16 +96,54 @@ pub struct Dropped {
     pub shutdown_timeout: u64,
 }
 
-/// What a sink beside the store did.
+/// What became of the spans that a sink beside the store was offered: `offered = written + failed + dropped + waiting`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SinkHealth {
     /// The sink's name.
     pub name: String,
+    /// Spans that were handed to it, each after the store has had it.
+    pub offered: u64,
     /// Spans that it took.
     pub written: u64,
-    /// Spans that it refused.
+    /// Spans that it refused: for good, or too often, or for too long.
     pub failed: u64,
+    /// Spans that it never came to.
+    pub dropped: SinkDropped,
+    /// Spans that wait for it, the batch that it is writing among them.
+    pub waiting: u64,
+    /// Bytes that wait in its queue, roughly.
+    pub waiting_bytes: u64,
+    /// How often a batch was tried again.
+    pub retries: u64,
+    /// Its last error.
+    pub last_error: Option<String>,
+}
+
+/// Spans that a sink beside the store never came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SinkDropped {
+    /// As many spans or bytes waited for it as may.
+    pub queue_full: u64,
+    /// Still waiting when the shutdown's deadline passed. The batch that was being written then may have been taken after all.
+    pub shutdown_timeout: u64,
+}
+
+impl SinkDropped {
+    /// All dropped spans.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.queue_full + self.shutdown_timeout
+    }
+}
+
+impl SinkHealth {
+    /// Whether the sum in the type's description holds.
+    #[must_use]
+    pub const fn adds_up(&self) -> bool {
+        self.offered == self.written + self.failed + self.dropped.total() + self.waiting
+    }
 }
 
 impl Rejected {
@@ -132,11 +171,12 @@ impl Dropped {
 }
 
 impl Health {
-    /// Whether the two sums in the type's description hold. They always do; a test and `doctor` ask.
+    /// Whether the sums in the type's description hold, those of the other sinks too. They always do; a test and `doctor` ask.
     #[must_use]
-    pub const fn adds_up(&self) -> bool {
+    pub fn adds_up(&self) -> bool {
         self.offered == self.accepted + self.rejected.total()
             && self.accepted
                 == self.stored + self.queued + self.in_flight + self.dead_lettered.total() + self.dropped.total()
+            && self.sinks.iter().all(SinkHealth::adds_up)
     }
 }

@@ -97,12 +97,13 @@ impl Inlet {
     }
 
     /// Waits until every span that was accepted before the call is stored (or dead-lettered, which is counted), every other sink
-    /// has been offered it, and all sinks have flushed.
+    /// has taken it (or lost it, which is counted), and all sinks have flushed.
     ///
     /// # Errors
     /// [`Timeout`](crate::error::ErrorKind::Timeout) when `deadline` passes first, with the number of spans that wait and the
-    /// store's last error; also, at once, when called on the worker thread itself (by a sink or an error callback), which cannot
-    /// wait for itself. [`Write`](crate::error::ErrorKind::Write) when a sink's flush failed.
+    /// store's or sink's last error; also, at once, when called on the worker thread or another sink's (by a sink or an error
+    /// callback), which cannot wait for itself. [`Write`](crate::error::ErrorKind::Write) when a sink's flush failed, or one beside the
+    /// store lost spans since the flush before.
     /// [`Shutdown`](crate::error::ErrorKind::Shutdown) when a shutdown dropped spans; one that got everything out is no error.
     pub fn force_flush(&self, deadline: Duration) -> Result<()> {
         self.0.force_flush(deadline)

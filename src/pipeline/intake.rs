@@ -1,7 +1,6 @@
 //! From what was accepted to spans that are understood.
 
 use std::collections::VecDeque;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use super::flow::Flow;
@@ -67,9 +66,9 @@ impl Intake {
         Some(self.tell(read))
     }
 
-    /// Takes a batch back that all sinks have had.
-    pub(super) fn free(&self, batch: Rc<Batch>) {
-        if let (Some(reader), Ok(batch)) = (&self.reader, Rc::try_unwrap(batch)) {
+    /// Takes a batch back that the store has had. One that other sinks still hold is freed by the last of them.
+    pub(super) fn free(&self, batch: Arc<Batch>) {
+        if let (Some(reader), Ok(batch)) = (&self.reader, Arc::try_unwrap(batch)) {
             reader.free(batch.spans);
         }
     }
@@ -123,6 +122,13 @@ impl Intake {
         if news > 0 {
             self.refusals_reported = refused;
             self.fail(&Error::write(format!("{news} spans were refused because the queue was full")));
+        }
+    }
+
+    /// The same for spans that other sinks have no room for.
+    pub(super) fn report_drops(&mut self) {
+        for news in self.flow.sides.news_of_drops() {
+            self.fail(&Error::write(news));
         }
     }
 

@@ -1,17 +1,21 @@
 //! Between capture and store: a bounded queue and one worker thread.
 //!
 //! ```text
-//! layers, exporters ── Inlet::accept ──▶ queue ──▶ worker: read · interpret ──▶ store, then the other sinks
-//!  (their threads)      never waits    (bounded)    (one thread)                 (Sink)
+//! layers, exporters ── Inlet::accept ──▶ queue ──▶ worker: read · interpret ──▶ store
+//!  (their threads)      never waits    (bounded)    (one thread)               │ (Sink)
+//!                                                                               └─▶ a queue and a thread for each other Sink
 //! ```
 //!
 //! Nothing is lost silently: a span that was offered is refused, or accepted and then stored, waiting, dead-lettered or dropped,
 //! and [`Health`] counts each, with sums that hold at every instant. An outage of the store loses nothing but what no longer fits
-//! into the queue; a span that the store cannot take does not take others with it.
+//! into the queue; a span that the store cannot take does not take others with it. The other sinks are handed what the store has had,
+//! and never delay it: each has a queue and a thread of its own, tries again what failed within bounds, and has [counters](SinkHealth)
+//! of its own.
 //!
 //! The worker is a thread of its own and needs no async runtime; it works in any. Waiting calls ([`Pipeline::force_flush`],
 //! [`Pipeline::shutdown`], dropping a pipeline) block the calling thread until their deadline at most.
 
+mod backoff;
 mod delivery;
 mod flow;
 mod flush;
@@ -24,6 +28,9 @@ mod queue;
 mod reading;
 mod report;
 mod settings;
+mod side;
+mod side_worker;
+mod sides;
 mod sink;
 #[cfg(test)]
 mod tests;
@@ -33,7 +40,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use health::{DeadLettered, Dropped, Health, HiddenContent, Rejected, SinkHealth};
+pub use health::{DeadLettered, Dropped, Health, HiddenContent, Rejected, SinkDropped, SinkHealth};
 pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
 pub use report::OnError;
 pub use settings::Settings;
@@ -48,7 +55,8 @@ use live::WrittenVersions;
 use queue::Queue;
 use reading::Reading;
 use report::Reporter;
-use worker::{Other, Worker};
+use sides::Sides;
+use worker::Worker;
 
 /// How long dropping a pipeline waits for its spans to be stored.
 const DROP_DEADLINE: Duration = Duration::from_secs(5);
@@ -69,9 +77,9 @@ impl fmt::Debug for Pipeline {
 }
 
 impl Pipeline {
-    /// Starts the worker thread.
+    /// Starts the worker thread, and one for each of `others`.
     ///
-    /// Spans go to `store`, whose answers decide what [`Health`] says; then to each of `others`, once, whatever comes of it.
+    /// Spans go to `store`, whose answers decide what [`Health`] says; then they are handed to each of `others`, whatever came of it.
     /// `interpret` reads a record, on the worker or on a thread beside it; a record on which it panics is dead-lettered. `process` stands,
     /// with a number, on each span.
     ///
@@ -86,19 +94,18 @@ impl Pipeline {
         process: ProcessId,
     ) -> Result<Self> {
         let settings = settings.clamped();
-        let others: Vec<_> = others.into_iter().map(|sink| Other { name: sink.name().to_owned(), sink }).collect();
-        let healths =
-            others.iter().map(|other| SinkHealth { name: other.name.clone(), ..SinkHealth::default() }).collect();
-        let flow = Arc::new(Flow::new(Queue::new(&settings, healths)));
+        let sides = Sides::of(&others, &settings);
+        let flow = Arc::new(Flow::new(Queue::new(&settings), sides));
+        Sides::start(&flow, others, &settings, on_error.as_ref())?;
         let reading = Reading { interpret: Arc::new(interpret), process };
         let worker = Worker {
             intake: Intake::new(Arc::clone(&flow), reading, Reporter::new(on_error.clone())),
             store: Delivery::new(store, &settings),
             settings,
-            others,
             written: WrittenVersions::default(),
         };
         std::thread::Builder::new().name("tracing-agents".to_owned()).spawn(move || worker.run()).map_err(|error| {
+            flow.sides.close(None);
             Error::with_source(ErrorKind::Thread, "the pipeline's thread could not be started", error)
         })?;
         Ok(Self { flow, on_error, drop_deadline: DROP_DEADLINE })
@@ -139,11 +146,11 @@ impl Pipeline {
     /// Refuses new spans from now on, writes what waits and the spans that are still open (as open), flushes and closes the sinks.
     ///
     /// Returns when that is done, or at the deadline: then what still waits is counted as dropped, and the worker is left to
-    /// itself, since a sink may hang. A second call is `Ok` at once when the pipeline is shut down.
+    /// itself, since a sink may hang; so are the threads of other sinks. A second call is `Ok` at once when the pipeline is shut down.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] at the deadline, and at once when called on the worker thread itself (by a sink or an error
-    /// callback): the shutdown then goes on after that returns. [`ErrorKind::Write`] when a sink's last flush failed.
+    /// [`ErrorKind::Timeout`] at the deadline, and at once when called on the worker thread or another sink's (by a sink or an error
+    /// callback): the shutdown then goes on after that returns. [`ErrorKind::Write`] when a sink's last flush failed, or it lost spans since the one before.
     pub fn shutdown(&self, deadline: Duration) -> Result<()> {
         self.flow.shutdown(deadline)
     }

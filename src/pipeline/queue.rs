@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
-use super::health::{DeadLettered, Dropped, Health, HiddenContent, Rejected, SinkHealth};
+use super::health::{DeadLettered, Dropped, Health, HiddenContent, Rejected};
 use super::inlet::{PendingSpan, Refused};
 use super::settings::Settings;
 use crate::model::SpanRecord;
@@ -57,7 +57,7 @@ pub(super) struct Queue {
     pub(super) parked: bool,
     /// All spans below this number are to be written without waiting for a full batch.
     drain_to: u64,
-    /// All spans below this number are stored or accounted as lost, and the other sinks have had them.
+    /// All spans below this number are stored or accounted as lost, and the other sinks were offered them.
     settled: u64,
     accepted: u64,
     stored: u64,
@@ -66,14 +66,13 @@ pub(super) struct Queue {
     pub(super) rejected: Rejected,
     pub(super) dead_lettered: DeadLettered,
     pub(super) dropped: Dropped,
-    pub(super) sinks: Vec<SinkHealth>,
     pub(super) degraded: bool,
     pub(super) last_error: Option<String>,
     hidden_content: Vec<HiddenContent>,
 }
 
 impl Queue {
-    pub(super) fn new(settings: &Settings, sinks: Vec<SinkHealth>) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             slots: VecDeque::new(),
             bytes: 0,
@@ -93,7 +92,6 @@ impl Queue {
             rejected: Rejected::default(),
             dead_lettered: DeadLettered::default(),
             dropped: Dropped::default(),
-            sinks,
             degraded: false,
             last_error: None,
             hidden_content: Vec::new(),
@@ -195,7 +193,7 @@ impl Queue {
         }
     }
 
-    /// Nothing below `number` waits any longer, for the store or for another sink.
+    /// Nothing below `number` waits any longer for the store, or to be offered to another sink.
     pub(super) fn settle(&mut self, number: u64) {
         self.settled = self.settled.max(number);
     }
@@ -236,7 +234,7 @@ impl Queue {
         self.slots.len().min(self.batch_slots)
     }
 
-    /// All counters, as they stand.
+    /// All counters, as they stand; the other sinks keep their own.
     pub(super) fn health(&self) -> Health {
         Health {
             offered: self.accepted + self.rejected.total(),
@@ -248,7 +246,7 @@ impl Queue {
             in_flight: self.in_flight,
             dead_lettered: self.dead_lettered,
             dropped: self.dropped,
-            sinks: self.sinks.clone(),
+            sinks: Vec::new(),
             live_written: self.live_written,
             degraded: self.degraded,
             last_error: self.last_error.clone(),
@@ -268,7 +266,7 @@ mod tests {
     use crate::model::{SpanId, TraceId};
 
     fn queue(settings: Settings) -> Queue {
-        Queue::new(&settings.clamped(), Vec::new())
+        Queue::new(&settings.clamped())
     }
 
     fn push(queue: &mut Queue, size: usize) -> Result<bool, Refused> {

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use super::isolation::isolated;
 use crate::error::Error;
 
-/// Called with what went wrong on the worker thread: a store that is out, a span that cannot be stored, a sink that failed.
+/// Called with what went wrong: a store that is out, a span that cannot be stored, a sink that failed.
 ///
-/// It runs on the worker thread (once, for spans that a drop leaves behind, on the dropping one), with tracing disabled: log lines
-/// and spans made in it are discarded. A panic in it is caught. Spans wait while it runs.
+/// It runs on the worker thread, for another sink on the sink's (once, for spans that a drop leaves behind, on the dropping one), with
+/// tracing disabled: log lines and spans made in it are discarded. A panic in it is caught. Spans wait while it runs.
 pub type OnError = Arc<dyn Fn(&Error) + Send + Sync>;
 
 /// At most one warning in this time.

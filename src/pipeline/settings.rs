@@ -6,13 +6,14 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Spans that may wait in the queue; default 2,048, at least 1. A span that finds the queue full is refused and counted.
+    /// Spans that may wait in the queue; default 2,048, at least 1. A span that finds the queue full is refused and counted. As many
+    /// may wait for each sink beside the store.
     pub max_queue_size: usize,
     /// Spans that are written at once; default 512, at least 1, at most `max_queue_size`.
     pub max_export_batch_size: usize,
     /// How long a span may wait before it is written although no batch is full; default 5 s, between 1 ms and 1 h.
     pub scheduled_delay: Duration,
-    /// Bytes that may wait in the queue, roughly; default 64 MiB. An empty queue takes a span of any size, so that no span is too
+    /// Bytes that may wait in the queue, roughly, and for each sink beside the store; default 64 MiB. An empty queue takes a span of any size, so that no span is too
     /// large for ever.
     pub max_queue_bytes: usize,
     /// Bytes that are written at once, roughly; default 4 MiB, at most `max_queue_bytes`. A larger span is written alone.
@@ -27,6 +28,10 @@ pub struct Settings {
     pub retry_min_delay: Duration,
     /// The longest wait before a store that is out is tried again; default 5 s, at least `retry_min_delay`.
     pub retry_max_delay: Duration,
+    /// How often a sink beside the store is given the same batch; default 100, at least 1. The store is tried until it is back.
+    pub retry_max_attempts: u32,
+    /// How old a batch may become at a sink beside the store and still be tried again; default 5 min. Each is tried once at least.
+    pub retry_max_age: Duration,
 }
 
 impl Default for Settings {
@@ -42,6 +47,8 @@ impl Default for Settings {
             live_after: Duration::from_secs(1),
             retry_min_delay: Duration::from_millis(50),
             retry_max_delay: Duration::from_secs(5),
+            retry_max_attempts: 100,
+            retry_max_age: Duration::from_secs(300),
         }
     }
 }
@@ -58,6 +65,7 @@ impl Settings {
         self.scheduled_delay = self.scheduled_delay.clamp(MIN_DELAY, MAX_DELAY);
         self.retry_min_delay = self.retry_min_delay.clamp(MIN_DELAY, MAX_DELAY);
         self.retry_max_delay = self.retry_max_delay.clamp(self.retry_min_delay, MAX_DELAY);
+        self.retry_max_attempts = self.retry_max_attempts.max(1);
         self
     }
 }

@@ -5,10 +5,10 @@ use crate::model::InterpretedSpan;
 
 /// Where batches of spans go: the store, an exporter, a test's list.
 ///
-/// A sink runs on the worker thread, with tracing disabled there. It may block; it must not panic (a panic is caught and counted).
-/// Batches can be repeated after a failure, in any order, so writing must be idempotent: a span is known by (trace id, span id),
-/// and of two versions the one of higher [rank](crate::model::SpanState::rank) stays. A sink is dropped on the worker thread too,
-/// before [`shutdown`](super::Pipeline::shutdown) returns in time.
+/// The store's runs on the worker thread, each other one on a thread of its own, with tracing disabled there. It may block; it must not
+/// panic (a panic is caught and counted). Batches can be repeated after a failure, in any order, so writing must be idempotent: a span
+/// is known by (trace id, span id), and of two versions the one of higher [rank](crate::model::SpanState::rank) stays. A sink is dropped
+/// on its thread too, before [`shutdown`](super::Pipeline::shutdown) returns in time.
 pub trait Sink: Send {
     /// The name in health reports and error messages.
     fn name(&self) -> &str;
@@ -16,7 +16,9 @@ pub trait Sink: Send {
     /// Writes a batch, all of it or nothing.
     ///
     /// # Errors
-    /// Any. The pipeline then [probes](Self::probe) the sink to tell an outage from a span that cannot be written.
+    /// Any. The pipeline then [probes](Self::probe) the store to tell an outage from a span that cannot be written. A sink beside the
+    /// store is probed and given the same batch again, for a limited time, unless the error is
+    /// [permanent](crate::Error::permanent) or [partial](crate::Error::partial); it may say [when](crate::Error::retry_after).
     fn write(&mut self, batch: &[InterpretedSpan]) -> Result<()>;
 
     /// Checks whether the sink can write at all, after dropping whatever connection a failed write may have left broken.
@@ -31,5 +33,11 @@ pub trait Sink: Send {
     /// When something written before could not be passed on.
     fn flush(&mut self) -> Result<()> {
         Ok(())
+    }
+
+    /// Whether spans that are still open are to be written too, as they stand: of each, later versions follow. Of no interest where only
+    /// spans that ended are known.
+    fn takes_open_spans(&self) -> bool {
+        true
     }
 }

@@ -1,4 +1,4 @@
-//! The worker thread: takes batches, interprets them, hands them to the sinks.
+//! The worker thread: takes batches, interprets them, writes them to the store, hands them to the other sinks.
 
 use std::collections::VecDeque;
 use std::iter::Peekable;
@@ -13,10 +13,8 @@ use super::flush::Outcome;
 use super::intake::Intake;
 use super::isolation::isolated;
 use super::live::WrittenVersions;
-use super::queue::count;
 use super::reading::Batch;
 use super::settings::Settings;
-use super::sink::Sink;
 use crate::error::Error;
 use crate::model::{InterpretedSpan, SpanRecord};
 
@@ -25,14 +23,7 @@ pub(super) struct Worker {
     pub(super) intake: Intake,
     pub(super) settings: Settings,
     pub(super) store: Delivery,
-    pub(super) others: Vec<Other>,
     pub(super) written: WrittenVersions,
-}
-
-/// A sink beside the store.
-pub(super) struct Other {
-    pub(super) name: String,
-    pub(super) sink: Box<dyn Sink>,
 }
 
 impl Worker {
@@ -43,6 +34,7 @@ impl Worker {
         // Whatever is not this crate's own is called in isolation. Should the worker itself have a bug, no one waits for it for ever.
         let farewell = catch_unwind(AssertUnwindSafe(|| self.work()))
             .unwrap_or_else(|_| Err("the worker thread panicked; please report this".to_owned()));
+        flow.close_sides();
         flow.finish(farewell);
     }
 
@@ -70,48 +62,25 @@ impl Worker {
             }
         }
         let farewell = self.say_farewell();
-        // Sinks close their connections here, and callbacks free what they hold: whoever waits for the end waits for that too.
-        let closed = isolated(|| drop(self)).map_err(|panic| format!("a sink panicked when it was closed: {panic}"));
+        // The store closes its connections here, and callbacks free what they hold: whoever waits for the end waits for that too.
+        let closed = isolated(|| drop(self)).map_err(|panic| format!("the store panicked when it was closed: {panic}"));
         farewell.and(closed)
     }
 
-    /// Writes a batch: to the store, then to the other sinks. The next one, if it is due, is read meanwhile.
+    /// Writes a batch to the store, then hands it to the other sinks. The next one, if it is due, is read meanwhile.
     fn write(&mut self, batch: Batch) {
         self.intake.read_ahead();
         let Ok(delivered) = self.store.deliver(batch, &mut self.intake) else { return };
         for batch in delivered {
-            self.write_others(&batch.spans);
+            self.intake.flow.sides.hand_over(&batch);
             self.intake.flow.account(|queue| queue.settle(batch.end));
             self.intake.free(batch);
         }
     }
 
-    fn write_others(&mut self, spans: &[InterpretedSpan]) {
-        if spans.is_empty() {
-            return;
-        }
-        for index in 0..self.others.len() {
-            let written = self.write_other(index, spans);
-            self.intake.flow.account(|queue| {
-                if let Some(health) = queue.sinks.get_mut(index) {
-                    let counter = if written { &mut health.written } else { &mut health.failed };
-                    *counter += count(spans.len());
-                }
-            });
-        }
-    }
-
-    /// One try. What is retried, and how, is up to such a sink: the store never waits for it.
-    fn write_other(&mut self, index: usize, spans: &[InterpretedSpan]) -> bool {
-        let Some(other) = self.others.get_mut(index) else { return false };
-        let Err(error) = delivery::write(&mut *other.sink, spans) else { return true };
-        let message = format!("sink {} failed and misses {} spans: {error}", other.name, spans.len());
-        self.intake.fail(&Error::write(message));
-        false
-    }
-
     fn tick(&mut self) {
         self.intake.report_refusals();
+        self.intake.report_drops();
         self.intake.report_hidden_content();
         if self.settings.live {
             let open = self.intake.snapshot_live();
@@ -124,17 +93,16 @@ impl Worker {
     fn write_live(&mut self, open: Vec<SpanRecord>) {
         let mut open = open.into_iter().peekable();
         while open.peek().is_some() && self.intake.flow.go_on().is_ok() {
-            let batch = self.read_live(&mut open);
-            if batch.is_empty() {
+            let spans = self.read_live(&mut open);
+            if spans.is_empty() {
                 continue;
             }
-            let written = delivery::write(self.store.sink(), &batch);
-            for index in 0..self.others.len() {
-                self.write_other(index, &batch);
-            }
+            let batch = Arc::new(Batch { spans, end: 0 });
+            let written = delivery::write(self.store.sink(), &batch.spans);
+            self.intake.flow.sides.hand_over_open(&batch);
             let Err(error) = written else {
-                self.intake.flow.account(|queue| queue.live_written(batch.len()));
-                batch.iter().for_each(|span| self.written.add(&span.record));
+                self.intake.flow.account(|queue| queue.live_written(batch.spans.len()));
+                batch.spans.iter().for_each(|span| self.written.add(&span.record));
                 continue;
             };
             self.intake.fail(&Error::write(format!("open spans could not be written: {error}")));
@@ -161,27 +129,18 @@ impl Worker {
 
     fn flush(&mut self) -> Outcome {
         self.intake.report_hidden_content();
-        let mut failures = Vec::new();
-        if let Err(error) = delivery::flush(self.store.sink()) {
-            failures.push(format!("the store could not be flushed: {error}"));
-        }
-        for other in &mut self.others {
-            if let Err(error) = delivery::flush(&mut *other.sink) {
-                failures.push(format!("sink {} could not be flushed: {error}", other.name));
-            }
-        }
-        if failures.is_empty() {
-            return Ok(());
-        }
-        let failure = failures.join("; ");
-        self.intake.fail(&Error::write(failure.clone()));
-        Err(failure)
+        delivery::flush(self.store.sink()).map_err(|error| {
+            let failure = format!("the store could not be flushed: {error}");
+            self.intake.fail(&Error::write(failure.clone()));
+            failure
+        })
     }
 
     /// The last things before the end: open spans, and a flush.
     fn say_farewell(&mut self) -> Outcome {
         self.intake.flow.go_on().map_err(|GivenUp| "the pipeline was given up".to_owned())?;
         self.intake.report_refusals();
+        self.intake.report_drops();
         let open = self.intake.snapshot_live();
         self.write_live(open);
         self.flush()
