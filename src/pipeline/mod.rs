@@ -22,6 +22,7 @@ mod isolation;
 mod live;
 mod queue;
 mod reading;
+mod receipt;
 mod report;
 mod settings;
 mod sink;
@@ -35,6 +36,7 @@ use std::time::Duration;
 
 pub use health::{DeadLettered, Dropped, Health, HiddenContent, Rejected, SinkHealth};
 pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
+pub use receipt::{LeftOut, Receipt};
 pub use report::OnError;
 pub use settings::Settings;
 pub use sink::Sink;
