@@ -65,7 +65,7 @@ compile_error!("tracing-agents needs a database: enable one of its features `sql
 
 mod agent_tracing;
 pub mod error;
-mod insight;
+pub mod insight;
 pub mod layer;
 pub mod model;
 #[cfg(feature = "opentelemetry")]

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write as _};
 use crate::model::Usage;
 
 /// A duration in nanoseconds with three digits: `850 ns`, `12.3 µs`, `480 ms`, `1.24 s`, `2 min 5 s`, `1 h 2 min`.
-pub(super) struct Nanoseconds(pub(super) i64);
+pub struct Nanoseconds(pub i64);
 
 impl Display for Nanoseconds {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -41,7 +41,7 @@ fn decimal(f: &mut Formatter<'_>, amount: i64, unit: i64, name: &str) -> fmt::Re
 }
 
 /// Input and output tokens, `812→96 tokens`; a side that nobody reported is `?`.
-pub(super) struct Tokens<'a>(pub(super) &'a Usage);
+pub struct Tokens<'a>(pub &'a Usage);
 
 impl Display for Tokens<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -62,7 +62,7 @@ impl Display for Tokens<'_> {
 }
 
 /// Billionths of a US dollar, as `$1.25` or `$0.000042`.
-pub(super) struct NanoUsd(pub(super) i64);
+pub struct NanoUsd(pub i64);
 
 impl Display for NanoUsd {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -82,7 +82,7 @@ impl Display for NanoUsd {
 }
 
 /// Text from a trace, safe to print: control characters and those that turn the direction of writing are escaped.
-pub(super) struct Printable<'a>(pub(super) &'a str);
+pub struct Printable<'a>(pub &'a str);
 
 impl Display for Printable<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {

@@ -248,6 +248,10 @@ fn dead_letter(suspect: Piece, intake: &mut Intake) {
         intake.flow.account(Queue::poisoned);
         let (span_id, trace_id) = (record.span_id, record.trace_id);
         let message = format!("span {span_id} of trace {trace_id} is left out: the store refuses it, alone");
-        intake.fail(&Error::with_source(ErrorKind::Write, message, error.to_string()));
+        let error = Error::with_source(ErrorKind::Write, message, error.to_string());
+        if let Some(origin) = record.origin {
+            intake.flow.left_out(origin.sequence, &error.to_string());
+        }
+        intake.fail(&error);
     }
 }

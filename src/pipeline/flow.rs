@@ -11,6 +11,7 @@ use super::health::Health;
 use super::inlet::Refused;
 use super::live::LiveSources;
 use super::queue::{Entry, Phase, Queue, Slot};
+use super::receipt::{Due, OnReceipt, Receipts};
 use super::sides::Sides;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -53,6 +54,7 @@ pub(super) struct Flow {
 struct State {
     queue: Queue,
     flushes: Flushes,
+    receipts: Receipts,
     /// When a closing pipeline drops what is left; `None` while it is open, or closes without a limit.
     give_up_at: Option<Instant>,
     /// Counts flushes and shutdowns: a change ends the worker's pause.
@@ -74,6 +76,7 @@ impl Flow {
             state: Mutex::new(State {
                 queue,
                 flushes: Flushes::default(),
+                receipts: Receipts::default(),
                 give_up_at: None,
                 nudges: 0,
                 farewell: Ok(()),
@@ -98,6 +101,18 @@ impl Flow {
         let wake = state.queue.push(&mut entry, size)?;
         if wake {
             state.queue.parked = false;
+            drop(state);
+            self.work.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Takes all of `slots` or none, and has `tell` called when their fate is decided.
+    pub(super) fn deliver(&self, mut slots: Vec<Slot>, tell: OnReceipt) -> Result<(), Refused> {
+        let mut state = self.lock();
+        let numbers = state.queue.push_all(&mut slots)?;
+        state.receipts.expect(numbers, tell);
+        if std::mem::take(&mut state.queue.parked) {
             drop(state);
             self.work.notify_one();
         }
@@ -195,11 +210,13 @@ impl Flow {
 
     fn give_up(&self, mut state: MutexGuard<'_, State>) {
         let left = state.queue.close();
+        let due = state.receipts.close();
         drop(state);
         self.work.notify_one();
         self.done.notify_all();
         // Freed outside the lock: these may be spans of any size.
         drop(left);
+        due.into_iter().for_each(Due::tell);
     }
 
     /// Whether the calling thread is the worker, one that the worker waits for, or another sink's.
@@ -301,6 +318,17 @@ impl Flow {
     /// Changes the accounts.
     pub(super) fn account(&self, change: impl FnOnce(&mut Queue)) {
         change(&mut self.lock().queue);
+    }
+
+    /// The span of this number will not be stored: who delivered it is told so.
+    pub(super) fn left_out(&self, number: u64, reason: &str) {
+        self.lock().receipts.leave_out(number, reason);
+    }
+
+    /// The spans below `number` are stored or left out: who delivered them is told.
+    pub(super) fn delivered(&self, number: u64) {
+        let due = self.lock().receipts.decide(number);
+        due.into_iter().for_each(Due::tell);
     }
 
     /// The last error, as health shows it.

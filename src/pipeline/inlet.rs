@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::flow::Flow;
 use super::health::{Health, HiddenContent};
-use super::queue::Entry;
+use super::queue::{Entry, Slot};
+use super::receipt::Receipt;
 use crate::error::Result;
 use crate::model::SpanRecord;
 
@@ -88,6 +89,47 @@ impl Inlet {
     pub fn accept_pending(&self, span: Arc<dyn PendingSpan>) -> Result<(), Refused> {
         let size = span.size();
         self.0.offer(Entry::Pending(span), size)
+    }
+
+    /// Takes over spans that ended, all or none, and tells when they are stored: for a server that must not answer before. Never waits
+    /// for the worker or for I/O.
+    ///
+    /// They are written as soon as the worker is free, with what else has come by then: deliveries that come at the same time share a
+    /// transaction. `on_receipt` is called once: when each of the spans is stored or [left out](Receipt::left_out), or when a
+    /// shutdown gives them up. It runs on the worker thread (of spans given up, on the one that shuts down), with tracing disabled, and
+    /// spans wait meanwhile, so it is to pass the receipt on: send it into a channel, wake a task. A panic in it is caught.
+    ///
+    /// While the store is out, that can take long. Who waits no longer, or is asked to deliver the same spans again, may: a span is known
+    /// by its ids, and stored once.
+    ///
+    /// ```
+    /// use std::sync::mpsc::channel;
+    /// use tracing_agents::AgentTracing;
+    /// use tracing_agents::model::{SpanId, SpanRecord, TraceId};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tracing = AgentTracing::open("sqlite::memory:")?;
+    /// let record = SpanRecord::new(TraceId::generate(1), SpanId::generate(), "chat", 1_000_000);
+    ///
+    /// let (sender, receiver) = channel();
+    /// tracing.inlet().deliver(vec![record], move |receipt| drop(sender.send(receipt)))?;
+    /// assert_eq!(receiver.recv()?.stored, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Refused`] when the queue is full or the pipeline shut down; then `on_receipt` is dropped, and nothing of the spans is kept.
+    pub fn deliver(
+        &self,
+        records: Vec<SpanRecord>,
+        on_receipt: impl FnOnce(Receipt) + Send + 'static,
+    ) -> Result<(), Refused> {
+        if records.is_empty() {
+            on_receipt(Receipt::default());
+            return Ok(());
+        }
+        self.0.deliver(records.into_iter().map(Slot::new).collect(), Box::new(on_receipt))
     }
 
     /// The counters, all of one instant. Takes the queue's lock: ask a few times a second, not once a span.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::flow::Flow;
 use super::isolation::isolated;
 use super::queue::{Queue, Slot};
-use super::reading::{Batch, Read, Reader, Reading};
+use super::reading::{Batch, Read, Reader, Reading, Unread};
 use super::report::Reporter;
 use crate::error::{Error, ErrorKind};
 use crate::model::{InterpretedSpan, SpanRecord, SpanState};
@@ -84,9 +84,10 @@ impl Intake {
 
     /// Accounts for the spans that could not be read.
     fn tell(&mut self, Read { batch, failures }: Read) -> Batch {
-        for failure in failures {
+        for Unread { number, reason } in failures {
             self.flow.account(Queue::panicked);
-            self.fail(&Error::write(failure));
+            self.flow.left_out(number, &reason);
+            self.fail(&Error::write(reason));
         }
         batch
     }

@@ -26,6 +26,7 @@ mod isolation;
 mod live;
 mod queue;
 mod reading;
+mod receipt;
 mod report;
 mod settings;
 mod side;
@@ -42,6 +43,7 @@ use std::time::Duration;
 
 pub use health::{DeadLettered, Dropped, Health, HiddenContent, Rejected, SinkDropped, SinkHealth};
 pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
+pub use receipt::{LeftOut, Receipt};
 pub use report::OnError;
 pub use settings::Settings;
 pub use sink::Sink;

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::health::{DeadLettered, Dropped, Health, HiddenContent, Rejected};
@@ -19,6 +20,13 @@ pub(super) enum Entry {
 pub(super) struct Slot {
     pub(super) entry: Entry,
     size: usize,
+}
+
+impl Slot {
+    pub(super) fn new(record: SpanRecord) -> Self {
+        let size = record.size();
+        Self { entry: Entry::Record(Box::new(record)), size }
+    }
 }
 
 impl fmt::Debug for Slot {
@@ -117,6 +125,29 @@ impl Queue {
             self.accepted += 1;
         }
         Ok(self.parked && self.threshold_is_crossed())
+    }
+
+    /// Puts spans at the end, to be written without waiting for a full batch; returns their numbers.
+    ///
+    /// All or none, and then they are left in `slots`. As an empty queue takes a span of any size, it takes them whatever their number.
+    pub(super) fn push_all(&mut self, slots: &mut Vec<Slot>) -> Result<Range<u64>, Refused> {
+        let offered = count(slots.len());
+        if self.phase != Phase::Open {
+            self.rejected.after_shutdown += offered;
+            return Err(Refused::AfterShutdown);
+        }
+        let bytes = slots.iter().fold(self.bytes, |bytes, slot| bytes.saturating_add(slot.size));
+        let is_over = self.slots.len().saturating_add(slots.len()) > self.max_slots || bytes > self.max_bytes;
+        if is_over && !self.slots.is_empty() {
+            self.rejected.queue_full += offered;
+            return Err(Refused::QueueFull);
+        }
+        let first = self.accepted;
+        self.slots.extend(slots.drain(..));
+        self.bytes = bytes;
+        self.accepted += offered;
+        self.drain_to = self.accepted;
+        Ok(first..self.accepted)
     }
 
     fn threshold_is_crossed(&self) -> bool {
@@ -325,6 +356,29 @@ mod tests {
         assert_eq!((health.accepted, health.rejected.queue_full, health.offered), (4, 2, 6));
         assert!(health.adds_up());
         assert_eq!(queue.take(&mut VecDeque::new()), 1, "no hole");
+    }
+
+    #[test]
+    fn spans_that_come_together_are_taken_all_or_none_and_written_soon() {
+        let slots = |number| -> Vec<Slot> {
+            let record = || SpanRecord::new(TraceId::generate(0), SpanId::generate(), "span", 0);
+            (0..number).map(|_| Slot::new(record())).collect()
+        };
+        let mut queue = queue(Settings { max_queue_size: 3, max_export_batch_size: 3, ..Settings::default() });
+        assert_eq!(queue.push_all(&mut slots(2)), Ok(0..2));
+        assert!(queue.batch_is_due());
+        let mut refused = slots(2);
+        assert_eq!(queue.push_all(&mut refused), Err(Refused::QueueFull));
+        assert_eq!(refused.len(), 2, "its owner drops them outside the lock");
+        assert_eq!(queue.push_all(&mut slots(1)), Ok(2..3));
+        assert_eq!(take(&mut queue), (0, 3));
+        assert_eq!(queue.push_all(&mut slots(7)), Ok(3..10), "an empty queue takes any number");
+        let health = queue.health();
+        assert_eq!((health.accepted, health.rejected.queue_full, health.queued), (10, 2, 7));
+        assert!(health.adds_up());
+        queue.close();
+        assert_eq!(queue.push_all(&mut slots(1)), Err(Refused::AfterShutdown));
+        assert!(queue.health().adds_up());
     }
 
     #[test]

@@ -20,11 +20,18 @@ pub(super) struct Batch {
     pub(super) end: u64,
 }
 
-/// A batch, and what is to be told about the spans that are not in it, one message each.
+/// A batch, and what is to be told about the spans that are not in it.
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) batch: Batch,
-    pub(super) failures: Vec<String>,
+    pub(super) failures: Vec<Unread>,
+}
+
+/// A span that could not be read.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub(super) number: u64,
+    pub(super) reason: String,
 }
 
 /// How spans are read.
@@ -42,7 +49,7 @@ impl Reading {
         for (number, slot) in (first..end).zip(slots.drain(..)) {
             match self.read_one(number, slot.entry) {
                 Ok(span) => spans.push(span),
-                Err(failure) => failures.push(failure),
+                Err(reason) => failures.push(Unread { number, reason }),
             }
         }
         Read { batch: Batch { spans, end }, failures }
@@ -133,8 +140,8 @@ impl Reader {
     pub(super) fn end(&mut self) -> Option<Read> {
         let (first, end) = self.at_work_on.take()?;
         let lost = || {
-            let failure = "a span is left out: the thread that read it is gone; please report this";
-            let failures = (first..end).map(|_| failure.to_owned()).collect();
+            let reason = "a span is left out: the thread that read it is gone; please report this";
+            let failures = (first..end).map(|number| Unread { number, reason: reason.to_owned() }).collect();
             Read { batch: Batch { spans: Vec::new(), end }, failures }
         };
         Some(self.read.recv().unwrap_or_else(|_| lost()))

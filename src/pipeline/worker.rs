@@ -71,6 +71,9 @@ impl Worker {
     fn write(&mut self, batch: Batch) {
         self.intake.read_ahead();
         let Ok(delivered) = self.store.deliver(batch, &mut self.intake) else { return };
+        if let Some(last) = delivered.last() {
+            self.intake.flow.delivered(last.end);
+        }
         for batch in delivered {
             self.intake.flow.sides.hand_over(&batch);
             self.intake.flow.account(|queue| queue.settle(batch.end));

@@ -7,4 +7,5 @@ mod failures;
 mod fakes;
 mod flushes;
 mod live_spans;
+mod receipts;
 mod runtimes;
