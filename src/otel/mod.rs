@@ -15,6 +15,7 @@ mod tests;
 mod values;
 
 pub(crate) use baggage::ids_in_baggage;
+pub(crate) use exporter::Owned;
 pub use exporter::StoreExporter;
 pub(crate) use exporter_sink::ExporterSink;
 #[cfg(feature = "otlp")]

@@ -8,3 +8,4 @@ mod fakes;
 mod flushes;
 mod live_spans;
 mod runtimes;
+mod sides;
