@@ -65,7 +65,8 @@ pub(super) fn resolve(
     let protocol = otlp.protocol.or_else(|| read("PROTOCOL", set, "http/protobuf or grpc", protocol, misunderstood));
     let protocol = protocol.unwrap_or(Protocol::HttpProtobuf);
     let gzip = otlp.gzip.or_else(|| read("COMPRESSION", set, "gzip or none", compression, misunderstood));
-    let timeout = otlp.timeout.or_else(|| read("TIMEOUT", set, "a number of milliseconds", milliseconds, misunderstood));
+    let timeout =
+        otlp.timeout.or_else(|| read("TIMEOUT", set, "a number of milliseconds", milliseconds, misunderstood));
 
     let endpoint = match otlp.endpoint {
         Some(endpoint) => Some((endpoint, "the endpoint of `otlp`".to_owned(), Path::IfNone)),
@@ -196,7 +197,11 @@ mod tests {
             (Otlp::from_env(), &[(traces, "http://b:2/v1/traces?k=v")], "http://b:2/v1/traces?k=v"),
             (Otlp::from_env(), &[(general, " "), grpc], "http://localhost:4317/"),
             (Otlp::from_env(), &[(general, "http://a:1"), grpc], "http://a:1/"),
-            (Otlp::http("http://c:3"), &[(general, "http://a:1"), (traces, "http://b:2"), grpc], "http://c:3/v1/traces"),
+            (
+                Otlp::http("http://c:3"),
+                &[(general, "http://a:1"), (traces, "http://b:2"), grpc],
+                "http://c:3/v1/traces",
+            ),
             ("http://c:3/own/path".into(), &[(traces, "http://b:2")], "http://c:3/own/path"),
             (Otlp::grpc("http://c:3"), &[], "http://c:3/"),
             (Otlp::phoenix("http://127.0.0.1:6006/"), &[], "http://127.0.0.1:6006/v1/traces"),

@@ -9,8 +9,6 @@ mod environment;
 mod grpc;
 mod http;
 mod settings;
-#[cfg(test)]
-mod tests;
 mod tls;
 
 use std::sync::Arc;
@@ -69,6 +67,8 @@ impl Sink for OtlpSink {
     fn write(&mut self, batch: &[InterpretedSpan]) -> Result<()> {
         let _suppressed = Context::enter_telemetry_suppressed_scope();
         let mut records: Vec<_> = batch.iter().map(outgoing).collect();
+        // Whatever said that the parent is remote says it in OTLP's own place.
+        records.iter_mut().for_each(|record| record.parent_is_remote |= wire::is_remote(record.flags));
         group(&mut records);
         let request = wire::request(&records);
         let response = match &self.transport {

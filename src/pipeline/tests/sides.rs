@@ -150,7 +150,11 @@ fn a_sink_that_hangs_holds_up_neither_the_store_nor_another_sink() {
     let health = pipeline.health();
     assert!(health.adds_up(), "{health:?}");
     let [hanging, good] = health.sinks.as_slice() else { panic!("{health:?}") };
-    assert_eq!((hanging.offered, hanging.waiting, hanging.dropped.queue_full), (40, 12, 28), "one batch and a full queue");
+    assert_eq!(
+        (hanging.offered, hanging.waiting, hanging.dropped.queue_full),
+        (40, 12, 28),
+        "one batch and a full queue"
+    );
     assert_eq!((good.written, good.dropped.total()), (40, 0));
     let late = pipeline.force_flush(SHORT).unwrap_err();
     assert_eq!(late.kind(), ErrorKind::Timeout);
@@ -214,8 +218,7 @@ fn a_shutdown_returns_at_its_deadline_though_a_sink_hangs() {
 fn a_shutdown_gives_a_sink_that_fails_its_time_and_no_more() {
     let (store, log) = (SharedLog::default(), SharedLog::default());
     let sink = FakeSink::new(&log).on_write(|_| Err(Error::write("unavailable")));
-    let slow =
-        Settings { immediate: true, retry_min_delay: LONG * 10, retry_max_delay: LONG * 10, ..settings() };
+    let slow = Settings { immediate: true, retry_min_delay: LONG * 10, retry_max_delay: LONG * 10, ..settings() };
     let pipeline = beside(slow, &store, vec![sink]);
     accept(&pipeline.inlet(), 2);
     eventually("it is being stored", || store.count() == 2);

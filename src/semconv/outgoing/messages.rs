@@ -19,8 +19,11 @@ pub(super) fn fill(list: &mut OutgoingList, span: &Span, content: &Content) {
     if span.kind != Kind::Model {
         return;
     }
-    let reasons: Vec<Value> =
-        content.output_messages.iter().filter_map(|message| message.finish_reason.as_deref().map(Value::from)).collect();
+    let reasons: Vec<Value> = content
+        .output_messages
+        .iter()
+        .filter_map(|message| message.finish_reason.as_deref().map(Value::from))
+        .collect();
     list.fill(field::FINISH_REASONS, (!reasons.is_empty()).then_some(reasons));
     for (prefix, messages) in
         [("llm.input_messages.", &content.input_messages), ("llm.output_messages.", &content.output_messages)]
@@ -85,7 +88,9 @@ impl Spread<'_> {
         let (kind, leaf, value) = match part {
             Part::Text { content } => ("text", "text", content.clone()),
             Part::Reasoning { content } => ("reasoning", "text", content.clone()),
-            Part::Uri { modality: Some(modality), uri } if modality == "image" => ("image", "image.image.url", uri.clone()),
+            Part::Uri { modality: Some(modality), uri } if modality == "image" => {
+                ("image", "image.image.url", uri.clone())
+            }
             // There is no word for it: its JSON is its text.
             other => ("text", "text", serde_json::to_string(other).unwrap_or_default()),
         };

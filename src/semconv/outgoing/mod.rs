@@ -97,7 +97,9 @@ fn identity(list: &mut OutgoingList, span: &Span) {
     list.fill(field::SESSION_ID, span.identity.session());
     let named = match span.kind {
         Kind::Agent => span.identity.get(IdentityField::AgentName),
-        Kind::Team => span.identity.get(IdentityField::TeamName).or_else(|| span.identity.get(IdentityField::AgentName)),
+        Kind::Team => {
+            span.identity.get(IdentityField::TeamName).or_else(|| span.identity.get(IdentityField::AgentName))
+        }
         _ => None,
     };
     list.fill("agent.name", named);
@@ -193,7 +195,9 @@ fn documents(list: &mut OutgoingList, span: &Span, content: &Content) {
         for (leaf, value) in leaves.into_iter().filter(|(leaf, _)| tables::DOCUMENT_LEAVES.contains(&leaf.as_str())) {
             // A structure is the text of its JSON; numbers and texts stay what they are.
             let value = match value {
-                structure @ (serde_json::Value::Array(_) | serde_json::Value::Object(_)) => structure.to_string().into(),
+                structure @ (serde_json::Value::Array(_) | serde_json::Value::Object(_)) => {
+                    structure.to_string().into()
+                }
                 other => other,
             };
             list.fill(&format!("{prefix}{index}.document.{leaf}"), Some(value));

@@ -153,5 +153,4 @@ pub(super) const TEXTS: &[&str] = &[
 pub(super) const LISTS: &[&str] = &[field::FINISH_REASONS, "gen_ai.request.stop_sequences", "tag.tags"];
 
 /// Fields that say how the span is to be, and are said by the span itself when it leaves.
-pub(super) const SAID_OTHERWISE: &[&str] =
-    &[field::NAME, field::OTEL_KIND, field::STATUS_CODE, field::STATUS_MESSAGE];
+pub(super) const SAID_OTHERWISE: &[&str] = &[field::NAME, field::OTEL_KIND, field::STATUS_CODE, field::STATUS_MESSAGE];
