@@ -2,6 +2,8 @@
 
 mod builder;
 mod environment;
+#[cfg(feature = "opentelemetry")]
+mod only_door;
 
 use std::fmt;
 use std::sync::Arc;

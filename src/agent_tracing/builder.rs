@@ -16,6 +16,9 @@ use crate::store::{Store, StoreSink};
 /// How long dropping the last handle may take.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Makes a sink when the database is opened, which can tell what is wrong with it; adds what it does not understand of the environment.
+type MakeSink = Box<dyn FnOnce(&mut Vec<Error>) -> Result<Box<dyn Sink>> + Send>;
+
 /// Options of [`AgentTracing`]. An option set here wins over its environment variable; a variable that cannot be understood is
 /// reported to [`on_error`](Self::on_error) and ignored, as OpenTelemetry asks.
 #[must_use = "a builder does nothing until `open`"]
@@ -34,7 +37,7 @@ pub struct Builder {
     profiles: Vec<Profile>,
     trace_payloads: bool,
     prices: PriceTable,
-    sinks: Vec<Box<dyn Sink>>,
+    sinks: Vec<MakeSink>,
     on_error: Option<OnError>,
     shutdown_timeout: Duration,
 }
@@ -166,15 +169,58 @@ impl Builder {
         self
     }
 
-    /// One more place where each batch goes, after the store. Its failures are counted in [`Health`](crate::pipeline::Health) and
-    /// never keep spans from the store.
+    /// One more place where each batch goes, after the store, on a thread of its own: what it does or fails to do never delays the
+    /// store. As many spans and bytes wait for it as for the store; a batch that fails is tried again, for five minutes at most. All of
+    /// it is counted in [`Health::sinks`](crate::pipeline::Health::sinks).
     pub fn sink(mut self, sink: impl Sink + 'static) -> Self {
-        self.sinks.push(Box::new(sink));
+        self.sinks.push(Box::new(|_| Ok(Box::new(sink))));
+        self
+    }
+
+    /// Also sends spans that ended to an OpenTelemetry exporter, as a [`sink`](Self::sink).
+    ///
+    /// They leave normalised, whatever framework made them: each key once, with OpenTelemetry's GenAI attributes and `OpenInference`'s,
+    /// the right span kind, name and status, the ids of their ancestors, and their resource. With the feature `otlp` its futures find a
+    /// tokio runtime.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::InMemorySpanExporter;
+    /// use tracing_agents::AgentTracing;
+    ///
+    /// # fn main() -> Result<(), tracing_agents::Error> {
+    /// let tracing = AgentTracing::builder("sqlite::memory:").exporter(InMemorySpanExporter::default()).open()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "opentelemetry")]
+    pub fn exporter(mut self, exporter: impl opentelemetry_sdk::trace::SpanExporter + 'static) -> Self {
+        self.sinks.push(Box::new(|_| Ok(Box::new(crate::otel::ExporterSink::new(exporter)?))));
+        self
+    }
+
+    /// Also sends spans that ended to a receiver of OTLP, normalised as for [`exporter`](Self::exporter): an endpoint such as
+    /// `http://127.0.0.1:4318`, or [settings](crate::otel::Otlp), with ready-made ones for Phoenix and Langfuse.
+    ///
+    /// Spans wait for a receiver that is away, for five minutes and as many as fit.
+    ///
+    /// ```no_run
+    /// use tracing_agents::AgentTracing;
+    /// use tracing_agents::otel::Otlp;
+    ///
+    /// # fn main() -> Result<(), tracing_agents::Error> {
+    /// let tracing = AgentTracing::builder("sqlite://traces.db").otlp(Otlp::phoenix("http://127.0.0.1:6006")).open()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "otlp")]
+    pub fn otlp(mut self, otlp: impl Into<crate::otel::Otlp>) -> Self {
+        let otlp = otlp.into();
+        self.sinks.push(Box::new(|misunderstood| Ok(Box::new(crate::otel::OtlpSink::open(otlp, misunderstood)?))));
         self
     }
 
     /// Called with what goes wrong after the start: a database that is down, a span that cannot be stored. It runs on the worker
-    /// thread; for what a drop of the last handle could not write, on the dropping one.
+    /// thread or a sink's; for what a drop of the last handle could not write, on the dropping one.
     pub fn on_error(mut self, callback: impl Fn(&Error) + Send + Sync + 'static) -> Self {
         self.on_error = Some(Arc::new(callback));
         self
@@ -191,9 +237,11 @@ impl Builder {
     /// # Errors
     /// [`InvalidUrl`](crate::ErrorKind::InvalidUrl), [`Connect`](crate::ErrorKind::Connect),
     /// [`NewerSchema`](crate::ErrorKind::NewerSchema) or [`Migration`](crate::ErrorKind::Migration), each naming the URL (without
-    /// password) and the way out; [`Thread`](crate::ErrorKind::Thread) when the system gives no thread.
+    /// password) and the way out; [`Thread`](crate::ErrorKind::Thread) when the system gives no thread; for an OTLP receiver also
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), of a header that cannot be sent.
     pub fn open(self) -> Result<AgentTracing> {
-        let (environment, misunderstood) = Environment::read(|name| std::env::var(name).ok());
+        let (environment, mut misunderstood) = Environment::read(|name| std::env::var(name).ok());
+        let sinks = self.sinks.into_iter().map(|make| make(&mut misunderstood)).collect::<Result<Vec<_>>>()?;
         if let Some(on_error) = &self.on_error {
             misunderstood.iter().for_each(|error| on_error(error));
         }
@@ -222,7 +270,7 @@ impl Builder {
             prices.apply(&mut item);
             item
         };
-        let pipeline = Pipeline::start(settings, Box::new(sink), self.sinks, interpret, self.on_error, process)?
+        let pipeline = Pipeline::start(settings, Box::new(sink), sinks, interpret, self.on_error, process)?
             .with_drop_deadline(self.shutdown_timeout);
         let filter = if environment.is_disabled { AgentFilter::off() } else { filter };
         let capture = Capture {

@@ -1,7 +1,7 @@
 //! The door for spans that an SDK's tracer provider makes.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -25,7 +25,8 @@ const FLUSH_DEADLINE: Duration = Duration::from_secs(5);
 /// `BatchSpanProcessor` they wait twice, so a `SimpleSpanProcessor` (`with_simple_exporter`) is the better one here. With either,
 /// register the provider's resource as usual; it is stored with each span.
 ///
-/// Shutting down the provider flushes the pipeline and leaves it running, for its other doors.
+/// Shutting down the provider flushes the pipeline and leaves it running, for its other doors. Where it is the only door, in a program
+/// without `tracing`, [`StoreExporter::open`] opens the database for it, and shutting down the provider closes it.
 ///
 /// # Examples
 /// ```
@@ -45,13 +46,26 @@ pub struct StoreExporter {
     inlet: Inlet,
     resource: Arc<Resource>,
     is_shutdown: AtomicBool,
+    /// What it opened itself, or was given to close.
+    owned: Option<Box<dyn Owned>>,
+}
+
+/// A tracing that an exporter ends when it ends.
+pub(crate) trait Owned: fmt::Debug + Send + Sync {
+    /// Writes what waits and closes the database, at the deadline at the latest.
+    fn shutdown(&self, deadline: Duration) -> crate::error::Result<()>;
 }
 
 impl StoreExporter {
     /// An exporter into the pipeline behind `inlet`: that of an [`Inlet`], or of an `&AgentTracing`.
     #[must_use]
     pub fn new(inlet: impl Into<Inlet>) -> Self {
-        Self { inlet: inlet.into(), resource: Arc::default(), is_shutdown: AtomicBool::new(false) }
+        Self { inlet: inlet.into(), resource: Arc::default(), is_shutdown: AtomicBool::new(false), owned: None }
+    }
+
+    /// The same, which ends `tracing` when it is shut down, and when it is dropped.
+    pub(crate) fn owning(inlet: Inlet, tracing: Box<dyn Owned>) -> Self {
+        Self { owned: Some(tracing), ..Self::new(inlet) }
     }
 
     fn hand_over(&self, batch: Vec<SpanData>) -> OTelSdkResult {
@@ -92,12 +106,16 @@ impl SpanExporter for StoreExporter {
         self.flush(FLUSH_DEADLINE)
     }
 
-    /// Waits up to `timeout` until what was exported is stored, and takes no more spans. The pipeline runs on.
+    /// Waits up to `timeout` until what was exported is stored, and takes no more spans. The pipeline runs on, unless the exporter is
+    /// its [owner](StoreExporter::open).
     fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
         if self.is_shutdown.swap(true, Ordering::AcqRel) {
             return Err(OTelSdkError::AlreadyShutdown);
         }
-        self.flush(timeout)
+        match &self.owned {
+            Some(tracing) => tracing.shutdown(timeout).map_err(|error| to_sdk_error(&error, timeout)),
+            None => self.flush(timeout),
+        }
     }
 
     fn set_resource(&mut self, resource: &OtelResource) {

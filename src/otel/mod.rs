@@ -5,10 +5,20 @@
 
 mod baggage;
 pub mod convert;
+mod drive;
 mod exporter;
+mod exporter_sink;
+#[cfg(feature = "otlp")]
+mod otlp;
 #[cfg(test)]
 mod tests;
 mod values;
 
 pub(crate) use baggage::ids_in_baggage;
+pub(crate) use exporter::Owned;
 pub use exporter::StoreExporter;
+pub(crate) use exporter_sink::ExporterSink;
+#[cfg(feature = "otlp")]
+pub(crate) use otlp::OtlpSink;
+#[cfg(feature = "otlp")]
+pub use otlp::{Otlp, Protocol};

@@ -159,7 +159,9 @@ impl Side {
         for span in &batch.spans {
             let with_it = bytes.saturating_add(span.record.size());
             let is_first = state.queued + len == 0;
-            if state.queued + len >= self.max_spans || (state.bytes.saturating_add(with_it) > self.max_bytes && !is_first) {
+            if state.queued + len >= self.max_spans
+                || (state.bytes.saturating_add(with_it) > self.max_bytes && !is_first)
+            {
                 break;
             }
             (len, bytes) = (len + 1, with_it);

@@ -17,6 +17,7 @@
 //! | when did the answer begin? | `timing` | seconds, milliseconds or instants → nanoseconds |
 //! | how is it called? | `display` | the operation and what it is about |
 //! | what went in and out? | `content` | attributes and events, plain and as messages; read apart from the rest |
+//! | how does it leave? | `outgoing` | what was understood → both conventions' names |
 //!
 //! What decides between conventions on one span: our own typed names, then OpenTelemetry's current names, then `OpenInference`, then
 //! deprecated and other names. A text that stands for no value (empty, `null`, `Debug`'s `None`) is absent; 0 and `false` are values.
@@ -36,6 +37,8 @@ mod lift;
 mod mcp;
 mod model_name;
 mod openinference;
+#[cfg(feature = "opentelemetry")]
+mod outgoing;
 mod price;
 mod profiles;
 mod provider;
@@ -56,6 +59,8 @@ pub(crate) use coerce::clean_text;
 pub(crate) use content::{Content, read_content};
 pub(crate) use display::preview;
 pub(crate) use identity::identity_of;
+#[cfg(feature = "opentelemetry")]
+pub(crate) use outgoing::outgoing;
 pub(crate) use price::{Call, Prices};
 pub use price::{Price, PriceTable};
 pub(crate) use profiles::Profiles;

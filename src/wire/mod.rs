@@ -94,6 +94,12 @@ pub fn encode(records: &[SpanRecord]) -> Vec<u8> {
     writer::request(records).encode_to_vec()
 }
 
+/// [`encode`]'s message, for transports that encode it themselves.
+#[cfg(feature = "otlp")]
+pub(crate) fn request(records: &[SpanRecord]) -> ExportTraceServiceRequest {
+    writer::request(records)
+}
+
 /// The records that [`encode`] was given.
 ///
 /// Reads payloads of this crate, which it believes: origins and ids come back as they were, whatever they are.

@@ -14,8 +14,14 @@ mod bad_input;
 mod broken_cases;
 mod capture;
 mod content;
+#[cfg(feature = "opentelemetry")]
+mod exporting;
 mod handle;
 mod load;
+#[cfg(feature = "opentelemetry")]
+mod only_door;
 mod opening;
+#[cfg(feature = "otlp")]
+mod otlp;
 mod seams;
 mod support;

@@ -25,7 +25,7 @@ impl Sink for Collector {
 
     fn write(&mut self, batch: &[InterpretedSpan]) -> Result<(), Error> {
         if self.refuses {
-            return Err(Error::write("the collector refuses"));
+            return Err(Error::permanent("the collector refuses"));
         }
         self.spans.lock().unwrap().extend_from_slice(batch);
         Ok(())
@@ -47,7 +47,8 @@ fn a_second_sink_gets_every_span_and_its_failures_stay_its_own() {
     let (good, bad) = (Collector::default(), Collector { refuses: true, ..Collector::default() });
     let tracing = AgentTracing::builder("sqlite::memory:").sink(bad).sink(good.clone()).open().unwrap();
     trace_two_spans(&tracing);
-    tracing.force_flush(PATIENCE).unwrap();
+    let failure = tracing.force_flush(PATIENCE).unwrap_err().to_string();
+    assert_eq!(failure, "sink collector misses 2 spans: the collector refuses");
     let names: Vec<String> = good.spans.lock().unwrap().iter().map(|item| item.span.display_name.clone()).collect();
     assert_eq!(names, ["chat m", "invoke_agent A"]);
     let health = tracing.health();

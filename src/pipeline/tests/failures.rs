@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::fakes::{FakeSink, Heard, LONG, SharedLog, accept, eventually, record, settings, start, start_with};
 use crate::error::Error;
 use crate::model::SpanRecord;
-use crate::pipeline::{PendingSpan, Settings, Sink};
+use crate::pipeline::{PendingSpan, Settings};
 
 fn batches_of(size: usize) -> Settings {
     Settings { max_export_batch_size: size, ..settings() }
@@ -267,36 +267,6 @@ fn a_span_that_cannot_be_read_is_left_out_alone() {
     let [first, second] = errors.as_slice() else { panic!("{errors:?}") };
     assert!(first.contains(&unreadable.span_id.to_string()) && first.contains("cannot be read"), "{first}");
     assert!(second.contains("no record"), "{second}");
-}
-
-#[test]
-fn other_sinks_get_each_span_once_and_their_failures_stay_theirs() {
-    let logs: [SharedLog; 4] = std::array::from_fn(|_| SharedLog::default());
-    let [store_log, good_log, failing_log, panicking_log] = &logs;
-    let store = FakeSink::new(store_log).refusing(|name| name == "2");
-    let others: Vec<Box<dyn Sink>> = vec![
-        Box::new(FakeSink::new(failing_log).on_write(|_| Err(Error::write("collector is gone")))),
-        Box::new(FakeSink::new(panicking_log).on_write(|_| panic!("an exporter's bug"))),
-        Box::new(FakeSink::new(good_log)),
-    ];
-    let heard = Heard::default();
-    let pipeline = start_with(settings(), store, others, Some(heard.callback()));
-    accept(&pipeline.inlet(), 4);
-    pipeline.force_flush(LONG).unwrap();
-    let health = pipeline.health();
-    assert_eq!((health.stored, health.dead_lettered.poison), (3, 1));
-    let counts: Vec<_> = health.sinks.iter().map(|sink| (sink.name.as_str(), sink.written, sink.failed)).collect();
-    assert_eq!(counts, [("fake", 0, 4), ("fake", 0, 4), ("fake", 4, 0)]);
-    assert_eq!(good_log.names(), ["0", "1", "2", "3"], "also what the store refused");
-    assert_eq!((failing_log.writes().as_slice(), failing_log.probes()), (&[4][..], 0), "one try");
-    assert!(!health.degraded, "only the store degrades");
-    assert_eq!(logs.map(|log| log.flushes()), [1; 4]);
-    let errors = heard.all();
-    assert!(
-        errors.iter().any(|error| error.contains("misses 4 spans") && error.contains("collector is gone")),
-        "{errors:?}"
-    );
-    assert!(errors.iter().any(|error| error.contains("an exporter's bug")), "{errors:?}");
 }
 
 #[test]

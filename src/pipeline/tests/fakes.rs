@@ -73,6 +73,8 @@ pub(super) struct FakeSink {
     on_write: OnWrite,
     on_probe: OnCall,
     on_flush: OnCall,
+    name: &'static str,
+    takes_open_spans: bool,
 }
 
 impl FakeSink {
@@ -83,7 +85,19 @@ impl FakeSink {
             on_write: Box::new(|_| Ok(())),
             on_probe: Box::new(|| Ok(())),
             on_flush: Box::new(|| Ok(())),
+            name: "fake",
+            takes_open_spans: true,
         }
+    }
+
+    pub(super) fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    pub(super) fn of_ended_spans(mut self) -> Self {
+        self.takes_open_spans = false;
+        self
     }
 
     pub(super) fn on_write(mut self, answer: impl FnMut(&[InterpretedSpan]) -> Result<()> + Send + 'static) -> Self {
@@ -115,7 +129,7 @@ impl FakeSink {
 
 impl Sink for FakeSink {
     fn name(&self) -> &str {
-        "fake"
+        self.name
     }
 
     fn write(&mut self, batch: &[InterpretedSpan]) -> Result<()> {
@@ -133,6 +147,10 @@ impl Sink for FakeSink {
     fn flush(&mut self) -> Result<()> {
         self.log.get().flushes += 1;
         (self.on_flush)()
+    }
+
+    fn takes_open_spans(&self) -> bool {
+        self.takes_open_spans
     }
 }
 

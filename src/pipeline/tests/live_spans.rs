@@ -47,6 +47,18 @@ fn a_shutdown_writes_open_spans_as_open_and_does_not_count_them_as_accepted() {
 }
 
 #[test]
+fn sinks_of_ended_spans_get_no_open_ones() {
+    let (log, other_log) = (SharedLog::default(), SharedLog::default());
+    let others: Vec<Box<dyn Sink>> = vec![Box::new(FakeSink::new(&other_log).of_ended_spans())];
+    let pipeline = start_with(settings(), FakeSink::new(&log), others, None);
+    let spans = source(vec![open("open")]);
+    pipeline.register_live(Arc::clone(&spans) as Arc<dyn LiveSpans>);
+    accept(&pipeline.inlet(), 1);
+    pipeline.shutdown(LONG).unwrap();
+    assert_eq!((log.names(), other_log.names()), (vec!["0".to_owned(), "open".to_owned()], vec!["0".to_owned()]));
+}
+
+#[test]
 fn live_mode_writes_each_version_once() {
     let log = SharedLog::default();
     let settings =

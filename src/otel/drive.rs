@@ -1,0 +1,123 @@
+//! Running an exporter's futures on its sink's thread.
+
+#[cfg(not(feature = "otlp"))]
+pub(super) use plain::Driver;
+#[cfg(feature = "otlp")]
+pub(super) use reactor::Driver;
+
+/// With tokio: exporters that need its reactor have one, and exporters that block may block.
+#[cfg(feature = "otlp")]
+mod reactor {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll, Wake, Waker};
+
+    use tokio::runtime::Runtime;
+    use tokio::sync::Notify;
+
+    use crate::error::{Error, ErrorKind, Result};
+
+    /// A runtime on the thread that waits in it, where telemetry is off: what an exporter spawns runs there too.
+    #[derive(Debug)]
+    pub(crate) struct Driver(Runtime);
+
+    impl Driver {
+        pub(crate) fn new() -> Result<Self> {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.map(Self).map_err(|error| {
+                Error::with_source(ErrorKind::Thread, "an exporter's async runtime could not be started", error)
+            })
+        }
+
+        /// Runs `future` to its end. It is polled beside the runtime, not in it: a client that blocks (reqwest's) refuses to work inside
+        /// of one. Between polls the runtime runs, with its sockets, timers and tasks.
+        pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+            let _entered = self.0.enter();
+            let signal = Arc::new(Signal::default());
+            let waker = Waker::from(Arc::clone(&signal));
+            let mut future = pin!(future);
+            loop {
+                if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return output;
+                }
+                self.0.block_on(signal.0.notified());
+            }
+        }
+
+        /// Runs `make` where it can find the runtime.
+        pub(crate) fn enter<T>(&self, make: impl FnOnce() -> T) -> T {
+            let _entered = self.0.enter();
+            make()
+        }
+    }
+
+    /// Keeps one wake-up that nobody waits for yet.
+    #[derive(Default)]
+    struct Signal(Notify);
+
+    impl Wake for Signal {
+        fn wake(self: Arc<Self>) {
+            self.0.notify_one();
+        }
+    }
+}
+
+/// Without tokio.
+#[cfg(not(feature = "otlp"))]
+mod plain {
+    use std::pin::pin;
+    use std::sync::{Arc, Condvar, Mutex, PoisonError};
+    use std::task::{Context, Poll, Wake, Waker};
+
+    use crate::error::Result;
+
+    #[derive(Debug)]
+    pub(crate) struct Driver;
+
+    impl Driver {
+        #[expect(clippy::unnecessary_wraps, reason = "with tokio there is a runtime to be made")]
+        pub(crate) const fn new() -> Result<Self> {
+            Ok(Self)
+        }
+
+        /// Runs `future` to its end.
+        pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+            let signal = Arc::new(Signal::default());
+            let waker = Waker::from(Arc::clone(&signal));
+            let mut future = pin!(future);
+            loop {
+                if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return output;
+                }
+                signal.wait();
+            }
+        }
+
+        pub(crate) fn enter<T>(&self, make: impl FnOnce() -> T) -> T {
+            make()
+        }
+    }
+
+    #[derive(Default)]
+    struct Signal {
+        is_set: Mutex<bool>,
+        changed: Condvar,
+    }
+
+    impl Signal {
+        fn wait(&self) {
+            let mut is_set = self.is_set.lock().unwrap_or_else(PoisonError::into_inner);
+            while !*is_set {
+                is_set = self.changed.wait(is_set).unwrap_or_else(PoisonError::into_inner);
+            }
+            *is_set = false;
+        }
+    }
+
+    impl Wake for Signal {
+        fn wake(self: Arc<Self>) {
+            *self.is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            self.changed.notify_one();
+        }
+    }
+}
