@@ -298,15 +298,6 @@ pub(crate) fn traces() -> impl Strategy<Value = ExportTraceServiceRequest> {
     })
 }
 
-/// The payload without the spans that no door takes.
-pub(crate) fn acceptable(mut request: ExportTraceServiceRequest) -> ExportTraceServiceRequest {
-    let is_id = |id: &[u8], length| id.len() == length && id.iter().any(|byte| *byte != 0);
-    for group in request.resource_spans.iter_mut().flat_map(|group| &mut group.scope_spans) {
-        group.spans.retain(|span| is_id(&span.trace_id, 16) && is_id(&span.span_id, 8));
-    }
-    request
-}
-
 fn spans_mut(request: &mut ExportTraceServiceRequest) -> impl Iterator<Item = &mut Span> {
     request.resource_spans.iter_mut().flat_map(|group| &mut group.scope_spans).flat_map(|group| &mut group.spans)
 }

@@ -8,7 +8,7 @@ use tracing_agents::model::{Kind, SpanRecord};
 use tracing_agents::{ErrorKind, SpanFilter, TraceFilter, wire};
 
 use crate::api::Repository;
-use crate::payloads::{every_field, flattened, flattened_bytes, traces};
+use crate::payloads::{cases, every_field, flattened, flattened_bytes, traces};
 use crate::sketch::{Sketch, at, callsite, span, span_id, trace_id};
 use crate::world::World;
 
@@ -49,15 +49,15 @@ fn one_span_with_every_field(world: &World) {
     assert_eq!(flattened_bytes(&wire::encode_export(&by_json.records)), flattened(&request));
 }
 
-/// Sixty payloads, the same ones each time, as spans of traces of their own.
+/// Sixty payloads, or as many as property tests are asked for, the same ones each time, as spans of traces of their own.
 fn corpus() -> ExportTraceServiceRequest {
     let mut runner = TestRunner::deterministic();
     let strategy = traces();
-    let resource_spans = (0..60_u8).flat_map(|number| {
+    let resource_spans = (0..cases(60).cases).flat_map(|number| {
         let mut request = strategy.new_tree(&mut runner).unwrap().current();
         let groups = request.resource_spans.iter_mut().flat_map(|group| &mut group.scope_spans);
         for span in groups.flat_map(|group| &mut group.spans) {
-            span.trace_id[0] = number;
+            span.trace_id[..4].copy_from_slice(&number.to_be_bytes());
         }
         request.resource_spans
     });

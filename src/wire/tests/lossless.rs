@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::prelude::*;
 use prost::Message as _;
 
-use super::super::payloads::{self, acceptable, every_field, flattened, flattened_bytes, nested, pair, string};
+use super::super::payloads::{self, every_field, flattened, flattened_bytes, nested, pair, string};
 use super::super::{decode, decode_foreign, decode_json, encode, encode_export, encode_json, plain, strategy};
 use super::{Otlp, Span, only_span, payload, valid_span};
 use crate::model::{SpanRecord, Value};
@@ -52,6 +52,15 @@ proptest! {
         read.sort_by_key(|record| format!("{record:?}"));
         prop_assert_eq!(read, expected);
     }
+}
+
+/// The payload without the spans that no door takes.
+fn acceptable(mut request: ExportTraceServiceRequest) -> ExportTraceServiceRequest {
+    let is_id = |id: &[u8], length| id.len() == length && id.iter().any(|byte| *byte != 0);
+    for group in request.resource_spans.iter_mut().flat_map(|group| &mut group.scope_spans) {
+        group.spans.retain(|span| is_id(&span.trace_id, 16) && is_id(&span.span_id, 8));
+    }
+    request
 }
 
 #[test]
