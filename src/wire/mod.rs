@@ -1,9 +1,40 @@
-//! A recorded span as OTLP protobuf and back, without loss.
+//! A recorded span as OTLP, protobuf or JSON, and back, without loss.
+//!
+//! | | writes | reads |
+//! |---|---|---|
+//! | for this crate | [`encode`] | [`decode`] |
+//! | for other programs | [`encode_export`], [`encode_json`] | [`decode_foreign`], [`decode_json`] |
 //!
 //! [`encode`] writes an `ExportTraceServiceRequest` (the bytes of a `TracesData` are the same) that any OTLP reader understands:
 //! ids, times, kind, status, attributes, events and links stand where OpenTelemetry's readers look for them. [`decode`] reads such
-//! a payload back into records that are equal to the written ones, to the bit of a NaN. [`decode_foreign`] reads what any other
-//! program sent.
+//! a payload back into records that are equal to the written ones, to the bit of a NaN. [`decode_foreign`] and [`decode_json`] read
+//! what any other program sent, and [`encode_export`] and [`encode_json`] send it on as it came; grouping may change.
+//!
+//! # What a record has no place for
+//! Others may send what no field of a [`SpanRecord`] can say: a kind or status code that OTLP has no name for, no status at all, a
+//! parent id of zeros, times after the year 2262, a link whose ids have a wrong length, a key without a value, nesting beyond
+//! [`MAX_DEPTH`](crate::model::MAX_DEPTH). The rule is not a list of these. What was read is written again, and where that is not the
+//! message that came, the message is kept in [`verbatim`](SpanRecord::verbatim), which resources and scopes have too. Spans in which
+//! nothing can be odd are told by a walk over them, and are not written again.
+//!
+//! The message goes out in place of the record as long as reading it gives this very record. One that was changed since (cut, redacted)
+//! goes out as its fields say, and nothing of the message with it. Whoever takes content out of a record sets `verbatim` to `None`
+//! besides: it holds content, and it is stored.
+//!
+//! Of a span it is one byte, and the protobuf message `Span`. The bits 1, 2 and 4 of the byte say that the attributes, the events or
+//! the links are left out of the message, since the record says them. Of a resource or scope it is the message `ResourceSpans` or
+//! `ScopeSpans` without spans, since a resource that is absent is not an empty one.
+//!
+//! Two things are lost: fields that a later OTLP will have, which protobuf readers of this one pass over, and payloads that are nested
+//! deeper than protobuf readers take (100 messages), which are refused whole.
+//!
+//! # For other programs
+//! Who stored a span is no part of what was recorded: an origin is never sent on. What came from others has no reserved attribute but
+//! those that came with it. What this crate's layer recorded keeps its tail, so that the records are the same again when they are read
+//! back; the order among groups is not kept.
+//!
+//! JSON is OTLP's: ids in hexadecimal, 64-bit integers as text, enums as numbers, bytes in base64. It says all that protobuf does, but
+//! for a NaN whose bits are not the usual ones. These travel beside it in `agentTracesBits`, a field that others pass over.
 //!
 //! # What OTLP has no place for
 //! It travels in reserved attributes, appended to the list of the span, event, link, scope or resource that it belongs to. The last
@@ -24,7 +55,10 @@
 //! | `agent_traces.truncated_bytes` | span | int or text | not 0 | bytes cut from values |
 //! | `agent_traces.inherited.<field>` | span | text | it is set | an id or name from an ancestor; the fields are those of [`IdentityField`](crate::model::IdentityField) |
 //! | `agent_traces.process`, `agent_traces.sequence` | span | bytes; int or text | the span has an origin | who wrote it |
+//! | `agent_traces.verbatim` | span, resource, scope | bytes | there is one | [what was kept](#what-a-record-has-no-place-for) of another program's message |
 //! | `agent_traces.position` | span | int | grouping changed the order | the span's place among the encoded records |
+//!
+//! Only [`encode`] writes the last three rows, and only [`decode`] believes them.
 //!
 //! Numbers above `i64::MAX` are decimal text, also as attribute values.
 //!
@@ -43,6 +77,10 @@
 //! [`SpanRecord::parent_is_remote`]; its flags still show that nobody said so, also when the span is sent on.
 
 mod foreign;
+mod json;
+#[cfg(test)]
+pub(crate) mod payloads;
+mod plain;
 mod reader;
 pub(crate) mod reserved;
 #[cfg(test)]
@@ -51,6 +89,7 @@ pub(crate) mod strategy;
 mod tests;
 mod types;
 mod values;
+mod verbatim;
 mod writer;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -58,6 +97,7 @@ use prost::Message as _;
 
 pub use foreign::{ForeignSpans, RejectReason, Rejected};
 
+use self::writer::Reader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::SpanRecord;
 
@@ -91,7 +131,7 @@ pub(crate) const fn is_remote(flags: u32) -> bool {
 /// ```
 #[must_use]
 pub fn encode(records: &[SpanRecord]) -> Vec<u8> {
-    writer::request(records).encode_to_vec()
+    writer::request(records, Reader::Own).encode_to_vec()
 }
 
 /// [`encode`]'s message, for transports that encode it themselves.
@@ -113,11 +153,12 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<SpanRecord>> {
 
 /// The spans of an OTLP payload that came from anywhere: an SDK, a Collector, this crate in another process.
 ///
-/// A span without valid ids is rejected and the others are kept. Reserved attributes that are not what this module writes stay
-/// ordinary attributes, and so does an origin: numbers that prove a loss are not taken from others. Not kept, because a
-/// [`SpanRecord`] has no place for it: a resource's entity references, and how many attributes a resource or scope has dropped.
-/// Links without valid ids are counted as dropped. Unknown span kinds are read as internal, unknown status codes as unset, and times
-/// after the year 2262 as its end; a span without an end is open.
+/// A span without valid ids of its own is rejected and the others are kept. Reserved attributes that are not what this module writes
+/// stay ordinary attributes, and so does an origin: numbers that prove a loss are not taken from others.
+///
+/// Unknown span kinds are read as internal, unknown status codes as unset, times after the year 2262 as its end, a parent's id that is
+/// none as no parent; links whose ids have a wrong length are counted as dropped, and values nested too deep are cut. Of all this, the
+/// original is [kept](self#what-a-record-has-no-place-for). A span without an end is open.
 ///
 /// # Examples
 /// ```
@@ -137,6 +178,50 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<SpanRecord>> {
 /// [`ErrorKind::Decode`] when the bytes are no OTLP trace payload. Compression is the transport's business and must be gone.
 pub fn decode_foreign(bytes: &[u8]) -> Result<ForeignSpans> {
     Ok(reader::foreign(parse(bytes)?))
+}
+
+/// The records as an OTLP `ExportTraceServiceRequest` for other programs, grouped by resource and scope.
+///
+/// What came in through [`decode_foreign`] or [`decode_json`] goes out as it came: the same `Span`, resource, scope and schema URLs, to
+/// the bit. What the layer recorded keeps the reserved attributes that OTLP needs to say all of it, so [`decode_foreign`] gives equal
+/// records back, but for their [`origin`](SpanRecord::origin): who stored a span is no part of what was recorded.
+///
+/// # Examples
+/// ```
+/// use tracing_agents::wire;
+///
+/// let json = br#"{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{"name":"sdk"},"spans":[{
+///     "traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","name":"chat","kind":77,"status":{}}]}]}]}"#;
+/// let spans = wire::decode_json(json)?;
+///
+/// // No record knows a kind of this number, and yet it is not lost.
+/// let sent_on = wire::encode_json(&spans.records)?;
+/// assert!(String::from_utf8_lossy(&sent_on).contains(r#""kind":77"#));
+/// assert_eq!(wire::decode_foreign(&wire::encode_export(&spans.records))?, spans);
+/// # Ok::<(), tracing_agents::error::Error>(())
+/// ```
+#[must_use]
+pub fn encode_export(records: &[SpanRecord]) -> Vec<u8> {
+    writer::request(records, Reader::Anyone).encode_to_vec()
+}
+
+/// The same as [`encode_export`], as OTLP JSON on one line.
+///
+/// # Errors
+/// Never for records; the signature allows for the serializer's.
+pub fn encode_json(records: &[SpanRecord]) -> Result<Vec<u8>> {
+    json::encode(&writer::request(records, Reader::Anyone))
+}
+
+/// The spans of an OTLP JSON payload that came from anywhere: as [`decode_foreign`], with the same answers for the same spans.
+///
+/// Takes more than OTLP asks for: field names as protobuf has them, 64-bit integers as numbers, enums by name, base64 of either alphabet.
+/// Unknown fields are passed over.
+///
+/// # Errors
+/// [`ErrorKind::Decode`] when the text is no OTLP trace payload as JSON, or nested deeper than protobuf readers take.
+pub fn decode_json(json: &[u8]) -> Result<ForeignSpans> {
+    Ok(reader::foreign(json::decode(json)?))
 }
 
 fn parse(bytes: &[u8]) -> Result<ExportTraceServiceRequest> {

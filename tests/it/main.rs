@@ -8,6 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../../src/wire/payloads.rs"]
+mod payloads;
+
 #[cfg(all(feature = "async", feature = "sqlite"))]
 mod async_repository;
 mod bad_input;
@@ -20,6 +23,7 @@ mod handle;
 mod load;
 #[cfg(feature = "opentelemetry")]
 mod only_door;
+mod lossless;
 mod opening;
 #[cfg(feature = "otlp")]
 mod otlp;
