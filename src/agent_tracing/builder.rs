@@ -230,15 +230,10 @@ impl Builder {
             profiles: known,
             filter: None,
             limits: self.limits.unwrap_or_else(|| environment.limits()),
-            scope: Arc::new(Scope {
-                name: "tracing".to_owned(),
-                version: String::new(),
-                attributes: Attributes::new(),
-                schema_url: String::new(),
-            }),
+            scope: Arc::new(Scope { name: "tracing".to_owned(), ..Scope::default() }),
             resource: Arc::new(Resource {
                 attributes: environment.resource(self.service_name, self.resource),
-                schema_url: String::new(),
+                ..Resource::default()
             }),
         };
         Ok(AgentTracing(Arc::new(Inner { pipeline, store, capture, filter })))

@@ -2,7 +2,8 @@
 //!
 //! An attribute is a triple `[key, type, value]`, a list of attributes keeps its order and duplicates. Types: `null`, `bool`, `i64`,
 //! `u64`, `i128`, `u128`, `f64`, `str`, `debug`, `error`, `bytes`, `array`, `map`. 128-bit integers are decimal text, bytes are
-//! base64, NaN and infinities are the texts `NaN`, `inf`, `-inf`. It is text, not a database's JSON type, because those refuse or
+//! base64, NaN and infinities are the texts `NaN` (with its bits, `NaN:7ff8000000000001`, where they are not the usual ones), `inf`,
+//! `-inf`. It is text, not a database's JSON type, because those refuse or
 //! change real values (`\u0000`, `1e400`, depth, number precision).
 
 use std::sync::Arc;
@@ -13,13 +14,19 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use serde::ser::{SerializeSeq, SerializeTuple, Serializer};
 use serde::{Deserialize, Serialize};
 
-use super::{Attributes, Callsite, Event, Identity, IdentityField, Lift, Link, Resource, Scope, SpanRecord, Value};
+use super::{
+    Attributes, Callsite, EntityRef, Event, Identity, IdentityField, Lift, Link, Resource, Scope, SpanRecord,
+    SpanState, Value,
+};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What stands where a value was nested more than [`MAX_DEPTH`](super::MAX_DEPTH) deep.
 pub(crate) const TOO_DEEP: &str = "[cut: nested too deep]";
 
-/// A span's payload in its canonical form: the four parts that `span_contents` keeps.
+/// What stands before the bits of a NaN that is not the usual one.
+const NAN_BITS: &str = "NaN:";
+
+/// A span's payload in its canonical form: the parts that `span_contents` keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CanonicalContent {
@@ -31,6 +38,17 @@ pub struct CanonicalContent {
     pub links: Vec<u8>,
     /// Trace state, flags, counts of what was dropped, callsite, inherited ids, and the raw name.
     pub extra: Vec<u8>,
+    /// The message of another program, where the others do not say all of it: see [`SpanRecord::verbatim`].
+    pub verbatim: Option<Vec<u8>>,
+}
+
+impl CanonicalContent {
+    /// The bytes of all parts.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let verbatim = self.verbatim.as_ref().map_or(0, Vec::len);
+        self.attributes.len() + self.events.len() + self.links.len() + self.extra.len() + verbatim
+    }
 }
 
 /// The part of a record that is neither attribute, event nor link, and stands in no column.
@@ -62,6 +80,15 @@ pub struct Extra {
     pub status_code: i16,
     /// The span kind as given (OTLP number).
     pub otel_kind: i32,
+    /// How far the span had come, where that does not follow from its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Whether the span names itself as its parent, which no tree can show.
+    #[serde(skip_serializing_if = "is_false")]
+    pub is_own_parent: bool,
+    /// Bytes that were cut from values by a limit.
+    #[serde(skip_serializing_if = "is_zero_u64")]
+    pub truncated_bytes: u64,
     /// Ids and names from the ancestors, by column name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inherited: Vec<(String, String)>,
@@ -76,6 +103,16 @@ pub struct Extra {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 const fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_zero_u64(number: &u64) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
@@ -98,6 +135,9 @@ pub fn encode(record: &SpanRecord, lifts: &[Lift]) -> Result<CanonicalContent> {
         status_message: record.status.message.clone(),
         status_code: record.status.code.otlp(),
         otel_kind: record.otel_kind.otlp(),
+        state: (record.state != SpanState::by_end(record.end_ns)).then(|| record.state.as_str().to_owned()),
+        is_own_parent: record.parent_span_id == Some(record.span_id),
+        truncated_bytes: record.truncated_bytes,
         inherited: record
             .inherited
             .iter()
@@ -111,6 +151,7 @@ pub fn encode(record: &SpanRecord, lifts: &[Lift]) -> Result<CanonicalContent> {
         events: to_json(&record.events)?,
         links: to_json(&record.links)?,
         extra: to_json(&extra)?,
+        verbatim: record.verbatim.clone(),
     })
 }
 
@@ -180,6 +221,9 @@ fn serialize_typed<T: SerializeTuple>(tuple: &mut T, value: &Value, depth: usize
         Value::I128(value) => tuple.serialize_element(&value.to_string()),
         Value::U128(value) => tuple.serialize_element(&value.to_string()),
         Value::F64(value) if value.is_finite() => tuple.serialize_element(value),
+        Value::F64(value) if value.is_nan() && value.to_bits() != f64::NAN.to_bits() => {
+            tuple.serialize_element(&format_args!("{NAN_BITS}{:016x}", value.to_bits()))
+        }
         Value::F64(value) => tuple.serialize_element(&value.to_string()),
         Value::Str(text) | Value::Debug(text) | Value::Error(text) => tuple.serialize_element(text),
         Value::Bytes(bytes) => tuple.serialize_element(&BASE64.encode(bytes)),
@@ -317,7 +361,10 @@ fn typed_value<'de, A: SeqAccess<'de>>(seq: &mut A) -> Result<Value, A::Error> {
         "u128" => Value::U128(element::<String, A>(seq)?.parse().map_err(A::Error::custom)?),
         "f64" => Value::F64(match element::<FloatOrText, A>(seq)? {
             FloatOrText::Float(float) => float,
-            FloatOrText::Text(text) => text.parse().map_err(A::Error::custom)?,
+            FloatOrText::Text(text) => match text.strip_prefix(NAN_BITS) {
+                Some(bits) => f64::from_bits(u64::from_str_radix(bits, 16).map_err(A::Error::custom)?),
+                None => text.parse().map_err(A::Error::custom)?,
+            },
         }),
         "str" => Value::Str(element(seq)?),
         "debug" => Value::Debug(element(seq)?),
@@ -427,6 +474,7 @@ impl<'de> Deserialize<'de> for Link {
 }
 
 mod hex_id {
+    use super::super::id::FromDigits;
     use super::{Deserialize, Deserializer, Serializer};
     use serde::de::Error as _;
 
@@ -434,16 +482,15 @@ mod hex_id {
         serializer.collect_str(id)
     }
 
-    pub(super) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
-    where
-        T: std::str::FromStr<Err: std::fmt::Display>,
-        D: Deserializer<'de>,
-    {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    /// Links may lead nowhere: zeros come back as zeros.
+    pub(super) fn deserialize<'de, T: FromDigits, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        let digits = String::deserialize(deserializer)?;
+        T::from_digits(&digits).ok_or_else(|| D::Error::custom(format_args!("{digits:?} is no id")))
     }
 }
 
-#[derive(Serialize, Deserialize)]
+/// What a scope is told apart by, but for what [`SenderExtra`] adds.
+#[derive(Serialize)]
 #[serde(remote = "Scope")]
 struct ScopeForm {
     name: String,
@@ -458,7 +505,8 @@ impl Serialize for Scope {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+/// What a resource is told apart by, but for what [`SenderExtra`] adds.
+#[derive(Serialize)]
 #[serde(remote = "Resource")]
 struct ResourceForm {
     attributes: Attributes,
@@ -468,6 +516,51 @@ struct ResourceForm {
 impl Serialize for Resource {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         ResourceForm::serialize(self, serializer)
+    }
+}
+
+/// The part of a resource or scope that stands in no column of its table, as the column `extra` keeps it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct SenderExtra {
+    /// The name of a scope, where the column cannot hold it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The version of a scope, where the column cannot hold it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The schema URL, where the column cannot hold it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schema_url: Option<String>,
+    /// Attributes that were dropped by a limit.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub dropped_attributes: u32,
+    /// The entities that a resource belongs to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub entity_refs: Vec<EntityRef>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "EntityRef")]
+struct EntityRefForm {
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    schema_url: String,
+    kind: String,
+    id_keys: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    description_keys: Vec<String>,
+}
+
+impl Serialize for EntityRef {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        EntityRefForm::serialize(self, serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for EntityRef {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        EntityRefForm::deserialize(deserializer)
     }
 }
 

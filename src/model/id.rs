@@ -19,6 +19,11 @@ impl fmt::Display for ParseIdError {
 
 impl std::error::Error for ParseIdError {}
 
+/// Reads exactly what `Display` writes, zeros too: what was recorded comes back, valid or not.
+pub(crate) trait FromDigits: Sized {
+    fn from_digits(digits: &str) -> Option<Self>;
+}
+
 macro_rules! id_type {
     ($(#[$doc:meta])* $name:ident, $len:literal, $what:literal) => {
         $(#[$doc])*
@@ -66,6 +71,13 @@ macro_rules! id_type {
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, concat!(stringify!($name), "({})"), self)
+            }
+        }
+
+        impl FromDigits for $name {
+            fn from_digits(digits: &str) -> Option<Self> {
+                let mut bytes = [0u8; $len];
+                decode_hex(digits, &mut bytes).map(|()| Self(bytes))
             }
         }
 

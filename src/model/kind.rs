@@ -214,6 +214,11 @@ impl SpanState {
         }
     }
 
+    /// The state of a span of which only the end is known.
+    pub(crate) const fn by_end(end_ns: Option<i64>) -> Self {
+        if end_ns.is_some() { Self::Closed } else { Self::Open }
+    }
+
     /// The state of this rank.
     #[must_use]
     pub const fn from_rank(rank: i16) -> Self {

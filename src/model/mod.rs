@@ -27,7 +27,7 @@ pub use kind::{Kind, OtelKind, SpanState, StatusCode, UnknownWord};
 pub use lift::{Extract, Lift, Notation};
 pub use message::{Message, Part, Role};
 pub use process::Process;
-pub use record::{Callsite, Event, Link, Origin, Resource, Scope, SpanRecord, Status};
+pub use record::{Callsite, EntityRef, Event, Link, Origin, Resource, Scope, SpanRecord, Status};
 pub use requests::RequestedToolCall;
 pub(crate) use requests::Requests;
 pub use rollup::{Rollup, Totals};

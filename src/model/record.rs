@@ -94,6 +94,10 @@ pub struct Scope {
     pub attributes: Attributes,
     /// The schema of the attributes; may be empty.
     pub schema_url: String,
+    /// Attributes that were dropped by a limit.
+    pub dropped_attributes: u32,
+    /// The OTLP message, as far as the fields above do not say it: see [`SpanRecord::verbatim`].
+    pub verbatim: Option<Vec<u8>>,
 }
 
 /// OpenTelemetry's resource: the process, service or machine that the span comes from.
@@ -103,6 +107,25 @@ pub struct Resource {
     pub attributes: Attributes,
     /// The schema of the attributes; may be empty.
     pub schema_url: String,
+    /// Attributes that were dropped by a limit.
+    pub dropped_attributes: u32,
+    /// The entities that the resource's attributes describe.
+    pub entity_refs: Vec<EntityRef>,
+    /// The OTLP message, as far as the fields above do not say it: see [`SpanRecord::verbatim`].
+    pub verbatim: Option<Vec<u8>>,
+}
+
+/// An entity that a resource belongs to, such as a service or a host: which of the resource's attributes name and describe it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EntityRef {
+    /// The schema of the entity's attributes; may be empty.
+    pub schema_url: String,
+    /// What it is: `service`, `host`, `process` …
+    pub kind: String,
+    /// The keys of the attributes that identify it.
+    pub id_keys: Vec<String>,
+    /// The keys of the attributes that describe it.
+    pub description_keys: Vec<String>,
 }
 
 /// Who wrote a span: the process and the span's number in it. A gap in the numbers proves a loss.
@@ -166,6 +189,10 @@ pub struct SpanRecord {
     pub resource: Arc<Resource>,
     /// Who wrote it; set when the pipeline accepts the span.
     pub origin: Option<Origin>,
+    /// Where another program sent what no field above can say (an unknown kind, a time after 2262, a key without a value), the OTLP
+    /// message that it sent, in the form that [`wire`](crate::wire) describes. It is what goes out again in place of the record, as
+    /// long as the record still says what the message does. It holds content: what redacts a record sets this to `None`.
+    pub verbatim: Option<Vec<u8>>,
 }
 
 impl SpanRecord {
@@ -197,6 +224,7 @@ impl SpanRecord {
             scope: Arc::default(),
             resource: Arc::default(),
             origin: None,
+            verbatim: None,
         }
     }
 
@@ -210,6 +238,7 @@ impl SpanRecord {
             + self.status.message.len()
             + self.attributes.size()
             + self.inherited.size()
+            + self.verbatim.as_ref().map_or(0, Vec::len)
             + events
             + links
     }

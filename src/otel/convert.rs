@@ -73,6 +73,7 @@ pub fn to_resource(resource: &OtelResource) -> Resource {
             .map(|(key, value)| (key.as_str().to_owned().into(), to_value(value.clone())))
             .collect(),
         schema_url: resource.schema_url().unwrap_or_default().to_owned(),
+        ..Resource::default()
     }
 }
 
@@ -82,6 +83,7 @@ pub(super) fn to_scope(scope: &InstrumentationScope) -> Scope {
         version: scope.version().unwrap_or_default().to_owned(),
         attributes: to_attributes(scope.attributes().cloned().collect()),
         schema_url: scope.schema_url().unwrap_or_default().to_owned(),
+        ..Scope::default()
     }
 }
 

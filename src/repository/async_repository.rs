@@ -4,10 +4,12 @@ use std::time::SystemTime;
 
 use super::{
     Pruned, Repriced, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository, details,
-    not_found, requests, sessions, spans, statistics, traces,
+    not_found, records, requests, sessions, spans, statistics, traces,
 };
 use crate::error::Result;
-use crate::model::{Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
+use crate::model::{
+    Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, SpanRecord, Trace, TraceId, TraceTree,
+};
 use crate::semconv::PriceTable;
 use crate::store::{READ_RETRIES, ReadFailure, Store, blocking, within};
 
@@ -147,6 +149,28 @@ impl AsyncTraceRepository {
             move |repository: &TraceRepository| repository.find_span(trace, span)
         });
         found?.ok_or_else(|| not_found(&format!("span {span} of trace {trace}")))
+    }
+
+    /// The spans of a trace as they were recorded, whole: [`TraceRepository::records`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::records`].
+    pub async fn records(&self, trace: TraceId) -> Result<Vec<SpanRecord>> {
+        let found = ask!(self.store, connection => records::of_trace(connection, trace), {
+            move |repository: &TraceRepository| repository.find_records(trace)
+        });
+        found?.ok_or_else(|| not_found(&format!("trace {trace}")))
+    }
+
+    /// The spans that pass `filter` as they were recorded, whole, in pages: [`TraceRepository::span_records`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::span_records`].
+    pub async fn span_records(&self, filter: &SpanFilter) -> Result<Page<SpanRecord>> {
+        ask!(self.store, connection => records::list(connection, filter), {
+            let filter = filter.clone();
+            move |repository: &TraceRepository| repository.span_records(&filter)
+        })
     }
 
     /// The tool calls of a trace that its models asked for and that have no span: [`TraceRepository::requested_tool_calls`].

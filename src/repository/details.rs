@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::semconv::{Content, read_content};
 use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
-use crate::store::{AnyConnection, Derived, ENCODING, Failure, Teller};
+use crate::store::{AnyConnection, Derived, Failure, Teller, expect_readable};
 
 /// A span with its payload, its scope and its resource, if it is stored.
 pub(super) async fn span(
@@ -93,15 +93,7 @@ fn read(
     scope: Option<ScopeRow>,
     resource: Option<ResourceRow>,
 ) -> Result<SpanContent> {
-    if row.encoding != ENCODING {
-        return Err(Error::new(
-            ErrorKind::Decode,
-            format!(
-                "the content of span {} is stored as {:?}, which this version cannot read; update this program",
-                span.span_id, row.encoding
-            ),
-        ));
-    }
+    expect_readable(row)?;
     let attributes: Attributes = decode("attributes", &row.attributes)?;
     let events = decode::<Vec<_>>("events", &row.events)?;
     let extra: Extra = decode("particulars", &row.extra)?;
@@ -116,23 +108,13 @@ fn read(
         trace_state: extra.trace_state,
         flags: extra.flags,
         callsite: extra.callsite.map(Into::into),
-        scope: scope.map(read_scope).transpose()?.unwrap_or_default(),
-        resource: resource.map(read_resource).transpose()?.unwrap_or_default(),
+        scope: scope.map(Scope::try_from).transpose()?.unwrap_or_default(),
+        resource: resource.map(Resource::try_from).transpose()?.unwrap_or_default(),
         input,
         output,
         input_messages,
         output_messages,
     })
-}
-
-fn read_scope(row: ScopeRow) -> Result<Scope> {
-    let attributes = decode("scope attributes", &row.attributes)?;
-    Ok(Scope { name: row.name, version: row.version, attributes, schema_url: row.schema_url })
-}
-
-fn read_resource(row: ResourceRow) -> Result<Resource> {
-    let attributes = decode("resource attributes", &row.attributes)?;
-    Ok(Resource { attributes, schema_url: row.schema_url })
 }
 
 /// All processes, the latest start first.

@@ -6,6 +6,7 @@ mod candidates;
 mod cursor;
 mod details;
 mod filter;
+mod records;
 mod requests;
 mod sessions;
 mod spans;
@@ -23,7 +24,9 @@ pub use statistics::{Durations, Group, StatsOrder, StatsQuery, StatsRow};
 pub use crate::store::{Pruned, Repriced};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree};
+use crate::model::{
+    Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, SpanRecord, Trace, TraceId, TraceTree,
+};
 use crate::semconv::{PriceTable, Prices};
 use crate::store::Store;
 
@@ -151,6 +154,63 @@ impl TraceRepository {
 
     fn find_span(&self, trace: TraceId, span: SpanId) -> Result<Option<SpanDetail>> {
         self.store.ask(async |connection| details::span(connection, trace, span).await)
+    }
+
+    /// The spans of a trace as they were recorded, whole, the earliest start first: what [`wire`](crate::wire) sends to other programs
+    /// and reads from them.
+    ///
+    /// Nothing of what the store made of them is in it: no ids that flowed down, no [synthetic](Span::is_synthetic) spans, no names and
+    /// status that were read from attributes. The spans of torn runs that were [joined](Trace::joined_to) are among them, each with the
+    /// ids that it was recorded with. Holds the whole trace in memory; [`span_records`](Self::span_records) gives it in pages.
+    ///
+    /// ```
+    /// # use tracing_agents::{TraceFilter, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// use tracing_agents::wire;
+    ///
+    /// for trace in &repository.traces(&TraceFilter::new().agent("Researcher"))? {
+    ///     let otlp_json = wire::encode_json(&repository.records(trace.trace_id)?)?;
+    ///     println!("{}", String::from_utf8_lossy(&otlp_json));
+    /// }
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`trace`](Self::trace), and [`ErrorKind::Decode`] when another version wrote what this one cannot read.
+    pub fn records(&self, trace: TraceId) -> Result<Vec<SpanRecord>> {
+        self.find_records(trace)?.ok_or_else(|| not_found(&format!("trace {trace}")))
+    }
+
+    fn find_records(&self, trace: TraceId) -> Result<Option<Vec<SpanRecord>>> {
+        self.store.ask(async |connection| records::of_trace(connection, trace).await)
+    }
+
+    /// The spans that pass `filter` as they were recorded, whole, in pages: what [`spans`](Self::spans) lists, the latest start first,
+    /// but for synthetic spans.
+    ///
+    /// A page ends early after some 16 MiB of content, so that a database of any size can be exported in bounded memory; a short page,
+    /// even an empty one, can have a [`next`](Page::next).
+    ///
+    /// ```
+    /// # use tracing_agents::{SpanFilter, TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// use tracing_agents::wire;
+    ///
+    /// let mut filter: SpanFilter = "last:7d".parse()?;
+    /// loop {
+    ///     let page = repository.span_records(&filter)?;
+    ///     let otlp = wire::encode_export(&page.items);
+    ///     println!("{} spans, {} bytes", page.items.len(), otlp.len());
+    ///     let Some(next) = page.next else { break };
+    ///     filter = filter.after(next);
+    /// }
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`traces`](Self::traces), and [`ErrorKind::Decode`] when another version wrote what this one cannot read.
+    pub fn span_records(&self, filter: &SpanFilter) -> Result<Page<SpanRecord>> {
+        self.store.ask(async |connection| records::list(connection, filter).await)
     }
 
     /// The tool calls of a trace that its models asked for and that have no span, in the order in which they were asked for: unknown

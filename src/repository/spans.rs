@@ -20,8 +20,14 @@ const SCAN_BUDGET: usize = 10_000;
 /// Spans that are looked at in one statement.
 const WINDOW: usize = 2_000;
 
-/// A page of spans, found through their traces or by time.
+/// A page of spans.
 pub(super) async fn list(connection: &mut AnyConnection, filter: &SpanFilter) -> Result<Page<Span>, Failure> {
+    let Page { items, next } = rows(connection, filter).await?;
+    Ok(Page { items: items.into_iter().map(Span::try_from).collect::<Result<_>>()?, next })
+}
+
+/// A page of rows, found through their traces or by time.
+pub(super) async fn rows(connection: &mut AnyConnection, filter: &SpanFilter) -> Result<Page<SpanRow>, Failure> {
     let conditions = filter.conditions();
     conditions.check()?;
     let after = conditions.after.as_ref().map(key_of).transpose()?;
@@ -92,7 +98,7 @@ async fn in_traces(
     conditions: &Conditions,
     trace_ids: Vec<Vec<u8>>,
     after: Option<&SpanKey>,
-) -> Result<Page<Span>, Failure> {
+) -> Result<Page<SpanRow>, Failure> {
     let limit = conditions.limit();
     let time = conditions.time_range();
     let mut keys: Vec<SpanKey> = ask!(connection, statements => statements::spans::in_traces(conditions, trace_ids))?;
@@ -103,7 +109,7 @@ async fn in_traces(
     let (traces, spans) = keys.iter().map(|(_, trace, span)| (trace.clone(), span.clone())).unzip();
     let rows: Vec<SpanRow> = ask!(connection, statements => statements::spans::rows(traces, spans))?;
     let mut rows: HashMap<SpanKey, SpanRow> = rows.into_iter().map(|row| (key_of_row(&row), row)).collect();
-    let items = keys.iter().filter_map(|key| rows.remove(key)).map(Span::try_from).collect::<Result<Vec<_>>>()?;
+    let items = keys.iter().filter_map(|key| rows.remove(key)).collect();
     Ok(Page { items, next: keys.pop().filter(|_| has_more).map(cursor_of) })
 }
 
@@ -113,7 +119,7 @@ async fn in_time(
     conditions: &Conditions,
     mut time: TimeRange,
     mut after: Option<SpanKey>,
-) -> Result<Page<Span>, Failure> {
+) -> Result<Page<SpanRow>, Failure> {
     let limit = conditions.limit();
     let is_direct = conditions.values.is_empty()
         && conditions.excluded.is_empty()
@@ -137,7 +143,7 @@ async fn in_time(
         if rows.len() > limit {
             rows.truncate(limit);
             let next = rows.last().map(key_of_row).map(cursor_of);
-            return Ok(Page { items: spans_of(rows)?, next });
+            return Ok(Page { items: rows, next });
         }
         examined += starts.len();
         if starts.len() < width {
@@ -148,14 +154,15 @@ async fn in_time(
         after = None;
         if examined >= SCAN_BUDGET {
             let next = Some(cursor_of((low, vec![0; 16], vec![0; 8])));
-            return Ok(Page { items: spans_of(rows)?, next });
+            return Ok(Page { items: rows, next });
         }
     }
-    Ok(Page { items: spans_of(rows)?, next: None })
+    Ok(Page { items: rows, next: None })
 }
 
-fn spans_of(rows: Vec<SpanRow>) -> Result<Vec<Span>> {
-    rows.into_iter().map(Span::try_from).collect()
+/// The cursor that goes on after a row.
+pub(super) fn after(row: &SpanRow) -> Cursor {
+    cursor_of(key_of_row(row))
 }
 
 /// A row's place in the list.

@@ -59,6 +59,16 @@ pub(super) async fn with_fragments(
 
 /// A trace with its spans and those of its fragments, without their payloads. A fragment's is that of the run that it belongs to.
 pub(super) async fn tree(connection: &mut AnyConnection, id: TraceId) -> Result<Option<TraceTree>, Failure> {
+    let Some((trace, rows)) = with_spans(connection, id).await? else { return Ok(None) };
+    let spans = rows.into_iter().map(Span::try_from).collect::<Result<Vec<_>>>()?;
+    Ok(Some(TraceTree::new(Trace::try_from(trace)?, spans)))
+}
+
+/// The rows of a trace and of its spans, in no order, those of its fragments among them.
+pub(super) async fn with_spans(
+    connection: &mut AnyConnection,
+    id: TraceId,
+) -> Result<Option<(TraceRow, Vec<SpanRow>)>, Failure> {
     let Some(mut trace) = summary(connection, id.as_bytes().to_vec()).await? else { return Ok(None) };
     if let Some(main) = &trace.joined_to {
         let Some(main) = summary(connection, main.clone()).await? else { return Ok(None) };
@@ -69,6 +79,5 @@ pub(super) async fn tree(connection: &mut AnyConnection, id: TraceId) -> Result<
     for id in ids {
         rows.append(&mut ask!(connection, statements => statements::spans::of_trace(id))?);
     }
-    let spans = rows.into_iter().map(Span::try_from).collect::<Result<Vec<_>>>()?;
-    Ok(Some(TraceTree::new(Trace::try_from(trace)?, spans)))
+    Ok(Some((trace, rows)))
 }

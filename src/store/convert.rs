@@ -2,11 +2,12 @@
 
 use super::column::{count, from_count, hash64, key_text, message_text};
 use super::rows::{ContentRow, FacetRow, SessionRow, SpanRow, TraceRow};
+use super::sender;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::canonical::{self, CanonicalContent};
 use crate::model::{
-    Cost, CostSource, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, Resource, SYNTHETIC, Session,
-    Span, SpanId, SpanRecord, SpanState, Status, StatusCode, Trace, TraceId, TraceStatus, Usage, Value,
+    Cost, CostSource, Identity, IdentityField, InterpretedSpan, OtelKind, ProcessId, SYNTHETIC, Session, Span, SpanId,
+    SpanRecord, SpanState, Status, StatusCode, Trace, TraceId, TraceStatus, Usage,
 };
 use crate::semconv::Call;
 
@@ -16,7 +17,7 @@ const ORIGIN_BITS: u32 = 24;
 /// The form of `span_contents` that this version writes.
 pub(crate) const ENCODING: &str = "json";
 
-fn key(text: Option<&str>) -> Option<String> {
+pub(super) fn key(text: Option<&str>) -> Option<String> {
     text.filter(|text| !text.is_empty()).map(key_text)
 }
 
@@ -24,11 +25,6 @@ fn key(text: Option<&str>) -> Option<String> {
 const fn version_hash(content: i64, origin: i64) -> i64 {
     let of_origin = (1 << ORIGIN_BITS) - 1;
     (content & !of_origin) | (origin & of_origin)
-}
-
-/// `service.name`, which names the program that a resource stands for.
-pub(crate) fn service_name(resource: &Resource) -> Option<String> {
-    key(resource.attributes.get("service.name").and_then(Value::as_str))
 }
 
 /// The six token columns of a row, as a usage without basis.
@@ -72,6 +68,8 @@ impl SpanRow {
             scope_id,
             resource_id,
         ];
+        // Hashes that databases hold stay what they are.
+        let parts: Vec<&[u8]> = parts.into_iter().chain(content.verbatim.as_deref()).collect();
         let origin: [&[u8]; 2] = [
             span.process_id.as_ref().map_or(&[], |process| process.as_bytes()),
             &span.sequence.unwrap_or_default().to_le_bytes(),
@@ -129,7 +127,7 @@ impl SpanRow {
             resource_id: resource_id.to_vec(),
             process_id: span.process_id.map(|process| process.as_bytes().to_vec()),
             sequence: span.sequence.map(count),
-            service_name: service_name(&item.record.resource),
+            service_name: sender::service_name(&item.record.resource),
             inherited_ids: 0,
             version_hash: version_hash(hash64(&parts), hash64(&origin)),
             created_ns: now_ns,
@@ -229,6 +227,7 @@ impl ContentRow {
             extra: content.extra,
             told,
             derived: None,
+            verbatim: content.verbatim,
         }
     }
 }
@@ -311,19 +310,19 @@ impl SessionRow {
 }
 
 /// A stored id or word that this program cannot read: another program wrote into the tables.
-fn unreadable(what: &str, value: impl std::fmt::Debug) -> Error {
+pub(super) fn unreadable(what: &str, value: impl std::fmt::Debug) -> Error {
     Error::new(ErrorKind::Decode, format!("the database holds {value:?} as {what}; was it written by a newer version?"))
 }
 
-fn trace_id(bytes: &[u8]) -> Result<TraceId> {
+pub(super) fn trace_id(bytes: &[u8]) -> Result<TraceId> {
     TraceId::from_slice(bytes).ok_or_else(|| unreadable("a trace id", bytes))
 }
 
-fn span_id(bytes: &[u8]) -> Result<SpanId> {
+pub(super) fn span_id(bytes: &[u8]) -> Result<SpanId> {
     SpanId::from_slice(bytes).ok_or_else(|| unreadable("a span id", bytes))
 }
 
-fn word<T: std::str::FromStr>(what: &str, word: &str) -> Result<T> {
+pub(super) fn word<T: std::str::FromStr>(what: &str, word: &str) -> Result<T> {
     word.parse().map_err(|_| unreadable(what, word))
 }
 

@@ -10,10 +10,12 @@ pub(crate) mod dialect;
 mod migrate;
 #[cfg(feature = "async")]
 mod reading;
+mod record;
 mod repricing;
 mod retention;
 pub mod rows;
 pub mod schema;
+mod sender;
 mod url;
 mod write;
 
@@ -30,11 +32,12 @@ pub(crate) use column::key_text;
 pub(crate) use connection::dispatch;
 pub(crate) use connection::{AnyConnection, ReadFailure, for_each_row, load};
 use connection::{ConnectionPool, Manager};
-pub(crate) use convert::{ENCODING, Facet, fragment_id};
+pub(crate) use convert::{Facet, fragment_id};
 pub(crate) use derived::{Derived, Teller};
 pub(crate) use dialect::for_each_backend;
 #[cfg(feature = "async")]
 pub(crate) use dialect::io::{blocking, within};
+pub(crate) use record::{expect_readable, record_of};
 pub use repricing::Repriced;
 pub use retention::Pruned;
 use url::DatabaseUrl;

@@ -162,6 +162,8 @@ pub struct ContentRow {
     pub told: Option<Vec<u8>>,
     /// What other spans tell about this one, and what it said itself where that differs, as JSON.
     pub derived: Option<Vec<u8>>,
+    /// What another program sent, as far as no other column says it: an OTLP message in the form that `wire` describes. Holds content.
+    pub verbatim: Option<Vec<u8>>,
 }
 
 /// One row a trace: its summary.
@@ -314,6 +316,10 @@ pub struct ResourceRow {
     pub attributes: Vec<u8>,
     /// The schema of the attributes; may be empty.
     pub schema_url: String,
+    /// Count of dropped attributes, references to entities, texts that the columns cannot hold, as JSON.
+    pub extra: Option<Vec<u8>>,
+    /// What another program sent, as far as no other column says it: an OTLP `ResourceSpans` without spans.
+    pub verbatim: Option<Vec<u8>>,
 }
 
 /// OpenTelemetry instrumentation scopes, by the hash of their content.
@@ -331,6 +337,10 @@ pub struct ScopeRow {
     pub attributes: Vec<u8>,
     /// The schema of the attributes; may be empty.
     pub schema_url: String,
+    /// Count of dropped attributes, texts that the columns cannot hold, as JSON.
+    pub extra: Option<Vec<u8>>,
+    /// What another program sent, as far as no other column says it: an OTLP `ScopeSpans` without spans.
+    pub verbatim: Option<Vec<u8>>,
 }
 
 /// One row for each process that wrote spans.

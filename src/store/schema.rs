@@ -85,6 +85,7 @@ diesel::table! {
         extra -> Binary,
         told -> Nullable<Binary>,
         derived -> Nullable<Binary>,
+        verbatim -> Nullable<Binary>,
     }
 }
 
@@ -171,6 +172,8 @@ diesel::table! {
         service_name -> Nullable<Text>,
         attributes -> Binary,
         schema_url -> Text,
+        extra -> Nullable<Binary>,
+        verbatim -> Nullable<Binary>,
     }
 }
 
@@ -182,6 +185,8 @@ diesel::table! {
         version -> Text,
         attributes -> Binary,
         schema_url -> Text,
+        extra -> Nullable<Binary>,
+        verbatim -> Nullable<Binary>,
     }
 }
 

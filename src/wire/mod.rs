@@ -43,6 +43,8 @@
 //! [`SpanRecord::parent_is_remote`]; its flags still show that nobody said so, also when the span is sent on.
 
 mod foreign;
+mod json;
+mod plain;
 mod reader;
 pub(crate) mod reserved;
 #[cfg(test)]
@@ -51,6 +53,7 @@ pub(crate) mod strategy;
 mod tests;
 mod types;
 mod values;
+mod verbatim;
 mod writer;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
@@ -58,6 +61,7 @@ use prost::Message as _;
 
 pub use foreign::{ForeignSpans, RejectReason, Rejected};
 
+use self::writer::Reader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::SpanRecord;
 
@@ -91,7 +95,7 @@ pub(crate) const fn is_remote(flags: u32) -> bool {
 /// ```
 #[must_use]
 pub fn encode(records: &[SpanRecord]) -> Vec<u8> {
-    writer::request(records).encode_to_vec()
+    writer::request(records, Reader::Own).encode_to_vec()
 }
 
 /// The records that [`encode`] was given.
@@ -131,6 +135,50 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<SpanRecord>> {
 /// [`ErrorKind::Decode`] when the bytes are no OTLP trace payload. Compression is the transport's business and must be gone.
 pub fn decode_foreign(bytes: &[u8]) -> Result<ForeignSpans> {
     Ok(reader::foreign(parse(bytes)?))
+}
+
+/// The records as an OTLP `ExportTraceServiceRequest` for other programs, grouped by resource and scope.
+///
+/// What came in through [`decode_foreign`] or [`decode_json`] goes out as it came: the same `Span`, resource, scope and schema URLs, to
+/// the bit. What the layer recorded keeps the reserved attributes that OTLP needs to say all of it, so [`decode_foreign`] gives equal
+/// records back, but for their [`origin`](SpanRecord::origin): who stored a span is no part of what was recorded.
+///
+/// # Examples
+/// ```
+/// use tracing_agents::wire;
+///
+/// let json = br#"{"resourceSpans":[{"resource":{},"scopeSpans":[{"scope":{"name":"sdk"},"spans":[{
+///     "traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","name":"chat","kind":77,"status":{}}]}]}]}"#;
+/// let spans = wire::decode_json(json)?;
+///
+/// // No record knows a kind of this number, and yet it is not lost.
+/// let sent_on = wire::encode_json(&spans.records)?;
+/// assert!(String::from_utf8_lossy(&sent_on).contains(r#""kind":77"#));
+/// assert_eq!(wire::decode_foreign(&wire::encode_export(&spans.records))?, spans);
+/// # Ok::<(), tracing_agents::error::Error>(())
+/// ```
+#[must_use]
+pub fn encode_export(records: &[SpanRecord]) -> Vec<u8> {
+    writer::request(records, Reader::Anyone).encode_to_vec()
+}
+
+/// The same as [`encode_export`], as OTLP JSON on one line.
+///
+/// # Errors
+/// Never for records; the signature allows for the serializer's.
+pub fn encode_json(records: &[SpanRecord]) -> Result<Vec<u8>> {
+    json::encode(&writer::request(records, Reader::Anyone))
+}
+
+/// The spans of an OTLP JSON payload that came from anywhere: as [`decode_foreign`], with the same answers for the same spans.
+///
+/// Takes more than OTLP asks for: field names as protobuf has them, 64-bit integers as numbers, enums by name, base64 of either alphabet.
+/// Unknown fields are passed over.
+///
+/// # Errors
+/// [`ErrorKind::Decode`] when the text is no OTLP trace payload as JSON, or nested deeper than protobuf readers take.
+pub fn decode_json(json: &[u8]) -> Result<ForeignSpans> {
+    Ok(reader::foreign(json::decode(json)?))
 }
 
 fn parse(bytes: &[u8]) -> Result<ExportTraceServiceRequest> {

@@ -23,6 +23,7 @@ pub(super) const PARENT_IS_REMOTE: &str = "parent_is_remote";
 pub(super) const TRUNCATED_BYTES: &str = "truncated_bytes";
 pub(super) const PROCESS: &str = "process";
 pub(super) const SEQUENCE: &str = "sequence";
+pub(super) const VERBATIM: &str = "verbatim";
 pub(super) const POSITION: &str = "position";
 
 /// The reserved attributes of one list, while they are collected.

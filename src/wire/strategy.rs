@@ -128,12 +128,14 @@ fn identity() -> impl Strategy<Value = Identity> {
 }
 
 fn scope(nan: bool) -> impl Strategy<Value = Arc<Scope>> {
-    (text(), text(), attributes(nan), text())
-        .prop_map(|(name, version, attributes, schema_url)| Arc::new(Scope { name, version, attributes, schema_url }))
+    (text(), text(), attributes(nan), text()).prop_map(|(name, version, attributes, schema_url)| {
+        Arc::new(Scope { name, version, attributes, schema_url, ..Scope::default() })
+    })
 }
 
 fn resource(nan: bool) -> impl Strategy<Value = Arc<Resource>> {
-    (attributes(nan), text()).prop_map(|(attributes, schema_url)| Arc::new(Resource { attributes, schema_url }))
+    (attributes(nan), text())
+        .prop_map(|(attributes, schema_url)| Arc::new(Resource { attributes, schema_url, ..Resource::default() }))
 }
 
 prop_compose! {

@@ -203,7 +203,7 @@ fn nan_keeps_its_bits() {
 fn groups_share_resources_and_scopes_and_keep_the_order() {
     let resource = |name: &str| {
         let attributes = [("service.name".into(), name.into())].into_iter().collect();
-        Arc::new(Resource { attributes, schema_url: String::new() })
+        Arc::new(Resource { attributes, ..Resource::default() })
     };
     let scope = |name: &str| Arc::new(Scope { name: name.to_owned(), ..Scope::default() });
     let records: Vec<SpanRecord> = [("a", "x"), ("b", "x"), ("a", "y"), ("a", "x"), ("b", "x")]
@@ -407,7 +407,7 @@ fn a_foreign_payload_becomes_records() {
     });
     expected.resource = Arc::new(Resource {
         attributes: [("service.name".into(), "foreign".into())].into_iter().collect(),
-        schema_url: String::new(),
+        ..Resource::default()
     });
     assert_eq!(*chat, expected);
     assert_eq!((running.state, running.end_ns), (SpanState::Open, None));

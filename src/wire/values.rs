@@ -10,7 +10,7 @@ use crate::model::{Attributes, MAX_DEPTH, Value};
 
 /// Containers at this depth are packed. Prost refuses messages nested more than 100 deep; a level of maps takes 3 of them, and an
 /// event's attribute starts at 6.
-const PACKED_DEPTH: usize = 16;
+pub(super) const PACKED_DEPTH: usize = 16;
 
 /// Turns values into messages and notes their types.
 #[derive(Debug, Default)]
@@ -104,11 +104,13 @@ pub(super) fn read_integer<T: TryFrom<i64> + std::str::FromStr>(value: &Otlp) ->
 pub(super) struct ValueReader {
     tags: TagReader,
     mismatched: bool,
+    /// Bytes of the values that were nested too deep.
+    pub(super) cut_bytes: u64,
 }
 
 impl ValueReader {
     pub(super) fn new(tags: TagReader) -> Self {
-        Self { tags, mismatched: false }
+        Self { tags, ..Self::default() }
     }
 
     /// Appends the attributes of `list`.
@@ -163,6 +165,11 @@ impl ValueReader {
             Otlp::IntValue(value) => Value::I64(value),
             Otlp::DoubleValue(value) => Value::F64(value),
             Otlp::BytesValue(bytes) => Value::Bytes(bytes),
+            Otlp::ArrayValue(_) | Otlp::KvlistValue(_) if depth >= MAX_DEPTH => {
+                let size = u64::try_from(value.encoded_len()).unwrap_or(u64::MAX);
+                self.cut_bytes = self.cut_bytes.saturating_add(size);
+                Value::Str(TOO_DEEP.to_owned())
+            }
             Otlp::ArrayValue(array) => {
                 Value::Array(array.values.into_iter().map(|item| self.value(Some(item), depth + 1)).collect())
             }

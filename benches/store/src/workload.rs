@@ -306,7 +306,7 @@ fn resource() -> Arc<Resource> {
     attributes.push("service.name", "assistant");
     attributes.push("service.version", "2.4.1");
     attributes.push("host.name", "node-7");
-    Arc::new(Resource { attributes, schema_url: String::new() })
+    Arc::new(Resource { attributes, ..Resource::default() })
 }
 
 fn event(name: &str, time_ns: i64, attributes: Attributes) -> Event {

@@ -167,7 +167,7 @@ macro_rules! row {
 }
 
 row!(SpanRow, "spans", key [trace_id, span_id, start_day], [trace_id, span_id, start_day, parent_span_id, parent_is_remote, name, display_name, kind, kind_source, operation, otel_kind, state, status_code, status_message, error_type, start_ns, end_ns, run_id, session_id, conversation_id, user_id, agent_id, agent_name, team_id, team_name, workflow_id, workflow_name, provider, request_model, response_model, tool_name, tool_call_id, input_tokens, output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, usage_basis, usage_counted, usage_below, calls_below, cost_nano_usd, cost_source, price_version, time_to_first_token_ns, truncated_bytes, dropped_count, scope_id, resource_id, process_id, sequence, service_name, inherited_ids, version_hash, created_ns, adopted_by, cost_counted, costs_below, cost_calls_below, step_name]);
-row!(ContentRow, "span_contents", key [trace_id, span_id, start_day], [trace_id, span_id, start_day, encoding, attributes, events, links, extra, told, derived]);
+row!(ContentRow, "span_contents", key [trace_id, span_id, start_day], [trace_id, span_id, start_day, encoding, attributes, events, links, extra, told, derived, verbatim]);
 row!(
     TraceRow,
     "traces",
@@ -236,6 +236,6 @@ row!(
         unpriced_count
     ]
 );
-row!(ResourceRow, "resources", key[resource_id], [resource_id, service_name, attributes, schema_url]);
-row!(ScopeRow, "scopes", key[scope_id], [scope_id, name, version, attributes, schema_url]);
+row!(ResourceRow, "resources", key[resource_id], [resource_id, service_name, attributes, schema_url, extra, verbatim]);
+row!(ScopeRow, "scopes", key[scope_id], [scope_id, name, version, attributes, schema_url, extra, verbatim]);
 row!(ProcessRow, "processes", key[process_id], [process_id, pid, host, started_ns, heartbeat_ns, ended_ns]);

@@ -27,20 +27,23 @@ pub(super) fn encode(item: &InterpretedSpan) -> Result<Fitting> {
 
 fn encode_within(item: &InterpretedSpan, max: usize, first_cut: usize) -> Result<Fitting> {
     let mut fitting = Fitting { content: item.content()?.clone(), cut_bytes: 0, dropped: 0 };
-    if size(&fitting.content) <= max {
+    if fitting.content.size() <= max {
         return Ok(fitting);
     }
     let mut record = item.record.clone();
+    // What the record cannot say is less than what it says.
+    if let Some(verbatim) = record.verbatim.take() {
+        fitting.cut(verbatim.len() as u64, &mut record, item)?;
+    }
     let mut limit = first_cut;
-    while size(&fitting.content) > max && limit >= LAST_CUT {
+    while fitting.content.size() > max && limit >= LAST_CUT {
         let cut = cut_values(&mut record, limit);
         if cut > 0 {
-            fitting.cut_bytes += cut;
-            fitting.content = canonical::encode(&record, &item.lifts)?;
+            fitting.cut(cut, &mut record, item)?;
         }
         limit /= 2;
     }
-    while size(&fitting.content) > max {
+    while fitting.content.size() > max {
         let dropped = drop_half(&mut record);
         if dropped == 0 {
             break;
@@ -51,8 +54,14 @@ fn encode_within(item: &InterpretedSpan, max: usize, first_cut: usize) -> Result
     Ok(fitting)
 }
 
-fn size(content: &CanonicalContent) -> usize {
-    content.attributes.len() + content.events.len() + content.links.len() + content.extra.len()
+impl Fitting {
+    /// The content of a record of which so many bytes were cut.
+    fn cut(&mut self, bytes: u64, record: &mut SpanRecord, item: &InterpretedSpan) -> Result<()> {
+        self.cut_bytes += bytes;
+        record.truncated_bytes = record.truncated_bytes.saturating_add(bytes);
+        self.content = canonical::encode(record, &item.lifts)?;
+        Ok(())
+    }
 }
 
 fn cut_values(record: &mut SpanRecord, limit: usize) -> u64 {
@@ -125,7 +134,7 @@ mod tests {
         record.attributes.push("long", "\u{1}".repeat(60_000));
         record.attributes.push("nested", Value::Array(vec![Value::Bytes(vec![7; 90_000])]));
         let fitting = encode_within(&semconv::interpret(record.clone()), 100_000, 64_000).unwrap();
-        assert!(size(&fitting.content) <= 100_000);
+        assert!(fitting.content.size() <= 100_000);
         let stored = attributes(&fitting.content);
         assert_eq!(stored.get("short"), Some(&Value::from("kept")));
         let long = stored.get("long").and_then(Value::as_str).unwrap();
@@ -145,10 +154,23 @@ mod tests {
             record.events.push(Event { name, time_ns: 1, attributes, dropped_attributes: 0, callsite: None });
         }
         let fitting = encode_within(&semconv::interpret(record.clone()), 50_000, 40_000).unwrap();
-        assert!(size(&fitting.content) <= 50_000);
+        assert!(fitting.content.size() <= 50_000);
         let stored = attributes(&fitting.content);
         assert_eq!(stored.get("key 0"), Some(&Value::U64(0)));
         assert!(fitting.dropped > 5_000, "{}", fitting.dropped);
+    }
+
+    #[test]
+    fn what_others_sent_goes_before_anything_that_can_be_read() {
+        let mut record = record();
+        record.attributes.push("a", "x".repeat(50_000));
+        record.verbatim = Some(vec![7; 60_000]);
+        let fitting = encode_within(&semconv::interpret(record.clone()), 100_000, 40_000).unwrap();
+        assert_eq!((fitting.content.verbatim, fitting.cut_bytes), (None, 60_000));
+        let stored: Attributes = canonical::decode("attributes", &fitting.content.attributes).unwrap();
+        assert_eq!(stored, record.attributes);
+        let extra: canonical::Extra = canonical::decode("particulars", &fitting.content.extra).unwrap();
+        assert_eq!(extra.truncated_bytes, 60_000);
     }
 
     #[test]
@@ -157,6 +179,6 @@ mod tests {
         record.name = "n".repeat(300_000);
         record.trace_state = "t".repeat(300_000);
         let fitting = encode_within(&semconv::interpret(record.clone()), 100_000, 64_000).unwrap();
-        assert!(size(&fitting.content) <= 100_000 && fitting.dropped == 0);
+        assert!(fitting.content.size() <= 100_000 && fitting.dropped == 0);
     }
 }

@@ -11,8 +11,8 @@ use crate::error::Result;
 use crate::model::canonical::{self, Extra, to_json};
 use crate::model::{Attributes, Event, InterpretedSpan, Kind, Lift, Resource, Scope, Value};
 use crate::semconv;
-use crate::store::column::{count, hash128, key_text, message_text};
-use crate::store::convert::{ENCODING, service_name};
+use crate::store::column::{count, message_text};
+use crate::store::convert::ENCODING;
 use crate::store::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow};
 
 /// A span ready to be written: all that can be done outside the transaction is done.
@@ -44,11 +44,11 @@ impl<'a> Prepared<'a> {
     fn new(item: &'a InterpretedSpan, senders: &mut Senders, now_ns: i64) -> Result<Self> {
         let resource = match senders.resources.entry(Arc::as_ptr(&item.record.resource)) {
             Entry::Occupied(known) => Rc::clone(known.get()),
-            Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(resource_row(&item.record.resource)?))),
+            Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(ResourceRow::new(&item.record.resource)?))),
         };
         let scope = match senders.scopes.entry(Arc::as_ptr(&item.record.scope)) {
             Entry::Occupied(known) => Rc::clone(known.get()),
-            Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(scope_row(&item.record.scope)?))),
+            Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(ScopeRow::new(&item.record.scope)?))),
         };
         let Fitting { content, cut_bytes, dropped } = fit::encode(item)?;
         let told = if item.told.is_empty() { None } else { Some(to_json(&item.told)?) };
@@ -92,23 +92,4 @@ pub(super) fn preview_of_content(
     let events: Vec<Event> = canonical::decode("events", &content.events)?;
     let extra: Extra = canonical::decode("particulars", &content.extra)?;
     Ok(previews_of(&attributes, &events, &extra.lifts, graph::kind(row)))
-}
-
-fn resource_row(resource: &Resource) -> Result<ResourceRow> {
-    Ok(ResourceRow {
-        resource_id: hash128(&to_json(resource)?).to_vec(),
-        service_name: service_name(resource),
-        attributes: to_json(&resource.attributes)?,
-        schema_url: key_text(&resource.schema_url),
-    })
-}
-
-fn scope_row(scope: &Scope) -> Result<ScopeRow> {
-    Ok(ScopeRow {
-        scope_id: hash128(&to_json(scope)?).to_vec(),
-        name: key_text(&scope.name),
-        version: key_text(&scope.version),
-        attributes: to_json(&scope.attributes)?,
-        schema_url: key_text(&scope.schema_url),
-    })
 }

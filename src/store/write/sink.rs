@@ -135,7 +135,9 @@ fn parts(batch: Vec<Prepared<'_>>) -> impl Iterator<Item = Vec<Prepared<'_>>> {
         let mut bytes = 0;
         let fitting = rest.as_slice().iter().take(MAX_ROWS).take_while(|prepared| {
             let content = &prepared.content;
-            bytes += content.attributes.len() + content.events.len() + content.links.len() + content.extra.len();
+            let verbatim = content.verbatim.as_ref().map_or(0, Vec::len);
+            bytes +=
+                content.attributes.len() + content.events.len() + content.links.len() + content.extra.len() + verbatim;
             bytes <= MAX_BYTES
         });
         let fitting = fitting.count().max(1);

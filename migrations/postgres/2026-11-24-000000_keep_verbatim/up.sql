@@ -1,0 +1,6 @@
+ALTER TABLE span_contents ADD COLUMN verbatim BYTEA;
+ALTER TABLE resources ADD COLUMN extra BYTEA;
+ALTER TABLE resources ADD COLUMN verbatim BYTEA;
+ALTER TABLE scopes ADD COLUMN extra BYTEA;
+ALTER TABLE scopes ADD COLUMN verbatim BYTEA;
+INSERT INTO trace_schema (version) VALUES ('20261124000000');
