@@ -20,7 +20,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
+use opentelemetry_otlp::{RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use tracing_agents::TraceFilter;
 use tracing_agents::model::{SpanId, TraceId};
 
@@ -35,10 +35,13 @@ type Answered = Mutex<BTreeMap<TraceId, BTreeSet<SpanId>>>;
 
 /// Exports runs of different lengths until it is to stop, each again and again until it is taken.
 fn export_and_retry(endpoint: &str, stop: &AtomicBool, answered: &Answered, failures: &AtomicU64) {
+    let retry = RetryPolicy::default().with_max_retries(2).with_initial_delay(Duration::from_millis(2));
+    let retry = retry.with_max_delay(Duration::from_millis(20)).with_max_jitter(Duration::from_millis(5));
     let exporter = SpanExporter::builder()
         .with_http()
         .with_endpoint(endpoint)
         .with_timeout(Duration::from_secs(5))
+        .with_retry_policy(retry)
         .build()
         .unwrap();
     let program = Program::new();

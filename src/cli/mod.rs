@@ -1,7 +1,11 @@
 //! The command line: one file a subcommand. It uses nothing but the crate's public interface.
 
+mod export;
 mod failure;
+mod framing;
+mod import;
 mod json;
+mod log;
 mod ls;
 mod output;
 mod serve;
@@ -31,6 +35,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 not understood.";
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Options),
+    Export(export::Options),
+    Import(import::Options),
     Ls(ls::Options),
     Show(show::Options),
 }
@@ -41,6 +47,8 @@ pub(crate) fn run() -> ExitCode {
     let database = Database(database);
     let done = match command {
         Command::Serve(options) => serve::run(&database, &options),
+        Command::Export(options) => export::run(&database, &options),
+        Command::Import(options) => import::run(&database, &options),
         Command::Ls(options) => ls::run(&database, &options),
         Command::Show(options) => show::run(&database, &options),
     };

@@ -12,7 +12,6 @@ mod body;
 mod grpc;
 mod http;
 mod ingest;
-mod log;
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::str::FromStr;
@@ -31,6 +30,7 @@ use self::body::Limits;
 use self::ingest::Ingest;
 use super::Database;
 use super::failure::Failure;
+use super::log;
 use super::output::note;
 
 /// Spans that wait for their transaction at most. A request brings hundreds, so many more than a program's own queue holds.

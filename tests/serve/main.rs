@@ -13,6 +13,7 @@ mod client;
 mod commands;
 mod export;
 mod exporters;
+mod files;
 mod http;
 mod pressure;
 mod server;

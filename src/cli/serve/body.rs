@@ -15,6 +15,8 @@ use super::answer::Refusal;
 
 /// How long a client may take to send a request.
 pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send a request that is refused anyway.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many of the largest requests may be in memory at a time. Others wait.
 const LARGEST_AT_ONCE: usize = 16;
 const MIB: usize = 1024 * 1024;
@@ -58,6 +60,19 @@ impl Limits {
             Ok(read) => read,
             Err(_) => Err(Refusal::too_slow(format!("the request did not come within {READ_TIMEOUT:?}"))),
         }
+    }
+
+    /// Reads a body for nothing, if it is none of the largest: whoever is still sending does not hear the answer, and the connection ends.
+    pub(super) async fn discard(&self, mut body: Body) {
+        let discard = async {
+            let mut length: usize = 0;
+            while length <= self.body
+                && let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
+            {
+                length = length.saturating_add(frame.data_ref().map_or(0, |data| data.len()));
+            }
+        };
+        let _ = tokio::time::timeout(DISCARD_TIMEOUT, discard).await;
     }
 
     async fn read_all(&self, mut body: Body) -> Result<Vec<u8>, Refusal> {

@@ -14,7 +14,7 @@ use tonic::{Request as Call, Response as Answer, Status};
 
 use super::answer::{Encoding, Refusal, is_grpc};
 use super::body::{Compression, READ_TIMEOUT};
-use super::http::App;
+use super::http::{App, refuse};
 use super::ingest::Payload;
 
 /// Where OpenTelemetry's clients call.
@@ -22,11 +22,11 @@ pub(super) const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceSe
 
 pub(super) async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {
     if !is_grpc(request.headers()) {
-        return Refusal::unsupported("the content type is not application/grpc").response(request.headers());
+        return refuse(&app, request, Refusal::unsupported("the content type is not application/grpc")).await;
     }
     let memory = match app.limits.reserve(request.headers()).await {
         Ok(memory) => memory,
-        Err(refusal) => return refusal.response(request.headers()),
+        Err(refusal) => return refuse(&app, request, refusal).await,
     };
     let mut grpc =
         Grpc::new(Bytes).accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(app.limits.body);

@@ -41,32 +41,41 @@ async fn health(State(app): State<Arc<App>>) -> &'static str {
 async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     match app.access.admit(request.headers()) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.response(request.headers()),
+        Err(refusal) => refuse(&app, request, refusal).await,
     }
 }
 
-async fn nothing_here(request: Request) -> Response {
+/// The answer to a request that is not read.
+pub(super) async fn refuse(app: &App, request: Request, refusal: Refusal) -> Response {
+    let (head, body) = request.into_parts();
+    app.limits.discard(body).await;
+    refusal.response(&head.headers)
+}
+
+async fn nothing_here(State(app): State<Arc<App>>, request: Request) -> Response {
     let message = format!("there is nothing at {}; traces go to /v1/traces", request.uri().path());
-    Refusal::not_found(message).response(request.headers())
+    refuse(&app, request, Refusal::not_found(message)).await
 }
 
 async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {
+    let (encoding, compression) = match form(request.headers()) {
+        Ok(form) => form,
+        Err(refusal) => return refuse(&app, request, refusal).await,
+    };
     let (head, body) = request.into_parts();
     let answer = async {
-        let (encoding, payload) = payload(&app, &head.headers, body).await?;
-        let stored = app.ingest.store(payload).await?;
-        Ok(stored.response(encoding))
+        let memory = app.limits.reserve(&head.headers).await?;
+        let bytes = app.limits.read(body).await?;
+        let payload = Payload { bytes, compression, encoding, limit: app.limits.unpacked, memory };
+        Ok(app.ingest.store(payload).await?.response(encoding))
     };
     answer.await.unwrap_or_else(|refusal: Refusal| refusal.response(&head.headers))
 }
 
-/// Reads a request's body, after all that its headers can forbid.
-async fn payload(app: &App, headers: &HeaderMap, body: axum::body::Body) -> Result<(Encoding, Payload), Refusal> {
+/// The form of a request's body, as its headers say.
+fn form(headers: &HeaderMap) -> Result<(Encoding, Compression), Refusal> {
     let encoding = Encoding::of(headers).ok_or_else(|| {
         Refusal::unsupported("the content type is neither application/x-protobuf nor application/json")
     })?;
-    let compression = Compression::of(headers)?;
-    let memory = app.limits.reserve(headers).await?;
-    let bytes = app.limits.read(body).await?;
-    Ok((encoding, Payload { bytes, compression, encoding, limit: app.limits.unpacked, memory }))
+    Ok((encoding, Compression::of(headers)?))
 }

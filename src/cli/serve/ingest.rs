@@ -4,8 +4,6 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
-use prost::Message as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tracing_agents::pipeline::Inlet;
 use tracing_agents::wire::{self, ForeignSpans};
@@ -87,11 +85,7 @@ fn not_now(reason: impl Display) -> Refusal {
 fn decode(encoding: Encoding, bytes: &[u8]) -> Result<ForeignSpans, Refusal> {
     let spans = match encoding {
         Encoding::Protobuf => wire::decode_foreign(bytes),
-        Encoding::Json => {
-            let request: ExportTraceServiceRequest = serde_json::from_slice(bytes)
-                .map_err(|error| Refusal::malformed(format!("this is no OTLP trace payload: {error}")))?;
-            wire::decode_foreign(&request.encode_to_vec())
-        }
+        Encoding::Json => wire::decode_json(bytes),
     };
     spans.map_err(|error| Refusal::malformed(error.to_string()))
 }

@@ -1,11 +1,11 @@
-//! What the receiver says on the standard error: little, so that it stays readable when the database is away for hours.
+//! What goes wrong in the pipeline, on the standard error: little, so that it stays readable when the database is away for hours.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tracing_agents::Error;
 
-use crate::cli::output::note;
+use super::output::note;
 
 /// At most one line in this time.
 const INTERVAL: Duration = Duration::from_secs(10);
