@@ -106,6 +106,7 @@ fn a_providers_spans_become_faithful_records() {
         version: "1.2".to_owned(),
         attributes: attributes(&[("k", Value::I64(1))]),
         schema_url: "https://opentelemetry.io/schemas/1.37.0".to_owned(),
+        ..crate::model::Scope::default()
     });
     expected.resource = resource;
     assert_eq!(*outer, expected);

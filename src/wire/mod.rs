@@ -44,6 +44,8 @@
 
 mod foreign;
 mod json;
+#[cfg(test)]
+pub(crate) mod payloads;
 mod plain;
 mod reader;
 pub(crate) mod reserved;

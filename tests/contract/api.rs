@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::SystemTime;
 
 use tracing_agents::model::{
-    Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, Trace, TraceId, TraceTree,
+    Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, SpanRecord, Trace, TraceId, TraceTree,
 };
 use tracing_agents::{
     PriceTable, Pruned, Repriced, Result, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository,
@@ -88,6 +88,8 @@ calls! {
     find_trace(id: TraceId) -> Option<TraceTree>;
     spans(filter: &SpanFilter) -> Page<Span>;
     span(trace: TraceId, span: SpanId) -> SpanDetail;
+    records(trace: TraceId) -> Vec<SpanRecord>;
+    span_records(filter: &SpanFilter) -> Page<SpanRecord>;
     requested_tool_calls(trace: TraceId) -> Vec<RequestedToolCall>;
     sessions(filter: &SessionFilter) -> Page<Session>;
     session(id: &str) -> Session;

@@ -15,6 +15,9 @@
 )]
 #![allow(clippy::print_stdout, reason = "a harness reports on the terminal")]
 
+#[path = "../../src/wire/payloads.rs"]
+mod payloads;
+
 mod api;
 mod database;
 mod report;
@@ -29,6 +32,7 @@ mod cut;
 mod deletion;
 mod details;
 mod filters;
+mod lossless;
 mod numbers;
 mod opening;
 mod order;
@@ -91,6 +95,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("structure", structure::CASES),
     ("torn", torn::CASES),
     ("details", details::CASES),
+    ("lossless", lossless::CASES),
     ("statistics", statistics::CASES),
     ("sessions", sessions::CASES),
     ("deletion", deletion::CASES),

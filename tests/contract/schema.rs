@@ -6,7 +6,7 @@ use tracing_agents::TraceFilter;
 use tracing_agents::model::Kind;
 
 use crate::database::Dialect;
-use crate::sketch::span;
+use crate::sketch::{span, trace_id};
 use crate::tables::{Column, declared};
 use crate::world::World;
 
@@ -183,12 +183,26 @@ fn there_are_no_foreign_keys_and_no_triggers(world: &World) {
     }
 }
 
-/// What takes the newest change of the tables back.
-fn newest_change_taken_back(dialect: Dialect) -> &'static str {
+/// What takes the changes of the tables back, the newest first.
+fn changes_taken_back(dialect: Dialect) -> [(&'static str, &'static str); 2] {
+    macro_rules! down {
+        ($folder:literal) => {
+            [
+                (
+                    "20261124000000",
+                    include_str!(concat!("../../migrations/", $folder, "/2026-11-24-000000_keep_verbatim/down.sql")),
+                ),
+                (
+                    "20261123000000",
+                    include_str!(concat!("../../migrations/", $folder, "/2026-11-23-000000_keep_structure/down.sql")),
+                ),
+            ]
+        };
+    }
     match dialect {
-        Dialect::Sqlite => include_str!("../../migrations/sqlite/2026-11-23-000000_keep_structure/down.sql"),
-        Dialect::Postgres => include_str!("../../migrations/postgres/2026-11-23-000000_keep_structure/down.sql"),
-        Dialect::Mysql => include_str!("../../migrations/mysql/2026-11-23-000000_keep_structure/down.sql"),
+        Dialect::Sqlite => down!("sqlite"),
+        Dialect::Postgres => down!("postgres"),
+        Dialect::Mysql => down!("mysql"),
     }
 }
 
@@ -208,24 +222,27 @@ fn rows_of_an_older_schema_come_along(world: &World) {
         let traces: Vec<_> =
             traces.iter().map(|t| (t.usage, t.cost_nano_usd, t.unpriced_count, t.span_count)).collect();
         let session = repository.session("s").unwrap();
-        (traces, session.usage, session.cost_nano_usd, session.unpriced_count)
+        let records: Vec<_> = (0..3).map(|trace| repository.records(trace_id(trace)).unwrap()).collect();
+        (traces, session.usage, session.cost_nano_usd, session.unpriced_count, records)
     };
     let before = sums();
-    const NEWEST: &str = "20261123000000";
     let run =
         || world.database.sql().lines("SELECT version AS line FROM trace_schema WHERE version <> '' ORDER BY version");
     let all = run();
-    assert_eq!(all.last().map(String::as_str), Some(NEWEST));
-    world.database.sql().execute(newest_change_taken_back(world.database.dialect()));
-    world.database.sql().execute(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{NEWEST}'"));
-    assert_eq!(run().len(), all.len() - 1);
+    let changes = changes_taken_back(world.database.dialect());
+    assert_eq!(all.last().map(String::as_str), Some(changes[0].0));
+    for (version, down) in changes {
+        world.database.sql().execute(down);
+        world.database.sql().execute(&format!("DELETE FROM __diesel_schema_migrations WHERE version = '{version}'"));
+    }
+    assert_eq!(run().len(), all.len() - changes.len());
 
     let writer = world.writer();
     assert_eq!(run(), all);
     assert_eq!(sums(), before);
     // What comes now adds to it.
     writer.write([span(0, 4).model("own").tokens(1, 0).costing(0.5)]);
-    let (traces, usage, cost, unpriced) = sums();
+    let (traces, usage, cost, unpriced, _) = sums();
     assert_eq!(traces.iter().map(|(usage, ..)| usage.input).collect::<Vec<_>>(), [Some(30), Some(30), Some(31)]);
     assert_eq!((usage.input, cost, unpriced), (Some(91), Some(1_250_000_000), 3));
 }

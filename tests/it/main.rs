@@ -8,6 +8,9 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../../src/wire/payloads.rs"]
+mod payloads;
+
 #[cfg(all(feature = "async", feature = "sqlite"))]
 mod async_repository;
 mod bad_input;
@@ -16,6 +19,7 @@ mod capture;
 mod content;
 mod handle;
 mod load;
+mod lossless;
 mod opening;
 mod seams;
 mod support;

@@ -1,3 +1,4 @@
+mod records;
 mod retention;
 pub(super) mod sample;
 mod sessions;

@@ -31,6 +31,12 @@ impl World {
         let items: Vec<InterpretedSpan> = spans.into_iter().map(item).collect();
         self.sink.write(&items).unwrap();
     }
+
+    /// Writes spans as the pipeline does.
+    pub(crate) fn record(&mut self, records: &[SpanRecord]) {
+        let items: Vec<InterpretedSpan> = records.iter().cloned().map(crate::semconv::interpret).collect();
+        self.sink.write(&items).unwrap();
+    }
 }
 
 pub(crate) fn trace_id(number: u64) -> TraceId {
