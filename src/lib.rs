@@ -46,6 +46,7 @@
 //!   spans that carry the right fields.
 //! - [`TraceRepository`] answers: traces, trees, spans with their content, sessions, statistics. [`TraceFilter`] says which.
 //! - [`model`] is what it answers with; [`schema`] and [`rows`] are the tables, for Diesel queries of your own.
+//! - [`pipeline::Inlet`] takes spans from elsewhere, and tells when they are stored ([`deliver`](pipeline::Inlet::deliver)).
 //! - [`pipeline::Sink`] is one more place where batches go; [`pipeline::Health`] says what became of every span.
 //! - [`PriceTable`] has prices of your own, for costs that nobody reports.
 //! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`; [`wire`] reads and writes OTLP.
@@ -59,6 +60,7 @@
 //! - `pricing`: what model calls cost that report tokens and no cost, by a table of some 2,000 models' prices; [`PriceTable`] takes your
 //!   own prices with or without it.
 //! - `opentelemetry` (default): `otel::StoreExporter`, and `Builder::baggage`.
+//! - `cli`: the command `agent-traces`: an OTLP receiver, export, import, lists. It adds nothing to the library.
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
 compile_error!("tracing-agents needs a database: enable one of its features `sqlite`, `postgres` and `mysql`");

@@ -1,0 +1,20 @@
+//! `agent-traces serve`, asked by clients good and bad.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod access;
+mod client;
+mod commands;
+mod export;
+mod exporters;
+mod files;
+mod http;
+mod pressure;
+mod server;
+mod spans;
