@@ -10,5 +10,5 @@ mod exporter;
 mod tests;
 mod values;
 
-pub(crate) use baggage::ids_in_baggage;
+pub(crate) use baggage::ids_in_current_baggage;
 pub use exporter::StoreExporter;

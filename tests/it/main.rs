@@ -18,4 +18,5 @@ mod handle;
 mod load;
 mod opening;
 mod seams;
+mod selection;
 mod support;

@@ -9,3 +9,4 @@ mod flushes;
 mod live_spans;
 mod receipts;
 mod runtimes;
+mod selections;
