@@ -88,6 +88,7 @@ pub use repository::{
     TraceRepository,
 };
 pub use semconv::{Price, PriceTable, field, profile};
+pub use pipeline::TailSampling;
 pub use store::{rows, schema};
 
 /// The README's examples compile.

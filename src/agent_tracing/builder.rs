@@ -8,8 +8,8 @@ use super::environment::{self, Environment};
 use super::{AgentTracing, Inner};
 use crate::error::{Error, Result};
 use crate::layer::{AgentFilter, Ambient, Capture, Limits};
-use crate::model::{Attributes, ProcessId, Resource, Scope, Value};
-use crate::pipeline::{OnError, Pipeline, Settings, Sink};
+use crate::model::{Attributes, Kind, ProcessId, Resource, Scope, Value};
+use crate::pipeline::{OnError, Pipeline, Settings, Sink, TailSampling};
 use crate::semconv::{self, PriceTable, Prices, Profiles, profile::Profile};
 use crate::store::{Store, StoreSink};
 
@@ -36,6 +36,10 @@ pub struct Builder {
     ambient: Option<Ambient>,
     profiles: Vec<Profile>,
     trace_payloads: bool,
+    without_targets: Vec<String>,
+    without_names: Vec<String>,
+    without_kinds: Vec<Kind>,
+    tail_sampling: Option<TailSampling>,
     prices: PriceTable,
     sinks: Vec<MakeSink>,
     on_error: Option<OnError>,
@@ -58,6 +62,10 @@ impl Builder {
             ambient: None,
             profiles: Vec::new(),
             trace_payloads: false,
+            without_targets: Vec::new(),
+            without_names: Vec::new(),
+            without_kinds: Vec::new(),
+            tail_sampling: None,
             prices: PriceTable::default(),
             sinks: Vec::new(),
             on_error: None,
@@ -140,7 +148,7 @@ impl Builder {
     #[cfg(feature = "opentelemetry")]
     pub fn baggage(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let keys: Vec<String> = keys.into_iter().map(Into::into).collect();
-        self.ambient = Some(Arc::new(move || crate::otel::ids_in_baggage(&keys)));
+        self.ambient = Some(Arc::new(move || crate::otel::ids_in_current_baggage(&keys)));
         self
     }
 
@@ -156,6 +164,34 @@ impl Builder {
     /// what is below `DEBUG`, and the framework then writes whole requests as text.
     pub fn trace_payloads(mut self, trace_payloads: bool) -> Self {
         self.trace_payloads = trace_payloads;
+        self
+    }
+
+    /// Leaves out spans and events of a target and below it, such as `hyper`; what happens below such a span is recorded as the child of the
+    /// nearest span around it. It costs nothing: the callsites are switched off. By default none.
+    pub fn without_target(mut self, target: impl Into<String>) -> Self {
+        self.without_targets.push(target.into());
+        self
+    }
+
+    /// Leaves out spans of this name, in the same way.
+    pub fn without_name(mut self, name: impl Into<String>) -> Self {
+        self.without_names.push(name.into());
+        self
+    }
+
+    /// Leaves out spans of some kinds, unless a kept span stands below: `[Kind::Span]` keeps what agents do, and what leads there. What a span
+    /// stands for is known when it ended, so this also holds for spans from other doors. [`Health::discarded`](crate::pipeline::Health::discarded)
+    /// counts them. By default none.
+    pub fn without_kinds(mut self, kinds: impl IntoIterator<Item = Kind>) -> Self {
+        self.without_kinds.extend(kinds);
+        self
+    }
+
+    /// Keeps only some traces, decided when they are over: failed, slow or expensive ones, those of some agents or users, and a share of
+    /// the rest. By default all.
+    pub fn tail_sampling(mut self, sampling: TailSampling) -> Self {
+        self.tail_sampling = Some(sampling);
         self
     }
 
@@ -258,10 +294,14 @@ impl Builder {
             scheduled_delay: self.scheduled_delay.or(environment.scheduled_delay).unwrap_or(default.scheduled_delay),
             immediate: self.immediate,
             live: self.live,
+            without_kinds: self.without_kinds,
+            tail_sampling: self.tail_sampling,
             ..default
         };
         let profiles = Profiles::with(self.profiles);
         let filter = AgentFilter::of(profiles.clone(), self.trace_payloads);
+        let filter = self.without_targets.into_iter().fold(filter, AgentFilter::without_target);
+        let filter = self.without_names.into_iter().fold(filter, AgentFilter::without_name);
         let prices = Prices::new(self.prices);
         let known = profiles.clone();
         let sink = StoreSink::new(store.clone(), process, environment::host_name()).with_prices(prices.clone());

@@ -9,7 +9,9 @@ use crate::model::{Rollup, Span, SpanState, TraceTree};
 const MAX_DRAWN: usize = 32;
 /// Characters of an error message that a line shows.
 const MAX_MESSAGE: usize = 200;
-/// What stands above spans whose parent is not among the stored ones.
+/// What stands above spans whose parent is another process's and has not come here.
+const REMOTE_PARENT: &str = "(parent in another process)";
+/// What stands above other spans whose parent is not among the stored ones.
 const NO_PARENT: &str = "(parent not stored)";
 
 impl TraceTree {
@@ -25,7 +27,7 @@ impl TraceTree {
     ///
     /// A run that reports another sum of tokens or cost than was counted below it shows both: `812→96 tokens (400→40 tokens below)`.
     ///
-    /// Spans whose parent is not stored hang under a line that says so. Spans more than 32 levels deep are no further indented and say how
+    /// Spans whose parent is not stored hang under a line that says so, those that continue another process's trace under one of their own. Spans more than 32 levels deep are no further indented and say how
     /// deep they are. Control characters in names and messages are escaped.
     #[must_use]
     pub fn tree(&self) -> impl Display + '_ {
@@ -62,10 +64,13 @@ impl Display for Drawing<'_> {
         let mut canvas = Canvas { is_drawn: vec![false; tree.spans.len()], rollups: tree.rollups() };
         let roots = roots.map(|place| Pending { place, depth: 0, is_last: true }).collect();
         self.draw(f, roots, &mut canvas)?;
-        if let Some((last, others)) = tree.orphans.split_last() {
-            writeln!(f, "{NO_PARENT}")?;
-            let others = others.iter().map(|place| Pending { place: *place, depth: 1, is_last: false });
-            let orphans = others.chain([Pending { place: *last, depth: 1, is_last: true }]).collect();
+        let is_remote = |place: &&usize| tree.spans.get(**place).is_some_and(|span| span.parent_is_remote);
+        let (remote, lost): (Vec<&usize>, Vec<&usize>) = tree.orphans.iter().partition(is_remote);
+        for (title, orphans) in [(REMOTE_PARENT, remote), (NO_PARENT, lost)] {
+            let Some((last, others)) = orphans.split_last() else { continue };
+            writeln!(f, "{title}")?;
+            let others = others.iter().map(|place| Pending { place: **place, depth: 1, is_last: false });
+            let orphans = others.chain([Pending { place: **last, depth: 1, is_last: true }]).collect();
             self.draw(f, orphans, &mut canvas)?;
         }
         self.totals(f)
@@ -201,18 +206,22 @@ mod tests {
         (inner.state, inner.end_ns) = (SpanState::Open, None);
         let orphan = span(5, Some(99), Kind::Step, "late");
         let mut lost = span(6, Some(5), Kind::Span, "lost");
+        let mut remote = span(7, Some(98), Kind::Agent, "invoke_agent Expert");
+        remote.parent_is_remote = true;
         lost.state = SpanState::Interrupted;
         let mut trace = trace();
         trace.usage = Usage::new(812, 96);
         trace.cost_nano_usd = Some(1_200_000);
         (trace.span_count, trace.error_count, trace.open_count) = (6, 1, 1);
         let root = span(1, None, Kind::Agent, "invoke_agent Researcher");
-        let tree = TraceTree::new(trace, vec![lost, inner, orphan, tool, model, root]);
+        let tree = TraceTree::new(trace, vec![lost, inner, orphan, remote, tool, model, root]);
         let expected = "\
 agent  invoke_agent Researcher  1.00 s
 ├─ model  chat gpt-4o-mini  1.00 s  812→96 tokens  $0.0012
 └─ tool  execute_tool search  1.00 s  ✗ connection\\nrefused
    └─ span  GET  running
+(parent in another process)
+└─ agent  invoke_agent Expert  1.00 s
 (parent not stored)
 └─ step  late  1.00 s
    └─ span  lost  interrupted

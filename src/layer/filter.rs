@@ -1,5 +1,7 @@
 //! What the layer sees of a program that traces more than its agents.
 
+use std::sync::Arc;
+
 use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Level, Metadata, Subscriber};
@@ -18,6 +20,14 @@ pub struct AgentFilter {
     profiles: Profiles,
     /// Whether payload events at TRACE are wanted too.
     goes_deep: bool,
+    /// Targets and span names that are left out.
+    left_out: Arc<LeftOut>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct LeftOut {
+    targets: Vec<String>,
+    names: Vec<String>,
 }
 
 impl Default for AgentFilter {
@@ -34,8 +44,23 @@ impl AgentFilter {
     }
 
     /// The same with profiles of the program's own, and with payload events at `TRACE` if they are wanted.
-    pub(crate) const fn of(profiles: Profiles, goes_deep: bool) -> Self {
-        Self { is_on: true, profiles, goes_deep }
+    pub(crate) fn of(profiles: Profiles, goes_deep: bool) -> Self {
+        Self { is_on: true, profiles, goes_deep, left_out: Arc::default() }
+    }
+
+    /// Leaves out spans and events of a target and those below it (`hyper`: also `hyper::client`). What happens below such a span is recorded
+    /// as the child of the nearest span around it that is not left out.
+    #[must_use]
+    pub fn without_target(mut self, target: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.left_out).targets.push(target.into());
+        self
+    }
+
+    /// Leaves out spans that have this name at their callsite, in the same way.
+    #[must_use]
+    pub fn without_name(mut self, name: impl Into<String>) -> Self {
+        Arc::make_mut(&mut self.left_out).names.push(name.into());
+        self
     }
 
     /// A filter that lets nothing through: what `OTEL_SDK_DISABLED=true` puts in its place.
@@ -73,7 +98,12 @@ impl AgentFilter {
     /// The whole rule.
     fn wants(&self, metadata: &Metadata<'_>) -> bool {
         let target = metadata.target();
-        if !self.is_on || is_own(target) || target.starts_with("opentelemetry") {
+        if !self.is_on || is_within(target, "tracing_agents") || target.starts_with("opentelemetry") {
+            return false;
+        }
+        if self.left_out.targets.iter().any(|left_out| is_within(target, left_out))
+            || (metadata.is_span() && self.left_out.names.iter().any(|name| name == metadata.name()))
+        {
             return false;
         }
         match *metadata.level() {
@@ -95,9 +125,9 @@ pub(super) struct Content<'a> {
     pub(super) level: Level,
 }
 
-/// Whether a target is this crate's; a user's `tracing_agents_demo` is not.
-fn is_own(target: &str) -> bool {
-    target.strip_prefix("tracing_agents").is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+/// Whether a target is `module` or below it; `tracing_agents_demo` is not below `tracing_agents`.
+fn is_within(target: &str, module: &str) -> bool {
+    target.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 impl<S: Subscriber> Filter<S> for AgentFilter {

@@ -14,7 +14,7 @@ mod otlp;
 mod tests;
 mod values;
 
-pub(crate) use baggage::ids_in_baggage;
+pub(crate) use baggage::ids_in_current_baggage;
 pub(crate) use exporter::Owned;
 pub use exporter::StoreExporter;
 pub(crate) use exporter_sink::ExporterSink;

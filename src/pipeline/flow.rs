@@ -325,6 +325,12 @@ impl Flow {
         self.lock().receipts.leave_out(number, reason);
     }
 
+    /// The spans of these numbers are not stored, as the program asked, or not yet: who delivered them is told so.
+    pub(super) fn kept_back(&self, numbers: &[u64]) {
+        let mut state = self.lock();
+        numbers.iter().for_each(|number| state.receipts.keep_back(*number));
+    }
+
     /// The spans below `number` are stored or left out: who delivered them is told.
     pub(super) fn delivered(&self, number: u64) {
         let due = self.lock().receipts.decide(number);

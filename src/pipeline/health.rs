@@ -4,8 +4,8 @@ use std::fmt;
 
 /// Counters and gauges of a pipeline, read at one instant (those of each other sink at an instant of its own).
 ///
-/// `offered = accepted + rejected` and `accepted = stored + queued + in_flight + dead_lettered + dropped`; each other sink has a
-/// [sum of its own](SinkHealth).
+/// `offered = accepted + rejected` and `accepted = stored + queued + in_flight + held + discarded + dead_lettered + dropped`; each
+/// other sink has a [sum of its own](SinkHealth).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -24,6 +24,10 @@ pub struct Health {
     /// Spans that the worker holds: being interpreted or written, or waiting for the store to come back. A batch and the
     /// next, which is interpreted meanwhile, or while the store refuses one span after the other as many more as fill the queue.
     pub in_flight: u64,
+    /// Spans of traces on which [`TailSampling`](super::TailSampling) has not decided yet.
+    pub held: u64,
+    /// Spans that the program asked not to keep.
+    pub discarded: Discarded,
     /// Spans that could not be stored although others could, by reason.
     pub dead_lettered: DeadLettered,
     /// Spans that were lost after they had been accepted, by reason.
@@ -88,7 +92,41 @@ pub struct DeadLettered {
     pub panic: u64,
 }
 
-/// Spans lost after they had been accepted.
+/// Spans that the program asked not to keep, and what came of the traces that are sampled by their end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Discarded {
+    /// Spans of [kinds that are left out](super::Settings::without_kinds).
+    pub by_kind: u64,
+    /// Spans of traces that [`TailSampling`](super::TailSampling) discarded.
+    pub by_trace: u64,
+    /// Those traces.
+    pub traces: u64,
+    /// Traces that it kept, by the first reason to.
+    pub kept_traces: KeptTraces,
+}
+
+/// Traces that [`TailSampling`](super::TailSampling) kept, by the first reason to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeptTraces {
+    /// A span failed.
+    pub error: u64,
+    /// It took long.
+    pub slow: u64,
+    /// It cost much.
+    pub cost: u64,
+    /// It took many tokens.
+    pub tokens: u64,
+    /// A chosen agent, user or session took part.
+    pub chosen: u64,
+    /// It is of the share that is kept of the rest.
+    pub share: u64,
+    /// There was no room to wait for its end.
+    pub early: u64,
+}
+
+/// Spans lost after they had been accepted, by reason.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
@@ -162,6 +200,14 @@ impl DeadLettered {
     }
 }
 
+impl Discarded {
+    /// All spans that the program asked not to keep.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.by_kind + self.by_trace
+    }
+}
+
 impl Dropped {
     /// All dropped spans.
     #[must_use]
@@ -176,7 +222,13 @@ impl Health {
     pub fn adds_up(&self) -> bool {
         self.offered == self.accepted + self.rejected.total()
             && self.accepted
-                == self.stored + self.queued + self.in_flight + self.dead_lettered.total() + self.dropped.total()
+                == self.stored
+                    + self.queued
+                    + self.in_flight
+                    + self.held
+                    + self.discarded.total()
+                    + self.dead_lettered.total()
+                    + self.dropped.total()
             && self.sinks.iter().all(SinkHealth::adds_up)
     }
 }

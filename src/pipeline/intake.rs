@@ -2,12 +2,14 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::flow::Flow;
 use super::isolation::isolated;
 use super::queue::{Queue, Slot};
 use super::reading::{Batch, Read, Reader, Reading, Unread};
 use super::report::Reporter;
+use super::selection::{Selected, Selection};
 use crate::error::{Error, ErrorKind};
 use crate::model::{InterpretedSpan, SpanRecord, SpanState};
 
@@ -26,11 +28,18 @@ pub(super) struct Intake {
     reporter: Reporter,
     /// Refused spans that were reported.
     refusals_reported: u64,
+    /// None where all that is read is written.
+    selection: Option<Selection>,
 }
 
 impl Intake {
-    pub(super) const fn new(flow: Arc<Flow>, reading: Reading, reporter: Reporter) -> Self {
-        Self { flow, reading, reader: None, reporter, refusals_reported: 0 }
+    pub(super) const fn new(
+        flow: Arc<Flow>,
+        reading: Reading,
+        reporter: Reporter,
+        selection: Option<Selection>,
+    ) -> Self {
+        Self { flow, reading, reader: None, reporter, refusals_reported: 0, selection }
     }
 
     /// Reads a batch whose first span has the number `first`, and leaves `slots` empty.
@@ -89,7 +98,39 @@ impl Intake {
             self.flow.left_out(number, &reason);
             self.fail(&Error::write(reason));
         }
-        batch
+        let Some(selection) = &mut self.selection else { return batch };
+        let came = batch.spans.len();
+        let selected = selection.decide(batch.spans, Instant::now());
+        Batch { spans: self.select(came, selected), end: batch.end }
+    }
+
+    /// What is to be written of spans that were held, of traces that are idle now, or of all at the `end`.
+    pub(super) fn held(&mut self, end: bool) -> Option<Batch> {
+        let selection = self.selection.as_mut()?;
+        let selected = if end { selection.end() } else { selection.tick(Instant::now()) };
+        let spans = self.select(0, selected);
+        (!spans.is_empty()).then_some(Batch { spans, end: 0 })
+    }
+
+    /// Accounts for what is not to be written, or not yet.
+    fn select(&self, came: usize, selected: Selected) -> Vec<InterpretedSpan> {
+        if let Some(selection) = &self.selection {
+            let (kept, discarded) = (selection.kept_traces(), selection.discarded_traces());
+            self.flow.account(|queue| {
+                queue.select(came, &selected);
+                (queue.discarded.kept_traces, queue.discarded.traces) = (kept, discarded);
+            });
+            self.flow.kept_back(&selected.kept_back);
+        }
+        selected.keep
+    }
+
+    /// Of spans that are open, those that may be written; at the `end`, no more will be known of them.
+    pub(super) fn shown(&self, mut open: Vec<SpanRecord>, end: bool) -> Vec<SpanRecord> {
+        if let Some(selection) = &self.selection {
+            open.retain(|record| if end { selection.keeps_open(record) } else { selection.shows(record) });
+        }
+        open
     }
 
     /// Reads a span that is still open.

@@ -28,6 +28,7 @@ mod queue;
 mod reading;
 mod receipt;
 mod report;
+mod selection;
 mod settings;
 mod side;
 mod side_worker;
@@ -41,10 +42,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use health::{DeadLettered, Dropped, Health, HiddenContent, Rejected, SinkDropped, SinkHealth};
+pub use health::{DeadLettered, Discarded, Dropped, Health, HiddenContent, KeptTraces, Rejected, SinkDropped, SinkHealth};
 pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
 pub use receipt::{LeftOut, Receipt};
 pub use report::OnError;
+pub use selection::TailSampling;
 pub use settings::Settings;
 pub use sink::Sink;
 
@@ -57,6 +59,7 @@ use live::WrittenVersions;
 use queue::Queue;
 use reading::Reading;
 use report::Reporter;
+use selection::Selection;
 use sides::Sides;
 use worker::Worker;
 
@@ -101,7 +104,7 @@ impl Pipeline {
         Sides::start(&flow, others, &settings, on_error.as_ref())?;
         let reading = Reading { interpret: Arc::new(interpret), process };
         let worker = Worker {
-            intake: Intake::new(Arc::clone(&flow), reading, Reporter::new(on_error.clone())),
+            intake: Intake::new(Arc::clone(&flow), reading, Reporter::new(on_error.clone()), Selection::new(&settings)),
             store: Delivery::new(store, &settings),
             settings,
             written: WrittenVersions::default(),

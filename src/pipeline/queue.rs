@@ -5,8 +5,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::health::{DeadLettered, Dropped, Health, HiddenContent, Rejected};
+use super::health::{DeadLettered, Discarded, Dropped, Health, HiddenContent, Rejected};
 use super::inlet::{PendingSpan, Refused};
+use super::selection::Selected;
 use super::settings::Settings;
 use crate::model::SpanRecord;
 
@@ -70,6 +71,8 @@ pub(super) struct Queue {
     accepted: u64,
     stored: u64,
     in_flight: u64,
+    held: u64,
+    pub(super) discarded: Discarded,
     live_written: u64,
     pub(super) rejected: Rejected,
     pub(super) dead_lettered: DeadLettered,
@@ -96,6 +99,8 @@ impl Queue {
             accepted: 0,
             stored: 0,
             in_flight: 0,
+            held: 0,
+            discarded: Discarded::default(),
             live_written: 0,
             rejected: Rejected::default(),
             dead_lettered: DeadLettered::default(),
@@ -224,6 +229,16 @@ impl Queue {
         }
     }
 
+    /// Of `came` spans in flight some are kept, with those that were held before; others are held or discarded.
+    pub(super) fn select(&mut self, came: usize, selected: &Selected) {
+        if self.land(came) {
+            self.in_flight += count(selected.keep.len());
+            self.held = self.held.saturating_add_signed(selected.held);
+            self.discarded.by_kind += selected.by_kind;
+            self.discarded.by_trace += selected.by_trace;
+        }
+    }
+
     /// Nothing below `number` waits any longer for the store, or to be offered to another sink.
     pub(super) fn settle(&mut self, number: u64) {
         self.settled = self.settled.max(number);
@@ -248,8 +263,9 @@ impl Queue {
 
     /// Closes the accounts: what waits or is in flight is dropped. Returns it, to be freed outside the lock.
     pub(super) fn close(&mut self) -> VecDeque<Slot> {
-        self.dropped.shutdown_timeout += count(self.slots.len()) + self.in_flight;
+        self.dropped.shutdown_timeout += count(self.slots.len()) + self.in_flight + self.held;
         self.in_flight = 0;
+        self.held = 0;
         self.bytes = 0;
         self.phase = Phase::Over;
         std::mem::take(&mut self.slots)
@@ -275,6 +291,8 @@ impl Queue {
             queued: count(self.slots.len()),
             queued_bytes: count(self.bytes),
             in_flight: self.in_flight,
+            held: self.held,
+            discarded: self.discarded,
             dead_lettered: self.dead_lettered,
             dropped: self.dropped,
             sinks: Vec::new(),

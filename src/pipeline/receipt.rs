@@ -9,12 +9,14 @@ use super::queue::count;
 
 /// What became of spans that were [delivered](super::Inlet::deliver) together.
 ///
-/// `stored` and `given_up` and the number of `left_out` add up to the number of spans that were delivered.
+/// `stored`, `kept_back` and `given_up` and the number of `left_out` add up to the number of spans that were delivered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
     /// Spans that the store has committed.
     pub stored: u64,
+    /// Spans that the program asked not to keep, or that are held until that is decided.
+    pub kept_back: u64,
     /// Spans that can never be stored, however often they are delivered.
     pub left_out: Vec<LeftOut>,
     /// Spans of which a shutdown left unknown whether they are stored. They may be delivered again, here or to another process: a
@@ -60,6 +62,7 @@ pub(super) struct Receipts {
 struct Waiting {
     numbers: Range<u64>,
     left_out: Vec<LeftOut>,
+    kept_back: Vec<u64>,
     tell: OnReceipt,
 }
 
@@ -73,13 +76,20 @@ impl fmt::Debug for Receipts {
 impl Receipts {
     /// The spans of these numbers, which are the last that were accepted, are one delivery.
     pub(super) fn expect(&mut self, numbers: Range<u64>, tell: OnReceipt) {
-        self.waiting.push_back(Waiting { numbers, left_out: Vec::new(), tell });
+        self.waiting.push_back(Waiting { numbers, left_out: Vec::new(), kept_back: Vec::new(), tell });
     }
 
     /// The span of this number will not be stored. To be said before it is decided.
     pub(super) fn leave_out(&mut self, number: u64, reason: &str) {
         if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.numbers.contains(&number)) {
             waiting.left_out.push(LeftOut { index: number - waiting.numbers.start, reason: reason.to_owned() });
+        }
+    }
+
+    /// The span of this number is not stored, or not yet, because the program wants it so. To be said before it is decided.
+    pub(super) fn keep_back(&mut self, number: u64) {
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.numbers.contains(&number)) {
+            waiting.kept_back.push(number);
         }
     }
 
@@ -105,9 +115,12 @@ impl Waiting {
         let left_out_of = |range: Range<u64>| {
             count(self.left_out.iter().filter(|left_out| range.contains(&(start + left_out.index))).count())
         };
-        let stored = (from - start).saturating_sub(left_out_of(start..from));
-        let given_up = (end - from).saturating_sub(left_out_of(from..end));
-        Due { receipt: Receipt { stored, left_out: self.left_out, given_up }, tell: self.tell }
+        let kept_back_of =
+            |range: Range<u64>| count(self.kept_back.iter().filter(|number| range.contains(number)).count());
+        let stored = (from - start).saturating_sub(left_out_of(start..from) + kept_back_of(start..from));
+        let given_up = (end - from).saturating_sub(left_out_of(from..end) + kept_back_of(from..end));
+        let receipt = Receipt { stored, kept_back: kept_back_of(start..end), left_out: self.left_out, given_up };
+        Due { receipt, tell: self.tell }
     }
 }
 
@@ -141,7 +154,7 @@ mod tests {
         receipts.decide(7).into_iter().for_each(Due::tell);
         receipts.decide(9).into_iter().for_each(Due::tell);
         let whole = Receipt { stored: 3, ..Receipt::default() };
-        let partial = Receipt { stored: 1, left_out: vec![left_out(1)], given_up: 0 };
+        let partial = Receipt { stored: 1, left_out: vec![left_out(1)], ..Receipt::default() };
         assert_eq!(*told.lock().unwrap(), [('a', whole), ('b', partial)]);
     }
 
@@ -154,7 +167,7 @@ mod tests {
         assert!(receipts.decide(4).is_empty());
         receipts.close().into_iter().for_each(Due::tell);
         assert!(receipts.close().is_empty());
-        let receipt = Receipt { stored: 3, left_out: vec![left_out(1), left_out(7)], given_up: 5 };
+        let receipt = Receipt { stored: 3, left_out: vec![left_out(1), left_out(7)], given_up: 5, ..Receipt::default() };
         assert_eq!(*told.lock().unwrap(), [('a', receipt)]);
     }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::selection::TailSampling;
+use crate::model::Kind;
+
 /// The limits and delays of a pipeline. Names and defaults of the first four are those of OpenTelemetry's batch span processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -32,6 +35,10 @@ pub struct Settings {
     pub retry_max_attempts: u32,
     /// How old a batch may become at a sink beside the store and still be tried again; default 5 min. Each is tried once at least.
     pub retry_max_age: Duration,
+    /// Kinds of spans that are not kept, unless a kept span stands below; default none.
+    pub without_kinds: Vec<Kind>,
+    /// Which traces are kept, decided when they are over; default all.
+    pub tail_sampling: Option<TailSampling>,
 }
 
 impl Default for Settings {
@@ -49,6 +56,8 @@ impl Default for Settings {
             retry_max_delay: Duration::from_secs(5),
             retry_max_attempts: 100,
             retry_max_age: Duration::from_secs(300),
+            without_kinds: Vec::new(),
+            tail_sampling: None,
         }
     }
 }

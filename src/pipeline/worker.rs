@@ -85,8 +85,12 @@ impl Worker {
         self.intake.report_refusals();
         self.intake.report_drops();
         self.intake.report_hidden_content();
+        if let Some(batch) = self.intake.held(false) {
+            self.write(batch);
+        }
         if self.settings.live {
             let open = self.intake.snapshot_live();
+            let open = self.intake.shown(open, false);
             let news = self.written.news(open, now_ns(), self.settings.live_after);
             self.write_live(news);
         }
@@ -144,7 +148,11 @@ impl Worker {
         self.intake.flow.go_on().map_err(|GivenUp| "the pipeline was given up".to_owned())?;
         self.intake.report_refusals();
         self.intake.report_drops();
+        if let Some(batch) = self.intake.held(true) {
+            self.write(batch);
+        }
         let open = self.intake.snapshot_live();
+        let open = self.intake.shown(open, true);
         self.write_live(open);
         self.flush()
     }

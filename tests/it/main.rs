@@ -28,4 +28,5 @@ mod opening;
 #[cfg(feature = "otlp")]
 mod otlp;
 mod seams;
+mod selection;
 mod support;

@@ -9,4 +9,5 @@ mod flushes;
 mod live_spans;
 mod receipts;
 mod runtimes;
+mod selections;
 mod sides;
