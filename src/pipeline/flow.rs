@@ -100,6 +100,10 @@ impl Flow {
         Ok(())
     }
 
+    pub(super) fn sampled_out(&self) {
+        self.lock().queue.sampled_out();
+    }
+
     pub(super) fn health(&self) -> Health {
         self.lock().queue.health()
     }

@@ -12,6 +12,7 @@
 //! The worker is a thread of its own and needs no async runtime; it works in any. Waiting calls ([`Pipeline::force_flush`],
 //! [`Pipeline::shutdown`], dropping a pipeline) block the calling thread until their deadline at most.
 
+pub(crate) mod companion;
 mod delivery;
 mod flow;
 mod flush;

@@ -114,7 +114,7 @@ impl Worker {
         self.intake.report_refusals();
         self.intake.report_hidden_content();
         if self.settings.live {
-            let open = self.intake.snapshot_live();
+            let open = self.intake.snapshot_live(Some(self.settings.live_after));
             let news = self.written.news(open, now_ns(), self.settings.live_after);
             self.write_live(news);
         }
@@ -182,7 +182,7 @@ impl Worker {
     fn say_farewell(&mut self) -> Outcome {
         self.intake.flow.go_on().map_err(|GivenUp| "the pipeline was given up".to_owned())?;
         self.intake.report_refusals();
-        let open = self.intake.snapshot_live();
+        let open = self.intake.snapshot_live(None);
         self.write_live(open);
         self.flush()
     }
