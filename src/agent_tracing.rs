@@ -61,6 +61,8 @@ struct Inner {
     capture: Capture,
     /// `OTEL_SDK_DISABLED` is not set.
     filter: AgentFilter,
+    #[cfg(feature = "opentelemetry")]
+    provider: Option<opentelemetry_sdk::trace::SdkTracerProvider>,
 }
 
 impl AgentTracing {
@@ -105,7 +107,7 @@ impl AgentTracing {
     #[must_use]
     pub fn layer<S>(&self) -> Filtered<AgentLayer<S>, AgentFilter, S>
     where
-        S: Subscriber + for<'a> LookupSpan<'a>,
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         let filter = self.0.filter.clone();
         self.layer_behind(Some(filter.clone())).with_filter(filter)
@@ -117,14 +119,25 @@ impl AgentTracing {
     #[must_use]
     pub fn unfiltered_layer<S>(&self) -> AgentLayer<S>
     where
-        S: Subscriber + for<'a> LookupSpan<'a>,
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
     {
         self.layer_behind(None)
     }
 
-    fn layer_behind<S>(&self, filter: Option<AgentFilter>) -> AgentLayer<S> {
+    fn layer_behind<S>(&self, filter: Option<AgentFilter>) -> AgentLayer<S>
+    where
+        S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    {
         let layer = AgentLayer::new(self.inlet(), Capture { filter, ..self.0.capture.clone() });
-        if self.0.filter.is_on() { layer } else { layer.off() }
+        if !self.0.filter.is_on() {
+            return layer.off();
+        }
+        #[cfg(feature = "opentelemetry")]
+        if let Some(provider) = &self.0.provider {
+            let companion = crate::otel::bridge::layer(provider, layer.spans());
+            return layer.with_companion(companion);
+        }
+        layer
     }
 
     /// The door for spans that are made without `tracing`.

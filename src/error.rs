@@ -25,6 +25,8 @@ pub enum ErrorKind {
     Decode,
     /// A filter, cursor or option that cannot be understood.
     InvalidInput,
+    /// A span that has begun cannot be given another parent.
+    TooLate,
     /// What was asked for did not finish in time.
     Timeout,
     /// The pipeline is shut down.

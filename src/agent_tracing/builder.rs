@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "opentelemetry")]
+use opentelemetry_sdk::trace::SdkTracerProvider;
+
 use super::environment::{self, Environment};
 use super::{AgentTracing, Inner};
 use crate::error::{Error, Result};
@@ -34,6 +37,8 @@ pub struct Builder {
     service_name: Option<String>,
     resource: Attributes,
     ambient: Option<Ambient>,
+    #[cfg(feature = "opentelemetry")]
+    provider: Option<SdkTracerProvider>,
     profiles: Vec<Profile>,
     trace_payloads: bool,
     without_targets: Vec<String>,
@@ -60,6 +65,8 @@ impl Builder {
             service_name: None,
             resource: Attributes::new(),
             ambient: None,
+            #[cfg(feature = "opentelemetry")]
+            provider: None,
             profiles: Vec::new(),
             trace_payloads: false,
             without_targets: Vec::new(),
@@ -149,6 +156,42 @@ impl Builder {
     pub fn baggage(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let keys: Vec<String> = keys.into_iter().map(Into::into).collect();
         self.ambient = Some(Arc::new(move || crate::otel::ids_in_current_baggage(&keys)));
+        self
+    }
+
+    /// Makes each span a span of this OpenTelemetry provider too, with the same trace and span ids on both sides. By default none.
+    ///
+    /// The layer then owns a `tracing_opentelemetry` layer: add no other one. What that one offers works: `OpenTelemetrySpanExt`
+    /// (`set_parent`, `context`, `add_link`, `set_attribute` …), the current `opentelemetry::Context` inside of spans, remote parents; and
+    /// what is set by it is stored too. The provider's sampler decides which spans are recorded; those that it leaves out are not stored
+    /// either, and counted in [`Rejected::sampled_out`](crate::pipeline::Rejected::sampled_out). Ids that flow down (run, session, user, agent …)
+    /// are on a span when it starts, for samplers and processors to see.
+    ///
+    /// The SDK gives a span its ids when it is first entered, asked for them or closed: until then it is in no
+    /// [`live`](Self::live) view. Its exported copy leaves out what `tracing_opentelemetry` can add from callsites, threads and clocks
+    /// (`code.*`, `thread.*`, `target`, `busy_ns`). The provider stays yours: flush it and shut it down yourself, after the last span.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider};
+    /// use tracing_agents::{AgentTracing, SpanExt};
+    /// use tracing_subscriber::prelude::*;
+    ///
+    /// # fn main() -> Result<(), tracing_agents::Error> {
+    /// let exporter = InMemorySpanExporter::default(); // or OTLP, or any other
+    /// let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
+    /// let tracing = AgentTracing::builder("sqlite::memory:").tracer_provider(provider).open()?;
+    /// let _guard = tracing_subscriber::registry().with(tracing.layer()).set_default();
+    ///
+    /// let stored = tracing::info_span!("run").in_scope(|| tracing::Span::current().span_id());
+    ///
+    /// let exported = exporter.get_finished_spans().unwrap_or_default();
+    /// assert_eq!(stored.map(|id| id.to_string()), exported.first().map(|span| span.span_context.span_id().to_string()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "opentelemetry")]
+    pub fn tracer_provider(mut self, provider: SdkTracerProvider) -> Self {
+        self.provider = Some(provider);
         self
     }
 
@@ -317,6 +360,10 @@ impl Builder {
             ambient: self.ambient,
             profiles: known,
             filter: None,
+            #[cfg(feature = "opentelemetry")]
+            companion: self.provider.is_some().then_some(&crate::otel::bridge::BRIDGE),
+            #[cfg(not(feature = "opentelemetry"))]
+            companion: None,
             limits: self.limits.unwrap_or_else(|| environment.limits()),
             scope: Arc::new(Scope { name: "tracing".to_owned(), ..Scope::default() }),
             resource: Arc::new(Resource {
@@ -324,7 +371,14 @@ impl Builder {
                 ..Resource::default()
             }),
         };
-        Ok(AgentTracing(Arc::new(Inner { pipeline, store, capture, filter })))
+        Ok(AgentTracing(Arc::new(Inner {
+            pipeline,
+            store,
+            capture,
+            filter,
+            #[cfg(feature = "opentelemetry")]
+            provider: self.provider,
+        })))
     }
 }
 

@@ -7,7 +7,7 @@ use tracing::{Level, Metadata};
 use super::limits::Limits;
 use super::raw::{Entry, OwnId, Raw, RawEvent, read};
 use super::text::{Formatted, Text};
-use crate::model::{Attributes, Key, SpanId, TraceId, Value};
+use crate::model::{Attributes, Key, Link, Status, Value};
 use crate::semconv;
 
 /// Buffers beyond these sizes are freed instead of kept, so that one long answer does not occupy memory for ever.
@@ -31,7 +31,7 @@ pub(super) struct Buffers {
     events: Vec<RawEvent>,
     /// Those of all events, each event's in one piece.
     event_attributes: Vec<Entry>,
-    pub(super) links: Vec<(TraceId, SpanId)>,
+    pub(super) links: Vec<Link>,
     pub(super) arena: Vec<u8>,
     /// Bytes behind [`Raw::Whole`].
     whole_bytes: usize,
@@ -41,6 +41,11 @@ pub(super) struct Buffers {
     pub(super) ids_changed: bool,
     /// The message of an error status. Beside the arena, since a later one takes its place.
     pub(super) failure: Option<String>,
+    /// The status and the name that a user gave the span through a companion.
+    pub(super) status: Option<Status>,
+    pub(super) name: Option<String>,
+    /// What was recorded past a companion.
+    beside: Beside,
     pub(super) dropped_attributes: u32,
     pub(super) dropped_events: u32,
     pub(super) dropped_links: u32,
@@ -48,6 +53,22 @@ pub(super) struct Buffers {
     dropped_event_attributes: u32,
     /// Bytes that the length limit cut from values.
     pub(super) truncated_bytes: u64,
+}
+
+/// Places of what was recorded past a companion.
+#[derive(Debug, Default)]
+struct Beside {
+    attributes: Vec<usize>,
+    events: Vec<usize>,
+    links: Vec<usize>,
+}
+
+/// How much is recorded.
+#[derive(Clone, Copy)]
+pub(super) struct Extent {
+    attributes: usize,
+    events: usize,
+    links: usize,
 }
 
 impl Buffers {
@@ -142,7 +163,7 @@ impl Buffers {
     }
 
     /// Ends the event whose attributes were pushed with [`List::Event`] into these, otherwise unused, buffers.
-    pub(super) fn push_event(&mut self, metadata: Option<&'static Metadata<'static>>, name: Option<Text>, time: u64) {
+    pub(super) fn push_event(&mut self, metadata: Option<&'static Metadata<'static>>, name: Option<Text>, time: i64) {
         self.events.push(RawEvent {
             metadata,
             name,
@@ -154,9 +175,9 @@ impl Buffers {
     }
 
     /// Appends a link; one too many is counted instead.
-    pub(super) fn push_link(&mut self, limits: &Limits, trace_id: TraceId, span_id: SpanId) {
+    pub(super) fn push_link(&mut self, limits: &Limits, link: Link) {
         if self.links.len() < limits.links {
-            self.links.push((trace_id, span_id));
+            self.links.push(link);
         } else {
             self.dropped_links = self.dropped_links.saturating_add(1);
         }
@@ -239,10 +260,44 @@ impl Buffers {
 
     /// The events with their attributes.
     pub(super) fn events(&self) -> impl Iterator<Item = (&RawEvent, Attributes)> {
+        self.event_entries().map(|(event, entries)| (event, read(entries, &self.arena)))
+    }
+
+    /// The span's attributes in their place, with the arena of their texts.
+    pub(super) fn entries(&self) -> (&[Entry], &[u8]) {
+        (&self.attributes, &self.arena)
+    }
+
+    /// Each event with its attributes in their place.
+    pub(super) fn event_entries(&self) -> impl Iterator<Item = (&RawEvent, &[Entry])> {
         self.events.iter().map(|event| {
             let range = event.first_attribute..event.first_attribute + event.attributes;
-            (event, read(self.event_attributes.get(range).unwrap_or_default(), &self.arena))
+            (event, self.event_attributes.get(range).unwrap_or_default())
         })
+    }
+
+    /// How much is recorded now.
+    pub(super) fn extent(&self) -> Extent {
+        Extent { attributes: self.attributes.len(), events: self.events.len(), links: self.links.len() }
+    }
+
+    /// A companion was not told of what was recorded since.
+    pub(super) fn set_beside(&mut self, since: Extent) {
+        self.beside.attributes.extend(since.attributes..self.attributes.len());
+        self.beside.events.extend(since.events..self.events.len());
+        self.beside.links.extend(since.links..self.links.len());
+    }
+
+    /// The places of attributes, events and links that a companion was not told of, in order.
+    pub(super) fn beside(&self) -> [&[usize]; 3] {
+        let Beside { attributes, events, links } = &self.beside;
+        [attributes, events, links]
+    }
+
+    /// The same. It is told now.
+    pub(super) fn take_beside(&mut self) -> [Vec<usize>; 3] {
+        let Beside { attributes, events, links } = std::mem::take(&mut self.beside);
+        [attributes, events, links]
     }
 
     /// Bytes held, roughly.
@@ -253,7 +308,13 @@ impl Buffers {
             + self.failure.as_ref().map_or(0, String::len)
             + entries * size_of::<Entry>()
             + self.events.len() * size_of::<RawEvent>()
-            + self.links.len() * size_of::<(TraceId, SpanId)>()
+            + self
+                .links
+                .iter()
+                .map(|link| size_of::<Link>() + link.attributes.size() + link.trace_state.len())
+                .sum::<usize>()
+            + self.status.as_ref().map_or(0, |status| status.message.len())
+            + self.name.as_ref().map_or(0, String::len)
     }
 
     /// Whether the buffers are small enough to wait for the next span.
@@ -278,6 +339,9 @@ impl Buffers {
             ids,
             ids_changed,
             failure,
+            status,
+            name,
+            beside,
             dropped_attributes,
             dropped_events,
             dropped_links,
@@ -293,6 +357,11 @@ impl Buffers {
         *whole_bytes = 0;
         *ids_changed = false;
         *failure = None;
+        *status = None;
+        *name = None;
+        beside.attributes.clear();
+        beside.events.clear();
+        beside.links.clear();
         for count in [dropped_attributes, dropped_events, dropped_links, dropped_event_attributes] {
             *count = 0;
         }

@@ -50,6 +50,22 @@ impl Lineage {
 }
 
 impl Recorded {
+    /// The ancestors' ids without those that the span names itself.
+    pub(super) fn inherited_only(&self) -> Identity {
+        let Some(inherited) = &self.lineage.inherited else { return Identity::default() };
+        if self.buffers.ids.is_empty() {
+            return Identity::clone(inherited);
+        }
+        let own = own(&self.buffers.ids);
+        let mut all = own.clone();
+        all.inherit(inherited);
+        let mut only = Identity::default();
+        for (field, value) in all.iter().filter(|(field, _)| own.get(*field).is_none()) {
+            only.set(field, value);
+        }
+        only
+    }
+
     /// The set that a child has from this span, shared with its other children.
     fn pass_on(&mut self) -> Option<Arc<Identity>> {
         self.lineage.has_children = true;

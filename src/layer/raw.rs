@@ -38,8 +38,8 @@ pub(super) struct RawEvent {
     pub(super) metadata: Option<&'static Metadata<'static>>,
     /// The message; without one the event is called as its callsite is.
     pub(super) name: Option<Text>,
-    /// Nanoseconds since the trace's anchor.
-    pub(super) time: u64,
+    /// Nanoseconds since the trace's anchor; a user may name a time before it.
+    pub(super) time: i64,
     pub(super) dropped_attributes: u32,
     pub(super) first_attribute: usize,
     pub(super) attributes: usize,

@@ -12,6 +12,7 @@ use super::filter::AgentFilter;
 use super::limits::Limits;
 use super::lineage::Ambient;
 use crate::model::{Callsite, Resource, Scope};
+use crate::pipeline::companion::Companion;
 use crate::semconv::Profiles;
 
 /// Buffers kept for later spans, at most; each holds at most a few tens of kilobytes.
@@ -30,6 +31,8 @@ pub(crate) struct Capture {
     pub(crate) profiles: Profiles,
     /// What stands before the layer, if it is known: what it lets through should arrive.
     pub(crate) filter: Option<AgentFilter>,
+    /// What gives spans their ids; without, the layer does.
+    pub(crate) companion: Option<&'static dyn Companion>,
 }
 
 /// Settings, spare buffers and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
@@ -41,6 +44,7 @@ pub(super) struct Shared {
     pub(super) ambient: Option<Ambient>,
     pub(super) profiles: Profiles,
     pub(super) filter: Option<AgentFilter>,
+    pub(super) companion: Option<&'static dyn Companion>,
     free: Mutex<Vec<Buffers>>,
     callsites: Mutex<HashMap<Identifier, Arc<Callsite>>>,
     /// Of these, spans of frameworks that tell content by events.
@@ -49,7 +53,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(capture: Capture) -> Self {
-        let Capture { limits, scope, resource, ambient, profiles, filter } = capture;
+        let Capture { limits, scope, resource, ambient, profiles, filter, companion } = capture;
         Self {
             limits,
             scope,
@@ -57,6 +61,7 @@ impl Shared {
             ambient,
             profiles,
             filter,
+            companion,
             free: Mutex::default(),
             callsites: Mutex::default(),
             frameworks: Mutex::default(),

@@ -2,15 +2,19 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tracing::Metadata;
 
 use super::buffers::Buffers;
 use super::ending::ThreadToken;
+use super::ids::Ids;
 use super::lineage::Lineage;
 use super::trace::Trace;
 use crate::model::{Event, Link, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId};
 use crate::pipeline::PendingSpan;
+use crate::pipeline::companion::Bound;
+use crate::wire::{FLAG_HAS_IS_REMOTE, FLAG_IS_REMOTE};
 
 /// Stands in [`Slot::end`] and [`Slot::last_exit`] for a time that has not come.
 const NEVER: u64 = u64::MAX;
@@ -22,7 +26,7 @@ const NEVER: u64 = u64::MAX;
 pub(super) struct Slot {
     pub(super) metadata: &'static Metadata<'static>,
     pub(super) trace: Arc<Trace>,
-    span_id: SpanId,
+    pub(super) ids: Ids,
     /// What `tracing` calls the parent. It may be of another trace, and then gives its ids and nothing else. Kept until the span's
     /// record is made, although a registry's parent never closes before its children do.
     pub(super) parent: Option<Arc<Slot>>,
@@ -59,6 +63,7 @@ impl Slot {
         metadata: &'static Metadata<'static>,
         trace: Arc<Trace>,
         parent: Option<Arc<Self>>,
+        ids: Ids,
         start: u64,
         mut buffers: Buffers,
     ) -> Self {
@@ -70,7 +75,7 @@ impl Slot {
         Self {
             metadata,
             trace,
-            span_id: SpanId::generate(),
+            ids,
             parent,
             start,
             started_in_panic: std::thread::panicking(),
@@ -84,27 +89,47 @@ impl Slot {
         }
     }
 
-    /// The trace's id, which never changes.
-    pub(super) fn trace_id(&self) -> TraceId {
-        self.trace.id
-    }
-
     /// The parent, unless a boundary stands between: then the span is the root of its trace.
-    fn parent_in_trace(&self) -> Option<&Arc<Self>> {
+    pub(super) fn parent_in_trace(&self) -> Option<&Arc<Self>> {
         self.parent.as_ref().filter(|parent| Arc::ptr_eq(&parent.trace, &self.trace))
     }
 
     /// What a root has in place of the parent that a boundary took from it. No limit drops it: nothing else leads there.
     fn link_over_boundary(&self) -> Option<Link> {
         let beyond = self.parent.as_ref().filter(|parent| !Arc::ptr_eq(&parent.trace, &self.trace))?;
-        let mut link = Link::new(beyond.trace.id, beyond.span_id);
+        let (trace_id, span_id) = match self.ids.bound() {
+            Some(Bound::Ids(ids)) => ids.beyond.or_else(|| beyond.ids.known())?,
+            _ => beyond.known_ids_or_own(),
+        };
+        let mut link = Link::new(trace_id, span_id);
         link.attributes.push(crate::semconv::field::LINK_REASON, "boundary");
         Some(link)
     }
 
-    /// The span's id, which never changes.
-    pub(super) const fn span_id(&self) -> SpanId {
-        self.span_id
+    /// The ids, where nothing comes any more that could give others: a span that is still open at the end, and has none yet, keeps those
+    /// that it was made with.
+    fn known_ids_or_own(&self) -> (TraceId, SpanId) {
+        self.ids.known().unwrap_or_else(|| {
+            let (trace_id, span_id) = self.ids.own();
+            let parents = self.parent_in_trace().and_then(|parent| parent.ids.known());
+            (parents.map_or(trace_id, |(trace_id, _)| trace_id), span_id)
+        })
+    }
+
+    /// How long the span has been open, or ago it began.
+    pub(super) fn age(&self) -> Duration {
+        Duration::from_nanos(self.trace.now().saturating_sub(self.start))
+    }
+
+    /// Nanoseconds since 1970.
+    pub(super) fn start_ns(&self) -> i64 {
+        self.trace.unix_ns(self.start)
+    }
+
+    /// The same of the end, once there is one.
+    pub(super) fn end_ns(&self) -> Option<i64> {
+        let end = self.end.load(Ordering::Acquire);
+        (end != NEVER).then(|| self.trace.unix_ns(end))
     }
 
     /// Locks what was recorded. A thread that panicked while it held the lock left whole values behind: each is pushed at once.
@@ -121,9 +146,24 @@ impl Slot {
         }
     }
 
+    /// The same for what no companion is told of.
+    pub(super) fn write_beside(&self, change: impl FnOnce(&mut Buffers)) {
+        if self.ids.is_late() {
+            self.write(|buffers| {
+                let since = buffers.extent();
+                change(buffers);
+                buffers.set_beside(since);
+            });
+        } else {
+            self.write(change);
+        }
+    }
+
     /// The span is entered on this thread.
     pub(super) fn enter(&self) {
         self.entered.fetch_add(1, Ordering::AcqRel);
+        // What begins now may tell the ids to anyone.
+        let _ = self.ids.known();
         if std::thread::panicking() {
             self.entered_in_panic.fetch_add(1, Ordering::AcqRel);
         }
@@ -173,20 +213,58 @@ impl Slot {
         let unwinding = std::thread::panicking() && !self.started_in_panic && !kept_by_child;
         if unwinding || self.panicked.load(Ordering::Acquire) {
             self.panicked.store(true, Ordering::Release);
-            self.write(|buffers| buffers.push_always(crate::semconv::field::ERROR_TYPE, "panic"));
+            self.write_beside(|buffers| buffers.push_always(crate::semconv::field::ERROR_TYPE, "panic"));
         }
         self.refresh();
         self.end.store(end.max(self.start), Ordering::Release);
     }
 
     /// The status as far as it was recorded. What fields and events say of it, `semconv` reads.
-    fn status(&self, buffers: &Buffers) -> Status {
+    pub(super) fn status(&self, buffers: &Buffers) -> Status {
         if self.panicked.load(Ordering::Acquire) {
             return Status { code: StatusCode::Error, message: "panicked".to_owned() };
         }
-        match &buffers.failure {
-            Some(message) => Status { code: StatusCode::Error, message: message.clone() },
-            None => Status::default(),
+        match (&buffers.status, &buffers.failure) {
+            (Some(status), failure) if failure.is_none() || status.code == StatusCode::Ok => status.clone(),
+            (_, Some(message)) => Status { code: StatusCode::Error, message: message.clone() },
+            (_, None) => Status::default(),
+        }
+    }
+
+    /// The events as the model has them.
+    pub(super) fn events(&self, buffers: &Buffers) -> Vec<Event> {
+        let shared = &self.trace.shared;
+        let event = |(event, attributes): (&super::raw::RawEvent, _)| Event {
+            name: match (event.name, event.metadata) {
+                (Some(name), _) => name.read(&buffers.arena),
+                (None, Some(metadata)) => metadata.name().to_owned(),
+                (None, None) => String::new(),
+            },
+            time_ns: self.trace.unix_ns_of_event(event.time),
+            attributes,
+            dropped_attributes: event.dropped_attributes,
+            callsite: event.metadata.map(|metadata| shared.callsite(metadata)),
+        };
+        buffers.events().map(event).collect()
+    }
+
+    /// Puts what the ids came to be into `record`.
+    fn write_ids(&self, record: &mut SpanRecord) {
+        match (self.ids.bound(), self.ids.carried()) {
+            (Some(Bound::Ids(ids)), _) => {
+                record.parent_span_id = ids.parent;
+                record.parent_is_remote = ids.parent_is_remote;
+                record.trace_state.clone_from(&ids.trace_state);
+                let remote = if ids.parent_is_remote { FLAG_IS_REMOTE } else { 0 };
+                record.flags = u32::from(ids.flags) | FLAG_HAS_IS_REMOTE | remote;
+            }
+            (_, carried) => {
+                record.parent_span_id = self.parent_in_trace().map(|parent| parent.known_ids_or_own().1);
+                if let Some(carried) = carried {
+                    record.trace_state.clone_from(&carried.trace_state);
+                    record.flags = u32::from(carried.flags);
+                }
+            }
         }
     }
 }
@@ -198,9 +276,9 @@ impl PendingSpan for Slot {
             self.refresh();
         }
         let shared = &self.trace.shared;
-        let start_ns = self.trace.unix_ns(self.start);
-        let mut record = SpanRecord::new(self.trace.id, self.span_id, self.metadata.name(), start_ns);
-        record.parent_span_id = self.parent_in_trace().map(|parent| parent.span_id);
+        let (trace_id, span_id) = self.known_ids_or_own();
+        let mut record = SpanRecord::new(trace_id, span_id, self.metadata.name(), self.start_ns());
+        self.write_ids(&mut record);
         if end != NEVER {
             record.state = SpanState::Closed;
             record.end_ns = Some(self.trace.unix_ns(end));
@@ -212,23 +290,12 @@ impl PendingSpan for Slot {
         let recorded = self.lock();
         let buffers = &recorded.buffers;
         record.status = self.status(buffers);
+        if let Some(name) = &buffers.name {
+            record.name.clone_from(name);
+        }
         record.attributes = buffers.attributes();
-        record.events = buffers
-            .events()
-            .map(|(event, attributes)| Event {
-                name: match (event.name, event.metadata) {
-                    (Some(name), _) => name.read(&buffers.arena),
-                    (None, Some(metadata)) => metadata.name().to_owned(),
-                    (None, None) => String::new(),
-                },
-                time_ns: self.trace.unix_ns(event.time),
-                attributes,
-                dropped_attributes: event.dropped_attributes,
-                callsite: event.metadata.map(|metadata| shared.callsite(metadata)),
-            })
-            .collect();
-        let links = buffers.links.iter().map(|&(trace_id, span_id)| Link::new(trace_id, span_id));
-        record.links = self.link_over_boundary().into_iter().chain(links).collect();
+        record.events = self.events(buffers);
+        record.links = self.link_over_boundary().into_iter().chain(buffers.links.iter().cloned()).collect();
         record.dropped_attributes = buffers.dropped_attributes;
         record.dropped_events = buffers.dropped_events;
         record.dropped_links = buffers.dropped_links;

@@ -10,7 +10,8 @@ use super::raw::Raw;
 use super::shared::with_scratch;
 use super::state::LayerState;
 use super::text::{Text, write_error_chain};
-use crate::model::{Key, Message, SpanId, TraceId, Usage, Value};
+use crate::error::{Error as AgentError, ErrorKind, Result};
+use crate::model::{Key, Message, SpanId, TraceId, Traceparent, Usage, Value, trace_state};
 use crate::semconv::field;
 
 mod sealed {
@@ -109,7 +110,33 @@ pub trait SpanExt: sealed::Sealed {
     /// Names the run: one invocation of an agent.
     fn record_run(&self, id: &str) -> &Self;
 
-    /// The id of the span's trace, as it is stored.
+    /// Makes the span continue the trace of another process, from its W3C `traceparent` and `tracestate`: that process's span is the
+    /// parent, also where `tracing` knows another. A `tracestate` that breaks W3C's rules counts as not sent.
+    ///
+    /// It has to come first: before the span is entered, has a child, or tells its ids. Where no layer records the span, it does nothing.
+    /// With a [tracer provider](crate::Builder::tracer_provider) this is `OpenTelemetrySpanExt::set_parent`, and the sampler may leave the
+    /// span out.
+    ///
+    /// ```
+    /// use tracing_agents::SpanExt;
+    ///
+    /// # fn main() -> Result<(), tracing_agents::Error> {
+    /// # let header = |_| Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    /// let request = tracing::info_span!("request");
+    /// if let Some(traceparent) = header("traceparent") {
+    ///     request.set_remote_parent(traceparent, header("tracestate"))?;
+    /// }
+    /// let _entered = request.enter();
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidInput`](ErrorKind::InvalidInput) when `traceparent` is none, saying what is wrong with it, and
+    /// [`TooLate`](ErrorKind::TooLate) when the span has begun. The span then stays what it is.
+    fn set_remote_parent(&self, traceparent: &str, tracestate: Option<&str>) -> Result<()>;
+
+    /// The id of the span's trace, as it is stored. `None` where telemetry is suppressed, and while a tracer provider makes the span.
     #[must_use]
     fn trace_id(&self) -> Option<TraceId>;
 
@@ -118,7 +145,8 @@ pub trait SpanExt: sealed::Sealed {
     fn span_id(&self) -> Option<SpanId>;
 
     /// The W3C `traceparent` header that makes another process continue this trace below this span:
-    /// `00-{trace id}-{span id}-01`, in lower-case hexadecimal digits.
+    /// `00-{trace id}-{span id}-{flags}`, in lower-case hexadecimal digits. The flags are `01`, "sampled", unless the provider's sampler
+    /// leaves the span out or the trace came from another process with others.
     #[must_use]
     fn traceparent(&self) -> Option<String>;
 }
@@ -128,7 +156,7 @@ impl SpanExt for Span {
         // The conversions are the caller's code and so stay outside of the span's lock.
         let (key, value) = (key.into(), value.into());
         LayerState::each(self, (key, value), |state, slot, (key, value)| {
-            slot.write(|buffers| buffers.push_value(List::Span, &state.shared.limits, key, value));
+            slot.write_beside(|buffers| buffers.push_value(List::Span, &state.shared.limits, key, value));
         });
         self
     }
@@ -143,7 +171,7 @@ impl SpanExt for Span {
             (field::REASONING_TOKENS, usage.reasoning),
         ];
         LayerState::each(self, (), |state, slot, ()| {
-            slot.write(|buffers| {
+            slot.write_beside(|buffers| {
                 for (key, count) in counts {
                     if let Some(count) = count {
                         buffers.push(List::Span, &state.shared.limits, key.into(), Raw::U64(count));
@@ -209,17 +237,31 @@ impl SpanExt for Span {
         self.record_attribute(field::RUN_ID, id)
     }
 
+    fn set_remote_parent(&self, traceparent: &str, tracestate: Option<&str>) -> Result<()> {
+        let parent: Traceparent = traceparent.parse().map_err(|error| {
+            AgentError::with_source(ErrorKind::InvalidInput, "the span has no remote parent", error)
+        })?;
+        let state = tracestate.and_then(trace_state).unwrap_or_default();
+        if LayerState::continue_trace(self, &parent, state) {
+            return Ok(());
+        }
+        Err(AgentError::new(
+            ErrorKind::TooLate,
+            "the span has begun and keeps its parent; name a remote parent before the span is entered, has a child or tells its ids",
+        ))
+    }
+
     fn trace_id(&self) -> Option<TraceId> {
-        LayerState::slot_of(self).map(|slot| slot.trace_id())
+        LayerState::ids_of(self).map(|(trace_id, ..)| trace_id)
     }
 
     fn span_id(&self) -> Option<SpanId> {
-        LayerState::slot_of(self).map(|slot| slot.span_id())
+        LayerState::ids_of(self).map(|(_, span_id, _)| span_id)
     }
 
     fn traceparent(&self) -> Option<String> {
-        // Version 0, and the flag "sampled": what this layer sees, it records.
-        LayerState::slot_of(self).map(|slot| format!("00-{}-{}-01", slot.trace_id(), slot.span_id()))
+        let (trace_id, span_id, flags) = LayerState::ids_of(self)?;
+        Some(Traceparent { trace_id, span_id, flags }.to_string())
     }
 }
 
@@ -232,8 +274,8 @@ fn record_exception(span: &Span, message: impl Fn(&mut Buffers, &Limits) -> Text
             let name = scratch.text(limits, "exception");
             scratch.failure = Some(message.read(&scratch.arena));
             scratch.push(List::Event, limits, "exception.message".into(), Raw::Str(message));
-            scratch.push_event(None, Some(name), slot.trace.now());
-            slot.write(|buffers| buffers.append(limits, scratch));
+            scratch.push_event(None, Some(name), slot.trace.now_signed());
+            slot.write_beside(|buffers| buffers.append(limits, scratch));
         });
     });
 }

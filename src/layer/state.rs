@@ -2,31 +2,41 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Span};
 
 use super::boundaries::Boundaries;
-use super::buffers::List;
+use super::buffers::{Buffers, List};
+use super::ids::Ids;
 use super::shared::{Shared, with_scratch};
 use super::slot::Slot;
 use super::table::Table;
 use super::trace::Trace;
 use super::visit::{FieldVisitor, LateVisitor};
 use super::watch::Watch;
-use crate::model::{SpanRecord, SpanState};
+use crate::model::{Link, SpanId, SpanRecord, SpanState, TraceId, Traceparent};
+use crate::pipeline::companion;
 use crate::pipeline::{HiddenContent, Inlet, LiveSpans, PendingSpan};
 
 /// Where closed spans go.
 pub(super) trait Outlet: Send + Sync {
     /// Takes a span over, or counts it as refused.
     fn accept(&self, span: Arc<dyn PendingSpan>);
+
+    /// Counts a span that a sampler left out.
+    fn sampled_out(&self) {}
 }
 
 impl Outlet for Inlet {
     fn accept(&self, span: Arc<dyn PendingSpan>) {
         // A refusal is counted where it happens; there is nobody here to tell.
         let _ = self.accept_pending(span);
+    }
+
+    fn sampled_out(&self) {
+        self.sampled_out();
     }
 }
 
@@ -71,19 +81,24 @@ impl LayerState {
         let start = trace.now();
         let mut buffers = self.shared.take_buffers();
         attributes.record(&mut FieldVisitor::new(&mut buffers, &self.shared.limits, List::Span));
-        let slot = Slot::start(attributes.metadata(), trace, parent, start, buffers);
+        let in_trace = parent.as_deref().filter(|parent| Arc::ptr_eq(&parent.trace, &trace));
+        let is_late = self.shared.companion.is_some();
+        let hides_parent = is_late && attributes.parent().is_some_and(|named| self.table.get(named).is_none());
+        let ids = Ids::new(trace.id, in_trace, hides_parent, is_late);
+        let slot = Slot::start(attributes.metadata(), trace, parent, ids, start, buffers);
         self.table.insert(id, Arc::new(slot));
     }
 
     /// Appends fields that are recorded on a running span.
     pub(super) fn record(&self, slot: &Slot, values: &Record<'_>) {
-        values.record(&mut LateVisitor { slot, limits: &self.shared.limits });
+        let is_beside = self.shared.companion.is_some() && companion::is_outside();
+        values.record(&mut LateVisitor { slot, limits: &self.shared.limits, is_beside });
     }
 
     /// Appends an event. It is built aside and appended in one step, so that threads inside one span do not mix their events.
     pub(super) fn event(&self, slot: &Slot, event: &Event<'_>) {
         let limits = &self.shared.limits;
-        let time = slot.trace.now();
+        let time = slot.trace.now_signed();
         with_scratch(|scratch| {
             let mut visitor = FieldVisitor::new(scratch, limits, List::Event);
             event.record(&mut visitor);
@@ -95,10 +110,10 @@ impl LayerState {
     }
 
     /// Records that `slot` follows from the span `follows`, when its ids are still known.
-    pub(super) fn follow(&self, slot: &Slot, follows: &Id) {
-        if let Some((trace_id, span_id)) = self.table.ids(follows) {
-            slot.write(|buffers| buffers.push_link(&self.shared.limits, trace_id, span_id));
-        }
+    pub(super) fn follow(&self, slot: &Slot, follows: &Id, is_beside: bool) {
+        let Some((trace_id, span_id)) = self.table.ids(follows) else { return };
+        let push = |buffers: &mut Buffers| buffers.push_link(&self.shared.limits, Link::new(trace_id, span_id));
+        if is_beside { slot.write_beside(push) } else { slot.write(push) }
     }
 
     /// The subscriber will know the span `old` as `new` too. (Registries never do that; the interface allows it.)
@@ -109,15 +124,58 @@ impl LayerState {
         }
     }
 
-    /// Ends the span of that id and hands it over. Answers nothing when it has other ids still.
+    /// Ends the span of that id. Answers nothing when it has other ids still.
     pub(super) fn close(&self, id: &Id) -> Option<Arc<Slot>> {
-        let slot = self.table.remove(id)?;
+        let slot = self.table.get(id)?;
         if !slot.drop_alias() {
+            self.table.remove(id);
             return None;
         }
         slot.close();
-        self.outlet.accept(Arc::clone(&slot) as Arc<dyn PendingSpan>);
         Some(slot)
+    }
+
+    /// Hands over the span of that id, which has ended.
+    pub(super) fn hand_over(&self, id: &Id) {
+        let Some(slot) = self.table.remove(id) else { return };
+        if slot.ids.is_sampled() {
+            self.outlet.accept(slot as Arc<dyn PendingSpan>);
+        } else {
+            self.outlet.sampled_out();
+        }
+    }
+
+    /// The ids of an open span, and its flags: if they are still to come, it gets them now.
+    pub(super) fn settled_ids(&self, slot: &Slot, id: &Id, dispatch: &Dispatch) -> Option<(TraceId, SpanId, u8)> {
+        if let (None, Some(companion)) = (slot.ids.bound(), self.shared.companion)
+            && !companion::is_outside()
+        {
+            companion.settle(id, dispatch);
+        }
+        let (trace_id, span_id) = slot.ids.known()?;
+        Some((trace_id, span_id, slot.ids.flags()))
+    }
+
+    /// Makes the span continue another process's trace in all layers that record it; answers whether it was still possible in each.
+    pub(super) fn continue_trace(span: &Span, parent: &Traceparent, trace_state: &str) -> bool {
+        let mut is_done = true;
+        let mut asked = false;
+        Self::each(span, (), |state, slot, ()| {
+            is_done &= match state.shared.companion {
+                Some(_) if std::mem::replace(&mut asked, true) => true,
+                Some(companion) => !companion::is_outside() && companion.set_remote_parent(span, parent, trace_state),
+                None => slot.ids.continue_trace(parent, trace_state),
+            };
+        });
+        is_done
+    }
+
+    /// The ids of a span in the first layer, from the outermost inwards, that records it.
+    pub(super) fn ids_of(span: &Span) -> Option<(TraceId, SpanId, u8)> {
+        span.with_subscriber(|(id, dispatch)| {
+            let (state, slot) = Self::all(dispatch).find_map(|state| Some((state, state.table.get(id)?)))?;
+            state.settled_ids(&slot, id, dispatch)
+        })?
     }
 
     /// The span's slot in the first layer, from the outermost inwards, that records it.
@@ -169,18 +227,29 @@ thread_local! {
     static PASSED_OVER: Cell<usize> = const { Cell::new(0) };
 }
 
+/// The spans that are open, in the order in which they began.
+fn records_of(open: Vec<Arc<Slot>>) -> Vec<SpanRecord> {
+    let mut records: Vec<SpanRecord> = open
+        .iter()
+        .filter(|slot| slot.ids.is_sampled())
+        .map(|slot| slot.record())
+        // One that closed in the meantime goes its regular way.
+        .filter(|record| record.state == SpanState::Open)
+        .collect();
+    records.sort_by_key(|record| record.start_ns);
+    records
+}
+
 impl LiveSpans for LayerState {
     fn snapshot(&self) -> Vec<SpanRecord> {
-        let mut records: Vec<SpanRecord> = self
-            .table
-            .open()
-            .iter()
-            .map(|slot| slot.record())
-            // One that closed in the meantime goes its regular way.
-            .filter(|record| record.state == SpanState::Open)
-            .collect();
-        records.sort_by_key(|record| record.start_ns);
-        records
+        records_of(self.table.open())
+    }
+
+    /// Without spans that are to get their ids from a companion and have none yet: only a thread that holds the span can ask for them.
+    fn snapshot_after(&self, min_age: Duration) -> Vec<SpanRecord> {
+        let mut open = self.table.open();
+        open.retain(|slot| slot.age() >= min_age && slot.ids.known().is_some());
+        records_of(open)
     }
 
     fn hidden_content(&self) -> Vec<HiddenContent> {

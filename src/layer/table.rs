@@ -61,18 +61,21 @@ impl Table {
         if spans.closed.len() == REMEMBERED {
             spans.closed.pop_front();
         }
-        spans.closed.push_back((id.into_u64(), slot.trace_id(), slot.span_id()));
+        if let Some((trace_id, span_id)) = slot.ids.known() {
+            spans.closed.push_back((id.into_u64(), trace_id, span_id));
+        }
         Some(slot)
     }
 
-    /// The ids of a span that is open, or closed not long ago.
+    /// The ids of a span that is open and has some, or closed not long ago.
     pub(super) fn ids(&self, id: &Id) -> Option<(TraceId, SpanId)> {
         let spans = self.shard(id);
         let id = id.into_u64();
-        spans.open.get(&id).map(|slot| (slot.trace_id(), slot.span_id())).or_else(|| {
-            let closed = spans.closed.iter().rev().find(|(closed, ..)| *closed == id)?;
-            Some((closed.1, closed.2))
-        })
+        if let Some(slot) = spans.open.get(&id) {
+            return slot.ids.known();
+        }
+        let closed = spans.closed.iter().rev().find(|(closed, ..)| *closed == id)?;
+        Some((closed.1, closed.2))
     }
 
     /// The spans that are open now.

@@ -51,6 +51,21 @@ impl Trace {
         u64::try_from(self.anchor.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// The same for what may also be before it.
+    pub(super) fn now_signed(&self) -> i64 {
+        i64::try_from(self.now()).unwrap_or(i64::MAX)
+    }
+
+    /// The time since the anchor of nanoseconds since 1970.
+    pub(super) const fn since_anchor(&self, unix_ns: i64) -> i64 {
+        unix_ns.saturating_sub(self.anchor_unix_ns)
+    }
+
+    /// Nanoseconds since 1970 of a time around the anchor.
+    pub(super) const fn unix_ns_of_event(&self, since_anchor: i64) -> i64 {
+        self.anchor_unix_ns.saturating_add(since_anchor)
+    }
+
     /// Nanoseconds since 1970 of a time since the anchor.
     pub(super) fn unix_ns(&self, since_anchor: u64) -> i64 {
         self.anchor_unix_ns.saturating_add_unsigned(since_anchor)

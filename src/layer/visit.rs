@@ -109,17 +109,23 @@ impl Visit for FieldVisitor<'_> {
 pub(super) struct LateVisitor<'a> {
     pub(super) slot: &'a Slot,
     pub(super) limits: &'a Limits,
+    /// A companion is not told of it.
+    pub(super) is_beside: bool,
 }
 
 impl LateVisitor<'_> {
+    fn write(&self, change: impl FnOnce(&mut Buffers)) {
+        if self.is_beside { self.slot.write_beside(change) } else { self.slot.write(change) }
+    }
+
     fn push(&self, field: &Field, raw: Raw) {
-        self.slot.write(|buffers| buffers.push(List::Span, self.limits, field.name().into(), raw));
+        self.write(|buffers| buffers.push(List::Span, self.limits, field.name().into(), raw));
     }
 
     fn format(&self, visit: impl FnOnce(&mut FieldVisitor<'_>)) {
         with_scratch(|scratch| {
             visit(&mut FieldVisitor::new(scratch, self.limits, List::Span));
-            self.slot.write(|buffers| buffers.append(self.limits, scratch));
+            self.write(|buffers| buffers.append(self.limits, scratch));
         });
     }
 }
@@ -150,11 +156,11 @@ impl Visit for LateVisitor<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.slot.write(|buffers| FieldVisitor::new(buffers, self.limits, List::Span).record_str(field, value));
+        self.write(|buffers| FieldVisitor::new(buffers, self.limits, List::Span).record_str(field, value));
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        self.slot.write(|buffers| FieldVisitor::new(buffers, self.limits, List::Span).record_bytes(field, value));
+        self.write(|buffers| FieldVisitor::new(buffers, self.limits, List::Span).record_bytes(field, value));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {

@@ -151,7 +151,7 @@ fn to_otel_scope(scope: &Scope) -> InstrumentationScope {
     builder.build()
 }
 
-fn to_event(event: OtelEvent) -> Event {
+pub(super) fn to_event(event: OtelEvent) -> Event {
     Event {
         name: event.name.into_owned(),
         time_ns: unix_ns(event.timestamp),
@@ -161,7 +161,7 @@ fn to_event(event: OtelEvent) -> Event {
     }
 }
 
-fn to_otel_event(event: &Event) -> OtelEvent {
+pub(super) fn to_otel_event(event: &Event) -> OtelEvent {
     OtelEvent::new(
         event.name.clone(),
         system_time(event.time_ns),
@@ -170,7 +170,7 @@ fn to_otel_event(event: &Event) -> OtelEvent {
     )
 }
 
-fn to_link(link: OtelLink) -> Link {
+pub(super) fn to_link(link: OtelLink) -> Link {
     let context = &link.span_context;
     Link {
         trace_id: to_trace_id(context),
@@ -182,21 +182,27 @@ fn to_link(link: OtelLink) -> Link {
     }
 }
 
-fn to_otel_link(link: &Link) -> OtelLink {
+pub(super) fn to_otel_link(link: &Link) -> OtelLink {
     let context = span_context(link.trace_id, link.span_id, link.flags, is_remote(link.flags), &link.trace_state);
     OtelLink::new(context, to_key_values(&link.attributes), link.dropped_attributes)
 }
 
-fn to_trace_id(context: &SpanContext) -> TraceId {
+pub(super) fn to_trace_id(context: &SpanContext) -> TraceId {
     TraceId::from_bytes(context.trace_id().to_bytes())
 }
 
-fn to_span_id(context: &SpanContext) -> SpanId {
+pub(super) fn to_span_id(context: &SpanContext) -> SpanId {
     SpanId::from_bytes(context.span_id().to_bytes())
 }
 
 /// A trace state that breaks W3C's rules is left out: the SDK cannot hold it.
-fn span_context(trace_id: TraceId, span_id: SpanId, flags: u32, is_remote: bool, trace_state: &str) -> SpanContext {
+pub(super) fn span_context(
+    trace_id: TraceId,
+    span_id: SpanId,
+    flags: u32,
+    is_remote: bool,
+    trace_state: &str,
+) -> SpanContext {
     let [w3c_flags, ..] = flags.to_le_bytes();
     SpanContext::new(
         OtelTraceId::from_bytes(trace_id.to_bytes()),
@@ -233,7 +239,7 @@ const fn to_otel_kind(kind: OtelKind) -> SpanKind {
     }
 }
 
-fn to_status(status: OtelStatus) -> Status {
+pub(super) fn to_status(status: OtelStatus) -> Status {
     match status {
         OtelStatus::Unset => Status::default(),
         OtelStatus::Ok => Status { code: StatusCode::Ok, message: String::new() },
@@ -260,7 +266,7 @@ fn unix_ns(time: SystemTime) -> i64 {
 }
 
 /// 1970 for times that the system cannot say.
-fn system_time(unix_ns: i64) -> SystemTime {
+pub(super) fn system_time(unix_ns: i64) -> SystemTime {
     let distance = Duration::from_nanos(unix_ns.unsigned_abs());
     let epoch = SystemTime::UNIX_EPOCH;
     if unix_ns < 0 { epoch.checked_sub(distance) } else { epoch.checked_add(distance) }.unwrap_or(epoch)

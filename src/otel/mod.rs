@@ -4,6 +4,7 @@
 //! records into the SDK's spans. This module is the only one that names types of the SDK, whose releases break them every few months.
 
 mod baggage;
+pub(crate) mod bridge;
 pub mod convert;
 mod drive;
 mod exporter;

@@ -119,6 +119,10 @@ impl Flow {
         Ok(())
     }
 
+    pub(super) fn sampled_out(&self) {
+        self.lock().queue.sampled_out();
+    }
+
     pub(super) fn health(&self) -> Health {
         let health = self.lock().queue.health();
         Health { sinks: self.sides.health(), ..health }

@@ -80,6 +80,8 @@ pub struct Rejected {
     pub queue_full: u64,
     /// The pipeline was shut down.
     pub after_shutdown: u64,
+    /// The sampler of the [tracer provider](crate::Builder::tracer_provider) left the span out, or it began where telemetry is suppressed.
+    pub sampled_out: u64,
 }
 
 /// Spans that the store refused for what they are.
@@ -188,7 +190,7 @@ impl Rejected {
     /// All refused spans.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.queue_full + self.after_shutdown
+        self.queue_full + self.after_shutdown + self.sampled_out
     }
 }
 

@@ -25,6 +25,13 @@ pub trait LiveSpans: Send + Sync {
     /// Records of the spans that are open now, as far as they have come.
     fn snapshot(&self) -> Vec<SpanRecord>;
 
+    /// The same for a look while everything goes on: of the spans that have been open for `min_age`. Others need not be told apart from those
+    /// that have just begun, which may still change whose child they are.
+    fn snapshot_after(&self, min_age: Duration) -> Vec<SpanRecord> {
+        let _ = min_age;
+        self.snapshot()
+    }
+
     /// Content that does not come with the spans because a filter hides it, as far as that is certain. Asked now and then; an answer
     /// may be repeated.
     fn hidden_content(&self) -> Vec<HiddenContent> {
@@ -130,6 +137,11 @@ impl Inlet {
             return Ok(());
         }
         self.0.deliver(records.into_iter().map(Slot::new).collect(), Box::new(on_receipt))
+    }
+
+    /// Counts a span that a sampler left out: it is offered and rejected.
+    pub fn sampled_out(&self) {
+        self.0.sampled_out();
     }
 
     /// The counters, all of one instant. Takes the queue's lock: ask a few times a second, not once a span.

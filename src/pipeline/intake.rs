@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::flow::Flow;
 use super::isolation::isolated;
@@ -150,10 +150,10 @@ impl Intake {
         }
     }
 
-    /// The records of all spans that are open now.
-    pub(super) fn snapshot_live(&mut self) -> Vec<SpanRecord> {
+    /// The records of all spans that are open now, or have been for some time.
+    pub(super) fn snapshot_live(&mut self, min_age: Option<Duration>) -> Vec<SpanRecord> {
         let flow = Arc::clone(&self.flow);
-        flow.live.snapshot(|error| self.fail(&error))
+        flow.live.snapshot(min_age, |error| self.fail(&error))
     }
 
     /// Refusals happen on the callers' threads, which must not wait for a callback; so they are reported here, some at a time.

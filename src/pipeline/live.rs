@@ -47,10 +47,11 @@ impl LiveSources {
         self.ask(|source| source.hidden_content(), failed)
     }
 
-    /// All open spans.
-    pub(super) fn snapshot(&self, mut failed: impl FnMut(Error)) -> Vec<SpanRecord> {
+    /// All open spans, or those that have been open for some time.
+    pub(super) fn snapshot(&self, min_age: Option<Duration>, mut failed: impl FnMut(Error)) -> Vec<SpanRecord> {
         let failed = |panic| failed(Error::write(format!("open spans could not be read: {panic}")));
-        let mut open = self.ask(|source| source.snapshot(), failed);
+        let mut open =
+            self.ask(|source| min_age.map_or_else(|| source.snapshot(), |age| source.snapshot_after(age)), failed);
         // A span may have ended since: then its last version is in the queue.
         open.retain(|record| record.end_ns.is_none() && record.state != SpanState::Closed);
         open
@@ -143,10 +144,11 @@ mod tests {
         sources.register(&good);
         sources.register(&bad);
         let mut failures = Vec::new();
-        let names: Vec<_> = sources.snapshot(|error| failures.push(error)).into_iter().map(|span| span.name).collect();
+        let names: Vec<_> =
+            sources.snapshot(None, |error| failures.push(error)).into_iter().map(|span| span.name).collect();
         assert_eq!(names, ["open"]);
         assert!(failures.first().unwrap().to_string().contains("a source's bug"));
         drop((good, bad));
-        assert!(sources.snapshot(|error| panic!("{error}")).is_empty());
+        assert!(sources.snapshot(None, |error| panic!("{error}")).is_empty());
     }
 }

@@ -16,6 +16,7 @@
 //! [`Pipeline::shutdown`], dropping a pipeline) block the calling thread until their deadline at most.
 
 mod backoff;
+pub(crate) mod companion;
 mod delivery;
 mod flow;
 mod flush;

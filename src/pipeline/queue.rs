@@ -155,6 +155,11 @@ impl Queue {
         Ok(first..self.accepted)
     }
 
+    /// A span was left out by a sampler.
+    pub(super) fn sampled_out(&mut self) {
+        self.rejected.sampled_out += 1;
+    }
+
     fn threshold_is_crossed(&self) -> bool {
         self.slots.len() >= self.wake_slots || self.bytes >= self.batch_bytes
     }

@@ -89,7 +89,7 @@ impl Worker {
             self.write(batch);
         }
         if self.settings.live {
-            let open = self.intake.snapshot_live();
+            let open = self.intake.snapshot_live(Some(self.settings.live_after));
             let open = self.intake.shown(open, false);
             let news = self.written.news(open, now_ns(), self.settings.live_after);
             self.write_live(news);
@@ -151,7 +151,7 @@ impl Worker {
         if let Some(batch) = self.intake.held(true) {
             self.write(batch);
         }
-        let open = self.intake.snapshot_live();
+        let open = self.intake.snapshot_live(None);
         let open = self.intake.shown(open, true);
         self.write_live(open);
         self.flush()

@@ -5,6 +5,7 @@
 //! Session and conversation stay apart: OpenTelemetry's conversation is what a provider or framework numbers, a session holds one or more.
 
 use super::coerce::clean_text;
+use super::field;
 use super::lift::Lifted;
 use super::reading::Reading;
 use crate::model::{Attributes, Identity, IdentityField, Kind};
@@ -95,6 +96,23 @@ pub(crate) fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
         "agent_traces.step.name" => (StepName, 0),
         _ => return None,
     })
+}
+
+/// The attribute by which a span says an id or name: of the keys in [`identity_of`] that of the highest rank.
+pub(crate) const fn attribute_of(field: IdentityField) -> &'static str {
+    match field {
+        IdentityField::RunId => field::RUN_ID,
+        IdentityField::SessionId => field::SESSION_ID,
+        IdentityField::ConversationId => field::CONVERSATION_ID,
+        IdentityField::UserId => field::USER_ID,
+        IdentityField::AgentId => field::AGENT_ID,
+        IdentityField::AgentName => field::AGENT_NAME,
+        IdentityField::TeamId => field::TEAM_ID,
+        IdentityField::TeamName => field::TEAM_NAME,
+        IdentityField::WorkflowId => field::WORKFLOW_ID,
+        IdentityField::WorkflowName => field::WORKFLOW_NAME,
+        IdentityField::StepName => field::STEP_NAME,
+    }
 }
 
 /// The ids and names that a span itself gives, by [`identity_of`]; then the names that only the kind makes an agent's, a team's, a

@@ -134,10 +134,10 @@ pub fn encode(records: &[SpanRecord]) -> Vec<u8> {
     writer::request(records, Reader::Own).encode_to_vec()
 }
 
-/// [`encode`]'s message, for transports that encode it themselves.
+/// [`encode_export`]'s message, for transports that encode it themselves.
 #[cfg(feature = "otlp")]
 pub(crate) fn request(records: &[SpanRecord]) -> ExportTraceServiceRequest {
-    writer::request(records)
+    writer::request(records, Reader::Anyone)
 }
 
 /// The records that [`encode`] was given.

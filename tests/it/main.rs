@@ -14,6 +14,8 @@ mod payloads;
 #[cfg(all(feature = "async", feature = "sqlite"))]
 mod async_repository;
 mod bad_input;
+#[cfg(all(feature = "opentelemetry", feature = "sqlite"))]
+mod bridge;
 mod broken_cases;
 mod capture;
 mod content;

@@ -54,6 +54,8 @@ pub(crate) fn outgoing(item: &InterpretedSpan) -> SpanRecord {
         resource: resource(&record.resource),
         origin: None,
         trace_state: record.trace_state.clone(),
+        // It is no longer the message that came.
+        verbatim: None,
         ..*record
     }
 }
@@ -221,14 +223,14 @@ fn link(link: &Link) -> Link {
 
 fn scope(scope: &Arc<Scope>) -> Arc<Scope> {
     match plain(&scope.attributes) {
-        Some(attributes) => Arc::new(Scope { attributes, ..Scope::clone(scope) }),
+        Some(attributes) => Arc::new(Scope { attributes, verbatim: None, ..Scope::clone(scope) }),
         None => Arc::clone(scope),
     }
 }
 
 fn resource(resource: &Arc<Resource>) -> Arc<Resource> {
     match plain(&resource.attributes) {
-        Some(attributes) => Arc::new(Resource { attributes, schema_url: resource.schema_url.clone() }),
+        Some(attributes) => Arc::new(Resource { attributes, verbatim: None, ..Resource::clone(resource) }),
         None => Arc::clone(resource),
     }
 }
