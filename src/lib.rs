@@ -73,6 +73,8 @@ pub mod model;
 #[cfg(feature = "opentelemetry")]
 pub mod otel;
 pub mod pipeline;
+#[cfg(feature = "opentelemetry")]
+pub mod propagation;
 pub mod repository;
 pub mod semconv;
 pub mod store;

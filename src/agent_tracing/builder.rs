@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "opentelemetry")]
-use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample};
 
 use super::environment::{self, Environment};
 use super::{AgentTracing, Inner};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{AgentFilter, Ambient, Capture, Limits};
 use crate::model::{Attributes, Kind, ProcessId, Resource, Scope, Value};
 use crate::pipeline::{OnError, Pipeline, Settings, Sink, TailSampling};
@@ -37,8 +37,11 @@ pub struct Builder {
     service_name: Option<String>,
     resource: Attributes,
     ambient: Option<Ambient>,
+    baggage_keys: Arc<[String]>,
     #[cfg(feature = "opentelemetry")]
     provider: Option<SdkTracerProvider>,
+    #[cfg(feature = "opentelemetry")]
+    sampler: Option<Box<dyn ShouldSample>>,
     profiles: Vec<Profile>,
     trace_payloads: bool,
     without_targets: Vec<String>,
@@ -65,8 +68,11 @@ impl Builder {
             service_name: None,
             resource: Attributes::new(),
             ambient: None,
+            baggage_keys: Arc::default(),
             #[cfg(feature = "opentelemetry")]
             provider: None,
+            #[cfg(feature = "opentelemetry")]
+            sampler: None,
             profiles: Vec::new(),
             trace_payloads: false,
             without_targets: Vec::new(),
@@ -154,7 +160,8 @@ impl Builder {
     /// ```
     #[cfg(feature = "opentelemetry")]
     pub fn baggage(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let keys: Vec<String> = keys.into_iter().map(Into::into).collect();
+        let keys: Arc<[String]> = keys.into_iter().map(Into::into).collect();
+        self.baggage_keys = Arc::clone(&keys);
         self.ambient = Some(Arc::new(move || crate::otel::ids_in_current_baggage(&keys)));
         self
     }
@@ -192,6 +199,26 @@ impl Builder {
     #[cfg(feature = "opentelemetry")]
     pub fn tracer_provider(mut self, provider: SdkTracerProvider) -> Self {
         self.provider = Some(provider);
+        self
+    }
+
+    /// Which spans are recorded, decided at their start by an OpenTelemetry sampler: [`Sampler::ParentBased`](opentelemetry_sdk::trace::Sampler)
+    /// keeps traces whole, and does as a calling process decided. By default all, or what `OTEL_TRACES_SAMPLER` (with
+    /// `OTEL_TRACES_SAMPLER_ARG`) asks for. What is left out is counted in [`Rejected::sampled_out`](crate::pipeline::Rejected::sampled_out).
+    ///
+    /// It sees the fields that the span starts with, and the ids from its ancestors. [`tail_sampling`](Self::tail_sampling) knows more, later.
+    ///
+    /// ```
+    /// use opentelemetry_sdk::trace::Sampler;
+    /// use tracing_agents::AgentTracing;
+    ///
+    /// let every_tenth = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(0.1)));
+    /// let tracing = AgentTracing::builder("sqlite::memory:").sampler(every_tenth).open()?;
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    #[cfg(feature = "opentelemetry")]
+    pub fn sampler(mut self, sampler: impl Into<Box<dyn ShouldSample>>) -> Self {
+        self.sampler = Some(sampler.into());
         self
     }
 
@@ -324,6 +351,14 @@ impl Builder {
         if let Some(on_error) = &self.on_error {
             misunderstood.iter().for_each(|error| on_error(error));
         }
+        #[cfg(feature = "opentelemetry")]
+        let provider = match (self.provider, self.sampler) {
+            (Some(_), Some(_)) => {
+                let message = "a tracer provider has a sampler of its own: give it yours, and not to the builder";
+                return Err(Error::new(ErrorKind::InvalidInput, message));
+            }
+            (provider, sampler) => provider.or_else(|| crate::otel::sampling(sampler, environment.has_sampler)),
+        };
         let store = Store::open(&self.url)?;
         let process = ProcessId::generate();
         let default = Settings::default();
@@ -358,10 +393,11 @@ impl Builder {
         let filter = if environment.is_disabled { AgentFilter::off() } else { filter };
         let capture = Capture {
             ambient: self.ambient,
+            baggage_keys: self.baggage_keys,
             profiles: known,
             filter: None,
             #[cfg(feature = "opentelemetry")]
-            companion: self.provider.is_some().then_some(&crate::otel::bridge::BRIDGE),
+            companion: provider.is_some().then_some(&crate::otel::bridge::BRIDGE),
             #[cfg(not(feature = "opentelemetry"))]
             companion: None,
             limits: self.limits.unwrap_or_else(|| environment.limits()),
@@ -377,7 +413,7 @@ impl Builder {
             capture,
             filter,
             #[cfg(feature = "opentelemetry")]
-            provider: self.provider,
+            provider,
         })))
     }
 }

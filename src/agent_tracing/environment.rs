@@ -10,6 +10,8 @@ use crate::model::{Attributes, Value};
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Environment {
     pub(super) is_disabled: bool,
+    /// Whether a sampler is named, other than the one that takes all. Which one, the SDK reads.
+    pub(super) has_sampler: bool,
     pub(super) max_queue_size: Option<usize>,
     pub(super) max_export_batch_size: Option<usize>,
     pub(super) scheduled_delay: Option<Duration>,
@@ -41,6 +43,7 @@ impl Environment {
         };
         let environment = Self {
             is_disabled: text("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")),
+            has_sampler: text("OTEL_TRACES_SAMPLER").is_some_and(|text| text != "always_on"),
             max_queue_size: number(&["OTEL_BSP_MAX_QUEUE_SIZE"]),
             max_export_batch_size: number(&["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"]),
             scheduled_delay: number(&["OTEL_BSP_SCHEDULE_DELAY"]).map(|ms| Duration::from_millis(ms as u64)),

@@ -37,7 +37,11 @@ impl Lineage {
             let mut identity = self.inherited.as_deref().cloned().unwrap_or_default();
             identity.inherit(&ambient);
             self.inherited = Some(Arc::new(identity));
-            self.ambient = Some(Arc::new(ambient));
+            let mut all = ambient;
+            if let Some(before) = &self.ambient {
+                all.inherit(before);
+            }
+            self.ambient = Some(Arc::new(all));
         }
         self
     }
@@ -84,6 +88,17 @@ impl Recorded {
 }
 
 impl Slot {
+    /// The ids and names that the span has, its own before those of its ancestors.
+    pub(super) fn identity(&self) -> Identity {
+        self.refresh();
+        let recorded = self.lock();
+        let mut identity = own(&recorded.buffers.ids);
+        if let Some(inherited) = recorded.lineage.inherited() {
+            identity.inherit(inherited);
+        }
+        identity
+    }
+
     /// What a child that starts now has from this span.
     pub(super) fn bequeath(&self) -> Lineage {
         // Read before the ids: when they change in between, the child looks again at its close.

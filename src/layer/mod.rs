@@ -5,6 +5,8 @@
 //! a span (the values go to buffers that are used again), takes only locks that one span or a 64th of the open spans share, and
 //! never one of them while a value's `Debug` runs.
 
+#[cfg(feature = "opentelemetry")]
+mod across;
 mod boundaries;
 mod buffers;
 mod companion;
@@ -36,6 +38,8 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::layer::Context;
 use tracing_subscriber::registry::LookupSpan;
 
+#[cfg(feature = "opentelemetry")]
+pub(crate) use self::across::{outgoing, surround};
 pub use self::filter::AgentFilter;
 pub use self::limits::Limits;
 pub(crate) use self::lineage::Ambient;

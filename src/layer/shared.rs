@@ -28,6 +28,8 @@ pub(crate) struct Capture {
     pub(crate) scope: Arc<Scope>,
     pub(crate) resource: Arc<Resource>,
     pub(crate) ambient: Option<Ambient>,
+    /// The keys of ids that may come and go as baggage.
+    pub(crate) baggage_keys: Arc<[String]>,
     pub(crate) profiles: Profiles,
     /// What stands before the layer, if it is known: what it lets through should arrive.
     pub(crate) filter: Option<AgentFilter>,
@@ -42,6 +44,7 @@ pub(super) struct Shared {
     pub(super) scope: Arc<Scope>,
     pub(super) resource: Arc<Resource>,
     pub(super) ambient: Option<Ambient>,
+    pub(super) baggage_keys: Arc<[String]>,
     pub(super) profiles: Profiles,
     pub(super) filter: Option<AgentFilter>,
     pub(super) companion: Option<&'static dyn Companion>,
@@ -53,12 +56,13 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(capture: Capture) -> Self {
-        let Capture { limits, scope, resource, ambient, profiles, filter, companion } = capture;
+        let Capture { limits, scope, resource, ambient, baggage_keys, profiles, filter, companion } = capture;
         Self {
             limits,
             scope,
             resource,
             ambient,
+            baggage_keys,
             profiles,
             filter,
             companion,

@@ -196,7 +196,7 @@ pub(super) fn to_span_id(context: &SpanContext) -> SpanId {
 }
 
 /// A trace state that breaks W3C's rules is left out: the SDK cannot hold it.
-pub(super) fn span_context(
+pub(crate) fn span_context(
     trace_id: TraceId,
     span_id: SpanId,
     flags: u32,

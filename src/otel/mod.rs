@@ -11,13 +11,16 @@ mod exporter;
 mod exporter_sink;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod sampling;
 #[cfg(test)]
 mod tests;
 mod values;
 
-pub(crate) use baggage::ids_in_current_baggage;
+pub(crate) use baggage::{ids_in_baggage, ids_in_current_baggage};
+pub(crate) use convert::span_context;
 pub(crate) use exporter::Owned;
 pub use exporter::StoreExporter;
+pub(crate) use sampling::sampling;
 pub(crate) use exporter_sink::ExporterSink;
 #[cfg(feature = "otlp")]
 pub(crate) use otlp::OtlpSink;

@@ -29,6 +29,8 @@ mod lossless;
 mod opening;
 #[cfg(feature = "otlp")]
 mod otlp;
+#[cfg(feature = "opentelemetry")]
+mod propagation;
 mod seams;
 mod selection;
 mod support;

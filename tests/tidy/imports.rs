@@ -22,6 +22,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("layer", BELOW_DOORS),
     ("otel", BELOW_DOORS),
     ("store", BELOW_DOORS),
+    ("propagation", &["model", "error", "layer", "otel"]),
     ("repository", &["model", "error", "semconv", "wire", "pipeline", "layer", "otel", "store"]),
     ("insight", &["model", "error"]),
     ("ui", &["model", "error", "semconv", "wire", "pipeline", "layer", "otel", "store", "repository", "insight"]),
