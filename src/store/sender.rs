@@ -41,11 +41,12 @@ fn id(mut said: Vec<u8>, extra: Option<&Vec<u8>>, verbatim: Option<&Vec<u8>>) ->
 impl ResourceRow {
     pub(super) fn new(resource: &Resource) -> Result<Self> {
         let schema_url = key_text(&resource.schema_url);
-        let mut extra = SenderExtra::default();
-        extra.schema_url = original(&resource.schema_url, &schema_url);
-        extra.dropped_attributes = resource.dropped_attributes;
-        extra.entity_refs.clone_from(&resource.entity_refs);
-        let extra = encode(&extra)?;
+        let extra = encode(&SenderExtra {
+            schema_url: original(&resource.schema_url, &schema_url),
+            dropped_attributes: resource.dropped_attributes,
+            entity_refs: resource.entity_refs.clone(),
+            ..SenderExtra::default()
+        })?;
         Ok(Self {
             resource_id: id(to_json(resource)?, extra.as_ref(), resource.verbatim.as_ref()),
             service_name: service_name(resource),
@@ -60,12 +61,13 @@ impl ResourceRow {
 impl ScopeRow {
     pub(super) fn new(scope: &Scope) -> Result<Self> {
         let [name, version, schema_url] = [&scope.name, &scope.version, &scope.schema_url].map(|text| key_text(text));
-        let mut extra = SenderExtra::default();
-        extra.name = original(&scope.name, &name);
-        extra.version = original(&scope.version, &version);
-        extra.schema_url = original(&scope.schema_url, &schema_url);
-        extra.dropped_attributes = scope.dropped_attributes;
-        let extra = encode(&extra)?;
+        let extra = encode(&SenderExtra {
+            name: original(&scope.name, &name),
+            version: original(&scope.version, &version),
+            schema_url: original(&scope.schema_url, &schema_url),
+            dropped_attributes: scope.dropped_attributes,
+            ..SenderExtra::default()
+        })?;
         Ok(Self {
             scope_id: id(to_json(scope)?, extra.as_ref(), scope.verbatim.as_ref()),
             name,
