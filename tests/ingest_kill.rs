@@ -111,6 +111,6 @@ fn killed_fifty_times_under_load_nothing_answered_is_missing_and_nothing_is_twic
     let answered = answered.into_inner().unwrap();
     let spans: usize = answered.values().map(BTreeSet::len).sum();
     assert!(failures.into_inner() >= KILLS / 5, "the kills met no requests");
-    assert!(spans > 1000, "only {spans} spans were exported");
+    assert!(spans > 500, "only {spans} spans were exported");
     assert_eq!(stored(&file), answered);
 }

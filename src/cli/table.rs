@@ -91,7 +91,6 @@ mod tests {
 
     #[test]
     fn a_narrow_terminal_shortens_the_last_column_as_far_as_it_stays_readable() {
-        assert!(written(Some(32)).contains("the quick brown …\n") == written(Some(31)).contains("the quick brown …\n"));
         assert!(written(Some(34)).contains("a          7  the quick brown fox…\n"), "{}", written(Some(34)));
         assert!(written(Some(5)).contains("a          7  the quick brown…\n"), "{}", written(Some(5)));
     }
