@@ -32,7 +32,7 @@ fn check(subscriber: impl Subscriber + Send + Sync, collector: &Collector) {
     assert_eq!(agent.attributes.get("extra"), Some(&Value::U64(1)));
 }
 
-fn agents<S>() -> (AgentLayer<S>, Collector) {
+fn agents<S: tracing::Subscriber>() -> (AgentLayer<S>, Collector) {
     layer(Limits::default())
 }
 

@@ -60,7 +60,7 @@ impl Records {
     }
 }
 
-fn layer<S>(limits: Limits) -> (AgentLayer<S>, Collector) {
+fn layer<S: tracing::Subscriber>(limits: Limits) -> (AgentLayer<S>, Collector) {
     let collector = Collector::default();
     let scope = Arc::new(Scope { name: "tests".to_owned(), ..Scope::default() });
     let capture = Capture { limits, scope, ..Capture::default() };

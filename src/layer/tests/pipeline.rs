@@ -40,7 +40,7 @@ fn start() -> (Pipeline, Stored) {
     (pipeline.unwrap(), stored)
 }
 
-fn layer<S>(pipeline: &Pipeline) -> AgentLayer<S> {
+fn layer<S: tracing::Subscriber>(pipeline: &Pipeline) -> AgentLayer<S> {
     AgentLayer::new(pipeline.inlet(), Capture::default())
 }
 

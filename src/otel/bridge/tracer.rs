@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use opentelemetry::baggage::{BaggageExt as _, KeyValueMetadata};
 use opentelemetry::trace::Span as _;
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, TraceContextExt as _, Tracer};
 use opentelemetry::{Context, KeyValue, Value};
@@ -93,11 +94,7 @@ impl<'a> Parent<'a> {
         let known = place.parent.map(|(trace_id, span_id, flags)| local(trace_id, span_id, flags));
         if place.is_cut {
             let is_local = current.is_valid() && !current.is_remote();
-            let context = if is_local {
-                Cow::Owned(context.with_remote_span_context(SpanContext::NONE))
-            } else {
-                Cow::Borrowed(context)
-            };
+            let context = if is_local { Cow::Owned(without_span(context)) } else { Cow::Borrowed(context) };
             return Self { context, beyond: if is_local { Some(current) } else { known } };
         }
         let context = match known {
@@ -132,4 +129,18 @@ impl<'a> Parent<'a> {
 /// A span of this process.
 fn local(trace_id: TraceId, span_id: SpanId, flags: u8) -> SpanContext {
     span_context(trace_id, span_id, u32::from(flags), false, "")
+}
+
+/// What samplers and processors see of a context whose span is none of theirs. A context cannot give its span away, and an invalid one in
+/// its place counts as a parent that is not sampled.
+fn without_span(context: &Context) -> Context {
+    if context.is_telemetry_suppressed() {
+        // Nothing will come of it anyway.
+        return context.clone();
+    }
+    let entries = context.baggage().iter();
+    let entries: Vec<_> = entries
+        .map(|(key, (value, metadata))| KeyValueMetadata::new(key.clone(), value.clone(), metadata.clone()))
+        .collect();
+    if entries.is_empty() { Context::new() } else { Context::new().with_baggage(entries) }
 }

@@ -14,7 +14,10 @@ use super::{Both, exported_values};
 
 /// Notes the session, and how many attributes there are: in a sampler, and when spans start.
 #[derive(Debug, Clone, Default)]
-struct Notes(Arc<Mutex<Vec<(String, Vec<String>)>>>);
+struct Notes(Arc<Mutex<Vec<Note>>>);
+
+/// Who saw which span, and its attributes.
+type Note = (String, Vec<String>);
 
 impl Notes {
     fn take(&self, who: &str, name: &str, attributes: &[KeyValue]) {

@@ -174,9 +174,12 @@ fn a_boundary_begins_a_new_trace_on_both_sides() {
 #[test]
 fn a_named_parent_that_a_filter_hides_stands_for_the_one_around_it() {
     let both = Both::new();
-    both.run(|| {
+    let everything = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+    let subscriber = tracing_subscriber::registry().with(everything).with(both.tracing.layer());
+    tracing::subscriber::with_default(subscriber, || {
         let _outer = info_span!("outer").entered();
         let hidden = tracing::trace_span!("hidden");
+        assert!(!hidden.is_disabled());
         info_span!(parent: &hidden, "child").in_scope(|| ());
     });
     both.assert_same();

@@ -14,24 +14,27 @@ use super::Both;
 #[derive(Debug)]
 struct Traces;
 
-fn trace() {
+fn trace(is_end: bool) {
     let current = tracing::Span::current();
     current.record("late", 1_u64);
     current.record_attribute("processor", "was here");
     let _ = (current.trace_id(), current.traceparent());
-    let span = info_span!("processing").entered();
+    // A registry never lets go of a span that closes while another one does, nor of that span's parent.
+    let span = if is_end { info_span!(parent: None, "processing") } else { info_span!("processing") }.entered();
     span.record_output("done");
     info!("inside of the processor");
-    info_span!("deeper").in_scope(|| info!("deeper"));
+    if !is_end {
+        info_span!("deeper").in_scope(|| info!("deeper"));
+    }
 }
 
 impl SpanProcessor for Traces {
     fn on_start(&self, _: &mut Span, _: &Context) {
-        trace();
+        trace(false);
     }
 
     fn on_end(&self, _: SpanData) {
-        trace();
+        trace(true);
     }
 
     fn force_flush(&self) -> OTelSdkResult {
