@@ -226,7 +226,7 @@ fn ids_in_baggage_count_only_where_they_are_allowed_and_nothing_else_names_them(
     TraceContext::read(fields).set_on(&run).unwrap();
     assert_eq!(TraceContext::of(&run).headers().count(), 1, "nothing was allowed, so nothing is handed on");
     drop(run);
-    assert_eq!(closed.tree().spans[0].identity.session_id(), None);
+    assert_eq!(closed.tree().spans[0].identity.get(IdentityField::SessionId), None);
 }
 
 #[test]
