@@ -48,7 +48,8 @@
 //! - [`model`] is what it answers with; [`schema`] and [`rows`] are the tables, for Diesel queries of your own.
 //! - [`pipeline::Sink`] is one more place where batches go; [`pipeline::Health`] says what became of every span.
 //! - [`PriceTable`] has prices of your own, for costs that nobody reports.
-//! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`; [`wire`] reads and writes OTLP.
+//! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`, `Builder::exporter` and `Builder::otlp` send spans on; [`wire`] reads and writes
+//!   OTLP.
 //!
 //! # Features
 //!
@@ -58,7 +59,8 @@
 //! - `async`: `AsyncTraceRepository`, the repository's questions as `async fn`, on any executor.
 //! - `pricing`: what model calls cost that report tokens and no cost, by a table of some 2,000 models' prices; [`PriceTable`] takes your
 //!   own prices with or without it.
-//! - `opentelemetry` (default): `otel::StoreExporter`, and `Builder::baggage`.
+//! - `opentelemetry` (default): `otel::StoreExporter`, `Builder::exporter`, and `Builder::baggage`.
+//! - `otlp`: `Builder::otlp`, OTLP over HTTP and gRPC to Phoenix, Langfuse, Jaeger, a Collector.
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
 compile_error!("tracing-agents needs a database: enable one of its features `sqlite`, `postgres` and `mysql`");
