@@ -49,7 +49,8 @@
 //! - [`pipeline::Inlet`] takes spans from elsewhere, and tells when they are stored ([`deliver`](pipeline::Inlet::deliver)).
 //! - [`pipeline::Sink`] is one more place where batches go; [`pipeline::Health`] says what became of every span.
 //! - [`PriceTable`] has prices of your own, for costs that nobody reports.
-//! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`; [`wire`] reads and writes OTLP.
+//! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`, `Builder::exporter` and `Builder::otlp` send spans on; [`wire`] reads and writes
+//!   OTLP.
 //!
 //! # Features
 //!
@@ -59,7 +60,9 @@
 //! - `async`: `AsyncTraceRepository`, the repository's questions as `async fn`, on any executor.
 //! - `pricing`: what model calls cost that report tokens and no cost, by a table of some 2,000 models' prices; [`PriceTable`] takes your
 //!   own prices with or without it.
-//! - `opentelemetry` (default): `otel::StoreExporter`, and `Builder::baggage`.
+//! - `opentelemetry` (default): `otel::StoreExporter`, `Builder::exporter`, `Builder::tracer_provider`,
+//!   `Builder::sampler`, and `propagation`: one trace across processes.
+//! - `otlp`: `Builder::otlp`, OTLP over HTTP and gRPC to Phoenix, Langfuse, Jaeger, a Collector.
 //! - `cli`: the command `agent-traces`: an OTLP receiver, export, import, lists. It adds nothing to the library.
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]

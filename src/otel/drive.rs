@@ -17,14 +17,24 @@ mod reactor {
 
     use crate::error::{Error, ErrorKind, Result};
 
-    /// A runtime on the thread that waits in it, where telemetry is off: what an exporter spawns runs there too.
+    /// A runtime on the thread that waits in it, where telemetry is off: what an exporter spawns runs there too. There is one until the
+    /// drop.
     #[derive(Debug)]
-    pub(crate) struct Driver(Runtime);
+    pub(crate) struct Driver(Option<Runtime>);
+
+    impl Drop for Driver {
+        fn drop(&mut self) {
+            // Where `open` fails, this may be a thread of the host's runtime, on which no other one can be waited for.
+            if let Some(runtime) = self.0.take() {
+                runtime.shutdown_background();
+            }
+        }
+    }
 
     impl Driver {
         pub(crate) fn new() -> Result<Self> {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.map(Self).map_err(|error| {
+            runtime.map(|runtime| Self(Some(runtime))).map_err(|error| {
                 Error::with_source(ErrorKind::Thread, "an exporter's async runtime could not be started", error)
             })
         }
@@ -32,7 +42,7 @@ mod reactor {
         /// Runs `future` to its end. It is polled beside the runtime, not in it: a client that blocks (reqwest's) refuses to work inside
         /// of one. Between polls the runtime runs, with its sockets, timers and tasks.
         pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-            let _entered = self.0.enter();
+            let _entered = self.0.as_ref().map(Runtime::enter);
             let signal = Arc::new(Signal::default());
             let waker = Waker::from(Arc::clone(&signal));
             let mut future = pin!(future);
@@ -40,13 +50,15 @@ mod reactor {
                 if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                     return output;
                 }
-                self.0.block_on(signal.0.notified());
+                if let Some(runtime) = &self.0 {
+                    runtime.block_on(signal.0.notified());
+                }
             }
         }
 
         /// Runs `make` where it can find the runtime.
         pub(crate) fn enter<T>(&self, make: impl FnOnce() -> T) -> T {
-            let _entered = self.0.enter();
+            let _entered = self.0.as_ref().map(Runtime::enter);
             make()
         }
     }

@@ -1,7 +1,8 @@
 //! OpenTelemetry's spans in and out.
 //!
 //! [`StoreExporter`] is the door for spans that an `SdkTracerProvider` makes; [`convert`] turns the SDK's spans into records and
-//! records into the SDK's spans. This module is the only one that names types of the SDK, whose releases break them every few months.
+//! records into the SDK's spans. `Builder::exporter` hands spans to any exporter, `Builder::otlp` to a receiver of OTLP. This module is
+//! the only one that names types of the SDK, whose releases break them every few months.
 
 mod baggage;
 pub(crate) mod bridge;

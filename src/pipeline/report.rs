@@ -13,7 +13,7 @@ use crate::error::Error;
 /// tracing disabled: log lines and spans made in it are discarded. A panic in it is caught. Spans wait while it runs.
 pub type OnError = Arc<dyn Fn(&Error) + Send + Sync>;
 
-/// At most one warning in this time.
+/// At most one warning in this time, of the store and of each other sink.
 const WARNING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Passes errors to the host's callback, and to `tracing` at a limited rate.

@@ -19,8 +19,8 @@ pub(super) struct Sides(Vec<Arc<Side>>);
 
 impl Sides {
     pub(super) fn of(sinks: &[Box<dyn Sink>], settings: &Settings) -> Self {
-        let side = |sink: &Box<dyn Sink>| Side::new(sink.name().to_owned(), sink.takes_open_spans(), settings);
-        Self(sinks.iter().map(side).map(Arc::new).collect())
+        let sides = sinks.iter().map(|sink| Side::new(sink.name().to_owned(), sink.takes_open_spans(), settings));
+        Self(sides.map(Arc::new).collect())
     }
 
     /// Starts a thread for each of the `sinks` that `flow`'s sides were made of.
@@ -100,10 +100,13 @@ impl Sides {
 /// What became of all of it: the store's error first, and which sink failed or is late.
 fn together(store: Result<()>, sinks: Vec<Waited>, what: &str, deadline: Duration) -> Result<()> {
     let (mut failures, mut late) = (Vec::new(), Vec::new());
+    // Where the store took all the time, the sinks had none.
+    let had_time = store.as_ref().err().is_none_or(|error| error.kind() != ErrorKind::Timeout);
     for waited in sinks {
         match waited {
             Waited::Done(outcome) => failures.extend(outcome.err()),
-            Waited::Late(state) => late.push(state),
+            Waited::Late(state) if had_time => late.push(state),
+            Waited::Late(_) => {}
         }
     }
     let failure = if late.is_empty() {

@@ -355,11 +355,13 @@ fn a_computed_cost_leaves_and_says_that_it_is_computed() {
     assert_eq!(text(&attributes, "agent_traces.cost.source"), Some("computed"));
 }
 
+type BatchOfResource = (Option<OtelResource>, Vec<String>);
+
 /// Keeps with each batch the resource that was set then.
 #[derive(Debug, Clone, Default)]
 struct ByResource {
     resource: Arc<Mutex<Option<OtelResource>>>,
-    batches: Arc<Mutex<Vec<(Option<OtelResource>, Vec<String>)>>>,
+    batches: Arc<Mutex<Vec<BatchOfResource>>>,
 }
 
 impl SpanExporter for ByResource {

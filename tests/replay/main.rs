@@ -20,6 +20,7 @@ mod tree;
 #[path = "agno.rs"]
 mod agno_emitter;
 mod expected;
+mod exported;
 #[path = "frameworks.rs"]
 mod frameworks_emitter;
 mod mutations;

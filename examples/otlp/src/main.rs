@@ -1,9 +1,11 @@
-//! A rig run in two places: this program's database, and a receiver of OTLP.
+//! Two rig runs in two places: this program's database, and a receiver of OTLP. One is an agent alone, one a guest's visit with a session, where an
+//! agent has another one as its tool.
 
 #![expect(clippy::print_stdout, reason = "the program's output")]
 
 use anyhow::Context;
 use rig_agent::QUESTION;
+use rig_agent::assistant::Delivery;
 use rig_agent::provider::Provider;
 use rig_agent::routes::Inquiry;
 use std::time::{Duration, SystemTime};
@@ -29,13 +31,14 @@ async fn main() -> anyhow::Result<()> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_nanos();
     let inquiry =
         Inquiry { session: format!("visit-{now}"), user: "guest-7".to_owned(), question: QUESTION.to_owned() };
-    // It flushes, for five seconds at most; the receiver may need longer.
-    let run = rig_agent::visit(&tracing, &provider, &inquiry).await;
+    let alone = rig_agent::run(&tracing, &provider, Delivery::Unary).await?;
+    let visit = rig_agent::visit(&tracing, &provider, &inquiry).await?;
     tracing.force_flush(Duration::from_secs(30))?;
-    let run = run?;
 
-    println!("session {}, trace {}, project {PROJECT}\n", inquiry.session, run.trace.trace.trace_id);
-    println!("{}", run.trace.tree());
+    println!("project {PROJECT}, session {}\n", inquiry.session);
+    for run in [&alone, &visit] {
+        println!("trace {}\n{}\n", run.trace.trace.trace_id, run.trace.tree());
+    }
     let health = tracing.health();
     let sink = health.sinks.first().context("there is a receiver")?;
     println!("otlp.db has {} spans, {} took {}.", health.stored, sink.name, sink.written);

@@ -55,7 +55,7 @@ impl Http {
     pub(super) async fn send(&self, request: &ExportTraceServiceRequest) -> Result<ExportTraceServiceResponse> {
         let body = self.body(request)?;
         let sent = self.client.post(self.endpoint.clone()).headers(self.headers.clone()).body(body).send().await;
-        let mut response = sent.map_err(|error| failure(error))?;
+        let mut response = sent.map_err(failure)?;
         let status = response.status();
         let after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let answer = read(&mut response).await;
@@ -88,7 +88,7 @@ impl Http {
 /// The body, as much of it as is allowed.
 async fn read(response: &mut Response) -> Result<Vec<u8>> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| failure(error))? {
+    while let Some(chunk) = response.chunk().await.map_err(failure)? {
         if body.len() + chunk.len() > MAX_ANSWER {
             break;
         }

@@ -292,6 +292,24 @@ fn each_sink_has_a_thread_of_its_own() {
 }
 
 #[test]
+fn a_store_that_takes_all_the_time_is_not_blamed_on_a_sink() {
+    let (store, log) = (SharedLog::default(), SharedLog::default());
+    let (open, mut wait) = gate();
+    let slow = FakeSink::new(&store).on_write(move |_| {
+        wait();
+        Ok(())
+    });
+    let pipeline = start_with(settings(), slow, vec![Box::new(FakeSink::new(&log).named("idle"))], None);
+    accept(&pipeline.inlet(), 1);
+    for error in [pipeline.force_flush(SHORT).unwrap_err(), pipeline.shutdown(SHORT).unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        assert!(!error.to_string().contains("idle"), "{error}");
+    }
+    assert!(pipeline.health().adds_up());
+    drop(open);
+}
+
+#[test]
 fn without_other_sinks_there_is_nothing_to_wait_for() {
     let log = SharedLog::default();
     let pipeline = start(settings(), FakeSink::new(&log));

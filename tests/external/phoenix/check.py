@@ -89,8 +89,9 @@ def differences(row, span):
     yield "session", row["session_id"], attributes.get("session.id")
     yield "user", row["user_id"], attributes.get("user.id")
     for column, key in TOKENS.items():
-        # A run's own sum is no call's count.
-        yield column, row[column] if row["kind"] == "model" else None, attributes.get(key)
+        # Where a run reports a sum under OpenTelemetry's names, Phoenix makes its own of it; elsewhere only calls have counts.
+        is_counted = row["kind"] == "model" or key in attributes
+        yield column, row[column] if is_counted else None, attributes.get(key)
     if row["kind"] == "model":
         yield "model", row["response_model"] or row["request_model"], attributes.get("llm.model_name")
     if row["kind"] == "tool":

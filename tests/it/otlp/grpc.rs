@@ -18,10 +18,13 @@ use crate::support::PATIENCE;
 
 type Answer = Result<ExportTraceServiceResponse, Status>;
 
+/// The key, the encoding and the message of each request.
+type Seen = Arc<Mutex<Vec<(Option<String>, Option<String>, ExportTraceServiceRequest)>>>;
+
 /// Keeps what comes and answers as it is told.
 struct Receiver {
     calls: AtomicUsize,
-    seen: Arc<Mutex<Vec<(Option<String>, Option<String>, ExportTraceServiceRequest)>>>,
+    seen: Seen,
     answer: Box<dyn Fn(usize) -> Answer + Send + Sync>,
 }
 
@@ -37,8 +40,6 @@ impl TraceService for Receiver {
         (self.answer)(self.calls.fetch_add(1, Ordering::SeqCst)).map(Response::new)
     }
 }
-
-type Seen = Arc<Mutex<Vec<(Option<String>, Option<String>, ExportTraceServiceRequest)>>>;
 
 fn serve(address: SocketAddr, answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (Runtime, Seen) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();

@@ -174,6 +174,8 @@ fn it_works_from_inside_a_runtime_too() {
         tracing.inlet().accept(ended("a")).unwrap();
         tracing.force_flush(PATIENCE).unwrap();
         drop(tracing);
+        let error = AgentTracing::builder("nowhere://").otlp(base(address)).open().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidUrl);
     });
     assert_eq!(log.all().len(), 1);
 }
