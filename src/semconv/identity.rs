@@ -5,6 +5,7 @@
 //! Session and conversation stay apart: OpenTelemetry's conversation is what a provider or framework numbers, a session holds one or more.
 
 use super::coerce::clean_text;
+#[cfg(feature = "opentelemetry")]
 use super::field;
 use super::lift::Lifted;
 use super::reading::Reading;
@@ -99,6 +100,7 @@ pub(crate) fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
 }
 
 /// The attribute by which a span says an id or name: of the keys in [`identity_of`] that of the highest rank.
+#[cfg(feature = "opentelemetry")]
 pub(crate) const fn attribute_of(field: IdentityField) -> &'static str {
     match field {
         IdentityField::RunId => field::RUN_ID,

@@ -58,7 +58,9 @@ mod tests;
 pub(crate) use coerce::clean_text;
 pub(crate) use content::{Content, read_content};
 pub(crate) use display::preview;
-pub(crate) use identity::{attribute_of, identity_of};
+#[cfg(feature = "opentelemetry")]
+pub(crate) use identity::attribute_of;
+pub(crate) use identity::identity_of;
 #[cfg(feature = "opentelemetry")]
 pub(crate) use outgoing::outgoing;
 pub(crate) use price::{Call, Prices};
