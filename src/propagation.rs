@@ -120,9 +120,15 @@ impl TraceContext {
 
     /// Reads it from whatever finds a text by its name: `traceparent`, `tracestate` and `baggage`.
     ///
-    /// With the headers of the crate `http`, as hyper, axum, tower and reqwest have them:
-    /// ```ignore
-    /// let context = TraceContext::read(|name| headers.get(name)?.to_str().ok());
+    /// With the `HeaderMap` of the crate `http`, as hyper, axum, tower and reqwest have it, that is `headers.get(name)?.to_str().ok()`.
+    ///
+    /// ```
+    /// use std::collections::HashMap;
+    /// use tracing_agents::propagation::TraceContext;
+    ///
+    /// let headers = HashMap::from([("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")]);
+    /// let context = TraceContext::read(|name| headers.get(name).copied());
+    /// assert!(context.has_span());
     /// ```
     #[must_use]
     pub fn read<'a>(mut get: impl FnMut(&'static str) -> Option<&'a str>) -> Self {
@@ -146,9 +152,13 @@ impl TraceContext {
 
     /// The names and texts to send, as the headers of an HTTP request: `traceparent`, and `tracestate` and `baggage` where there are any.
     ///
-    /// ```ignore
+    /// ```
+    /// use std::collections::HashMap;
+    /// use tracing_agents::propagation::TraceContext;
+    ///
+    /// let mut headers: HashMap<&str, String> = HashMap::new();
     /// for (name, value) in TraceContext::current().headers() {
-    ///     request = request.header(name, value);
+    ///     headers.insert(name, value); // or: request = request.header(name, value);
     /// }
     /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, String)> + use<> {
