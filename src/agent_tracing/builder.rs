@@ -9,7 +9,7 @@ use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample};
 
 use super::environment::{self, Environment};
 use super::{AgentTracing, Inner};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::layer::{AgentFilter, Ambient, Capture, Limits};
 use crate::model::{Attributes, Kind, ProcessId, Resource, Scope, Value};
 use crate::pipeline::{OnError, Pipeline, Settings, Sink, TailSampling};
@@ -355,7 +355,7 @@ impl Builder {
         let provider = match (self.provider, self.sampler) {
             (Some(_), Some(_)) => {
                 let message = "a tracer provider has a sampler of its own: give it yours, and not to the builder";
-                return Err(Error::new(ErrorKind::InvalidInput, message));
+                return Err(Error::new(crate::error::ErrorKind::InvalidInput, message));
             }
             (provider, sampler) => provider.or_else(|| crate::otel::sampling(sampler, environment.has_sampler)),
         };

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use tracing::Span;
 
+use super::lineage::own;
 use super::slot::Slot;
 use super::state::LayerState;
 use crate::model::{Identity, Traceparent};
+use crate::pipeline::companion::Bound;
 use crate::semconv::identity_of;
 
 /// What a span hands to a process that works for it.
@@ -28,7 +30,7 @@ pub(crate) fn outgoing(span: &Span) -> Option<Outgoing> {
     };
     Some(Outgoing {
         traceparent: Traceparent { trace_id, span_id, flags },
-        trace_state: slot.ids.trace_state().to_owned(),
+        trace_state: slot.trace_state(),
         ids: slot.trace.shared.baggage_keys.iter().filter_map(known).collect(),
     })
 }
@@ -44,6 +46,24 @@ pub(crate) fn surround(span: &Span, ids: impl Fn(&[String]) -> Identity) {
 }
 
 impl Slot {
+    fn trace_state(&self) -> String {
+        match self.ids.bound() {
+            Some(Bound::Ids(ids)) => ids.trace_state.clone(),
+            _ => self.ids.carried().map(|carried| carried.trace_state.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The ids and names that the span has, its own before those of its ancestors.
+    fn identity(&self) -> Identity {
+        self.refresh();
+        let recorded = self.lock();
+        let mut identity = own(&recorded.buffers.ids);
+        if let Some(inherited) = recorded.lineage.inherited() {
+            identity.inherit(inherited);
+        }
+        identity
+    }
+
     /// Adds to what surrounds the span.
     fn surround(&self, ids: Identity) {
         let mut recorded = self.lock();

@@ -101,14 +101,6 @@ impl Ids {
         self.carried.as_deref()
     }
 
-    /// W3C's trace state, for who continues the trace.
-    pub(super) fn trace_state(&self) -> &str {
-        match self.bound.get() {
-            Some(Bound::Ids(ids)) => &ids.trace_state,
-            _ => self.carried.as_ref().map_or("", |carried| &carried.trace_state),
-        }
-    }
-
     /// W3C's flags, for who continues the trace.
     pub(super) fn flags(&self) -> u8 {
         match self.bound.get() {

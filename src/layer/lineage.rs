@@ -88,17 +88,6 @@ impl Recorded {
 }
 
 impl Slot {
-    /// The ids and names that the span has, its own before those of its ancestors.
-    pub(super) fn identity(&self) -> Identity {
-        self.refresh();
-        let recorded = self.lock();
-        let mut identity = own(&recorded.buffers.ids);
-        if let Some(inherited) = recorded.lineage.inherited() {
-            identity.inherit(inherited);
-        }
-        identity
-    }
-
     /// What a child that starts now has from this span.
     pub(super) fn bequeath(&self) -> Lineage {
         // Read before the ids: when they change in between, the child looks again at its close.
@@ -138,7 +127,7 @@ impl Slot {
 }
 
 /// A span's own ids as a set.
-fn own(ids: &[OwnId]) -> Identity {
+pub(super) fn own(ids: &[OwnId]) -> Identity {
     let mut identity = Identity::default();
     for id in ids {
         identity.set(id.field, Arc::clone(&id.value));

@@ -44,6 +44,7 @@ pub(super) struct Shared {
     pub(super) scope: Arc<Scope>,
     pub(super) resource: Arc<Resource>,
     pub(super) ambient: Option<Ambient>,
+    #[cfg_attr(not(feature = "opentelemetry"), allow(dead_code, reason = "baggage is OpenTelemetry's"))]
     pub(super) baggage_keys: Arc<[String]>,
     pub(super) profiles: Profiles,
     pub(super) filter: Option<AgentFilter>,
