@@ -388,15 +388,21 @@ impl State {
 
     /// What a flush after the end is told.
     fn farewell(&self) -> Outcome {
-        match self.health.dropped.shutdown_timeout {
+        let SinkHealth { name, dropped, .. } = &self.health;
+        match dropped.shutdown_timeout {
             0 => self.farewell.clone(),
-            dropped => Err(format!("sink {} was closed before it had {dropped} spans", self.health.name)),
+            spans => Err(format!("sink {name} was closed before it had {spans} spans{}", self.reason())),
         }
     }
 
+    fn reason(&self) -> String {
+        let last_error = self.health.last_error.as_ref();
+        last_error.map_or_else(String::new, |error| format!(" (last error: {error})"))
+    }
+
     fn late(&self) -> String {
-        let SinkHealth { name, waiting, last_error, .. } = &self.health;
-        let reason = last_error.as_ref().map_or_else(String::new, |error| format!(" (last error: {error})"));
+        let SinkHealth { name, waiting, .. } = &self.health;
+        let reason = self.reason();
         match waiting {
             0 => format!("sink {name} has not come back{reason}"),
             waiting => format!("{waiting} spans still wait for sink {name}{reason}"),

@@ -147,7 +147,7 @@ fn two_databases_get_all_that_is_said_of_a_span() {
 }
 
 /// Starts this test again in a process with that variable.
-fn again_with(test: &str, name: &str, value: &str) -> bool {
+pub(crate) fn again_with(test: &str, name: &str, value: &str) -> bool {
     const CHILD: &str = "TRACING_AGENTS_TEST_CHILD";
     if std::env::var_os(CHILD).is_some() {
         return true;

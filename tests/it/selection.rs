@@ -79,3 +79,70 @@ fn of_whole_traces_those_are_kept_that_failed_or_that_a_chosen_user_asked_for() 
     assert_eq!((discarded.by_trace, discarded.traces), (2, 1));
     assert_eq!((discarded.kept_traces.error, discarded.kept_traces.chosen), (1, 1));
 }
+
+#[cfg(feature = "opentelemetry")]
+mod at_the_start {
+    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+
+    use super::*;
+    use crate::handle::again_with;
+
+    fn parent_based() -> Sampler {
+        Sampler::ParentBased(Box::new(Sampler::AlwaysOn))
+    }
+
+    #[test]
+    fn a_sampler_leaves_spans_out_and_they_are_counted() {
+        let (tracing, none) = trees(|options| options.sampler(Sampler::AlwaysOff), work);
+        let health = tracing.health();
+        assert_eq!((none.len(), health.rejected.sampled_out, health.offered, health.accepted), (0, 5, 5, 0));
+
+        let (tracing, all) = trees(|options| options.sampler(parent_based()), work);
+        assert_eq!((all.len(), tracing.health().rejected.sampled_out, tracing.health().stored), (1, 0, 5));
+    }
+
+    #[test]
+    fn a_calling_process_that_does_not_sample_is_followed() {
+        let request = |flags: &str| {
+            let run = agent_span!("Expert");
+            let traceparent = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
+            run.set_remote_parent(&traceparent, None).unwrap();
+            run.in_scope(|| drop(tool_span!("look up")));
+        };
+        let (tracing, trees) =
+            trees(|options| options.sampler(parent_based()), || ["00", "01"].into_iter().for_each(request));
+        assert_eq!((trees.len(), tracing.health().rejected.sampled_out), (1, 2));
+        assert!(trees[0].contains("parent in another process"), "{trees:?}");
+    }
+
+    #[test]
+    fn traces_that_start_together_stay_neighbours_whatever_samples_them() {
+        let (tracing, _) = trees(|options| options.sampler(parent_based()), || (0..3).for_each(|_| work()));
+        let traces = tracing.repository().traces(&TraceFilter::new()).unwrap().items;
+        let start = |trace: &tracing_agents::model::Trace| u64::try_from(trace.start_ns / 1_000_000).unwrap();
+        for trace in &traces {
+            let upper = trace.trace_id.to_bytes()[..6].iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+            assert!(upper.abs_diff(start(trace)) < 60_000, "{} of {}", trace.trace_id, start(trace));
+        }
+    }
+
+    #[test]
+    fn a_provider_has_a_sampler_of_its_own() {
+        let provider = SdkTracerProvider::builder().build();
+        let error = AgentTracing::builder("sqlite::memory:").tracer_provider(provider).sampler(parent_based()).open();
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("has a sampler of its own"), "{error}");
+    }
+
+    #[test]
+    fn the_environment_names_a_sampler() {
+        if !again_with("selection::at_the_start::the_environment_names_a_sampler", "OTEL_TRACES_SAMPLER", "always_off")
+        {
+            return;
+        }
+        let (tracing, none) = trees(|options| options, work);
+        assert_eq!((none.len(), tracing.health().rejected.sampled_out), (0, 5));
+        let (_, all) = trees(|options| options.sampler(parent_based()), work);
+        assert_eq!(all.len(), 1, "what the program says wins");
+    }
+}
