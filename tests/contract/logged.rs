@@ -314,7 +314,7 @@ fn a_synthetic_run_shows_what_was_logged_of_its_calls(world: &World) {
 /// What is done to a database.
 #[derive(Clone)]
 enum Deed {
-    Write(Sketch),
+    Write(Box<Sketch>),
     Log(LoggedEvent),
 }
 
@@ -345,7 +345,7 @@ fn deeds() -> Vec<Deed> {
         details(6, 600, "of its fragment", "to its fragment"),
         details(9, 0, "of nothing", "to nothing"),
     ]);
-    spans.into_iter().map(Deed::Write).chain(events.into_iter().map(Deed::Log)).collect()
+    spans.into_iter().map(|span| Deed::Write(Box::new(span))).chain(events.into_iter().map(Deed::Log)).collect()
 }
 
 fn no_order_and_no_repetition_matters(world: &World) {
@@ -361,7 +361,7 @@ fn no_order_and_no_repetition_matters(world: &World) {
         }
         for deed in order {
             match deed {
-                Deed::Write(span) => writer.write([span]),
+                Deed::Write(span) => writer.write([*span]),
                 Deed::Log(event) => {
                     let by = if dice.below(2) == 0 { &writer } else { &receiver };
                     by.0.write_events(&[event]).unwrap();
