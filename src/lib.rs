@@ -83,7 +83,6 @@ pub mod wire;
 pub use agent_tracing::{AgentTracing, Builder};
 pub use error::{Error, ErrorKind, Result};
 pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
-pub use pipeline::TailSampling;
 #[cfg(feature = "async")]
 pub use repository::AsyncTraceRepository;
 pub use repository::{
@@ -91,6 +90,7 @@ pub use repository::{
     TraceRepository,
 };
 pub use semconv::{Price, PriceTable, field, profile};
+pub use pipeline::TailSampling;
 pub use store::{rows, schema};
 
 /// The README's examples compile.

@@ -20,9 +20,9 @@ pub(crate) use baggage::{ids_in_baggage, ids_in_current_baggage};
 pub(crate) use convert::span_context;
 pub(crate) use exporter::Owned;
 pub use exporter::StoreExporter;
+pub(crate) use sampling::sampling;
 pub(crate) use exporter_sink::ExporterSink;
 #[cfg(feature = "otlp")]
 pub(crate) use otlp::OtlpSink;
 #[cfg(feature = "otlp")]
 pub use otlp::{Otlp, Protocol};
-pub(crate) use sampling::sampling;

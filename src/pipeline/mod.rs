@@ -43,9 +43,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use health::{
-    DeadLettered, Discarded, Dropped, Health, HiddenContent, KeptTraces, Rejected, SinkDropped, SinkHealth,
-};
+pub use health::{DeadLettered, Discarded, Dropped, Health, HiddenContent, KeptTraces, Rejected, SinkDropped, SinkHealth};
 pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
 pub use receipt::{LeftOut, Receipt};
 pub use report::OnError;

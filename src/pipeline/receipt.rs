@@ -167,8 +167,7 @@ mod tests {
         assert!(receipts.decide(4).is_empty());
         receipts.close().into_iter().for_each(Due::tell);
         assert!(receipts.close().is_empty());
-        let receipt =
-            Receipt { stored: 3, left_out: vec![left_out(1), left_out(7)], given_up: 5, ..Receipt::default() };
+        let receipt = Receipt { stored: 3, left_out: vec![left_out(1), left_out(7)], given_up: 5, ..Receipt::default() };
         assert_eq!(*told.lock().unwrap(), [('a', receipt)]);
     }
 

@@ -23,9 +23,9 @@ mod content;
 mod exporting;
 mod handle;
 mod load;
-mod lossless;
 #[cfg(feature = "opentelemetry")]
 mod only_door;
+mod lossless;
 mod opening;
 #[cfg(feature = "otlp")]
 mod otlp;

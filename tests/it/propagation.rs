@@ -45,9 +45,7 @@ fn parts_of_three_processes_are_one_tree_in_any_order() {
         let (first, to_second) = process(&url, || {
             let run = agent_span!("Planner");
             run.record_session("s-1").record_user("ada");
-            run.in_scope(|| {
-                tool_span!("ask_researcher").in_scope(|| TraceContext::current().headers().collect::<Vec<_>>())
-            })
+            run.in_scope(|| tool_span!("ask_researcher").in_scope(|| TraceContext::current().headers().collect::<Vec<_>>()))
         });
         let (second, to_third) = process(&url, || {
             let header = |name| to_second.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
@@ -85,11 +83,7 @@ fn parts_of_three_processes_are_one_tree_in_any_order() {
             "{order:?}"
         );
         for span in &tree.spans {
-            assert_eq!(
-                (span.identity.get(IdentityField::SessionId), span.identity.get(IdentityField::UserId)),
-                (Some("s-1"), Some("ada")),
-                "{order:?}"
-            );
+            assert_eq!((span.identity.get(IdentityField::SessionId), span.identity.get(IdentityField::UserId)), (Some("s-1"), Some("ada")), "{order:?}");
         }
     }
 }
@@ -131,10 +125,7 @@ fn agents_that_start_agents_are_one_tree() {
             shape(&tree)[..3],
             ["agent  invoke_agent agent 0", "└─ agent  invoke_agent agent 1", "   └─ agent  invoke_agent agent 2"]
         );
-        assert_eq!(
-            tree.spans.iter().map(|span| span.identity.get(IdentityField::SessionId)).collect::<Vec<_>>(),
-            [Some("s-1"); 3]
-        );
+        assert_eq!(tree.spans.iter().map(|span| span.identity.get(IdentityField::SessionId)).collect::<Vec<_>>(), [Some("s-1"); 3]);
         assert_eq!(tree.spans.iter().map(|span| span.parent_is_remote).collect::<Vec<_>>(), [false, true, true]);
     }
 }
@@ -222,17 +213,11 @@ fn ids_in_baggage_count_only_where_they_are_allowed_and_nothing_else_names_them(
         run.in_scope(|| drop(tool_span!("below")));
         let headers: Vec<_> = TraceContext::of(&run).headers().collect();
         let (_, sent) = headers.iter().find(|(name, _)| *name == "baggage").unwrap();
-        assert!(
-            sent.contains("session.id=from%20afar") && sent.contains("user.id=ada") && !sent.contains("run"),
-            "{sent}"
-        );
+        assert!(sent.contains("session.id=from%20afar") && sent.contains("user.id=ada") && !sent.contains("run"), "{sent}");
     });
     tracing.force_flush(PATIENCE).unwrap();
     for span in only_tree(&tracing).spans {
-        assert_eq!(
-            (span.identity.get(IdentityField::SessionId), span.identity.get(IdentityField::UserId)),
-            (Some("from afar"), Some("ada"))
-        );
+        assert_eq!((span.identity.get(IdentityField::SessionId), span.identity.get(IdentityField::UserId)), (Some("from afar"), Some("ada")));
         assert_eq!(span.identity.get(IdentityField::RunId), None);
     }
 

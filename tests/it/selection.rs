@@ -45,8 +45,10 @@ fn spans_of_a_target_or_name_are_left_out_and_what_is_below_moves_up() {
 
 #[test]
 fn spans_of_a_kind_are_left_out_unless_a_kept_one_stands_below() {
-    let (tracing, trees) =
-        trees(|options| options.without_kinds([Kind::Span]), || tracing::info_span!("request").in_scope(work));
+    let (tracing, trees) = trees(
+        |options| options.without_kinds([Kind::Span]),
+        || tracing::info_span!("request").in_scope(work),
+    );
     assert!(["request", "Researcher", "search"].iter().all(|name| trees[0].contains(name)), "{trees:?}");
     assert!(!["connection", "attempt", "poll"].iter().any(|name| trees[0].contains(name)), "{trees:?}");
     assert_eq!(tracing.health().discarded.by_kind, 3);

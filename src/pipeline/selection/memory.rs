@@ -52,11 +52,7 @@ mod tests {
         memory.add(1, 'a');
         memory.add(2, 'b');
         memory.add(1, 'c');
-        assert_eq!(
-            (memory.get(&1), memory.get(&2)),
-            (Some(&'c'), Some(&'b')),
-            "one that comes again takes no more room"
-        );
+        assert_eq!((memory.get(&1), memory.get(&2)), (Some(&'c'), Some(&'b')), "one that comes again takes no more room");
         memory.add(3, 'd');
         assert_eq!((memory.get(&1), memory.get(&2), memory.get(&3)), (None, Some(&'b'), Some(&'d')));
     }

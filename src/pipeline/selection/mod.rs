@@ -95,9 +95,7 @@ impl Selection {
 
     /// Whether a span that is open at the end is to be written.
     pub(super) fn keeps_open(&self, open: &SpanRecord) -> bool {
-        self.tail
-            .as_ref()
-            .is_none_or(|tail| tail.keeps(open.trace_id).unwrap_or_else(|| tail.is_of_share(open.trace_id)))
+        self.tail.as_ref().is_none_or(|tail| tail.keeps(open.trace_id).unwrap_or_else(|| tail.is_of_share(open.trace_id)))
     }
 
     /// Which traces were kept, and why.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::Selected;
 use super::evidence::{Evidence, Reason};
 use super::memory::Memory;
+use super::Selected;
 use crate::model::{IdentityField, InterpretedSpan, TraceId};
 use crate::pipeline::health::KeptTraces;
 

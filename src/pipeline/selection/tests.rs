@@ -3,7 +3,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Cost, CostSource, IdentityField, Kind, Origin, ProcessId, SpanId, StatusCode, TraceId, Usage};
+use crate::model::{
+    Cost, CostSource, IdentityField, Kind, Origin, ProcessId, SpanId, StatusCode, TraceId, Usage,
+};
 use crate::semconv::interpret;
 
 /// Trace `trace` is of the share that is kept if `share` of the id space is asked for, and its random part is as high.
@@ -89,9 +91,11 @@ fn each_reason_keeps_its_traces_at_the_span_that_gives_it() {
             with(|s| s.span.identity.set(IdentityField::TeamName, "Refunds")),
             |kept| kept.chosen,
         ),
-        (TailSampling::new().keep_user("ada"), with(|s| s.span.identity.set(IdentityField::UserId, "ada")), |kept| {
-            kept.chosen
-        }),
+        (
+            TailSampling::new().keep_user("ada"),
+            with(|s| s.span.identity.set(IdentityField::UserId, "ada")),
+            |kept| kept.chosen,
+        ),
         (
             TailSampling::new().keep_session("s-1"),
             with(|s| s.span.identity.set(IdentityField::SessionId, "s-1")),

@@ -144,7 +144,8 @@ fn spans_of_several_resources_and_scopes_go_in_one_request() {
         let mut record = ended(name);
         let mut attributes = tracing_agents::model::Attributes::new();
         attributes.push("service.name", service);
-        record.resource = std::sync::Arc::new(tracing_agents::model::Resource { attributes, ..Default::default() });
+        record.resource =
+            std::sync::Arc::new(tracing_agents::model::Resource { attributes, ..Default::default() });
         tracing.inlet().accept(record).unwrap();
     }
     tracing.force_flush(PATIENCE).unwrap();
