@@ -18,6 +18,7 @@ pub use builder::Builder;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{AgentFilter, AgentLayer, Capture};
+use crate::model::LoggedEvent;
 use crate::pipeline::{Health, Inlet, Pipeline};
 #[cfg(feature = "async")]
 use crate::repository::AsyncTraceRepository;
@@ -144,6 +145,17 @@ impl AgentTracing {
     #[must_use]
     pub fn inlet(&self) -> Inlet {
         self.0.pipeline.inlet()
+    }
+
+    /// Stores events of spans that came as log records, before their spans or after them: see [`Store::write_events`]. What
+    /// [`wire::decode_logs`](crate::wire::decode_logs) reads goes here.
+    ///
+    /// Unlike spans they have no queue: this blocks until they are committed, so it is no call for a thread of an async runtime.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Connect`] or [`ErrorKind::Write`] when the database is away or refuses; calling it again with the same is right.
+    pub fn write_events(&self, events: &[LoggedEvent]) -> Result<()> {
+        self.0.store.write_events(events)
     }
 
     /// Asks the database.

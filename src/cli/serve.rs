@@ -3,7 +3,7 @@
 //! Both listeners understand both transports: OTLP over HTTP (protobuf and JSON) and over gRPC. A request's way:
 //!
 //! ```text
-//! http, grpc ──▶ access (origin, token) ──▶ body (limits) ──▶ ingest: decode · deliver · wait for the receipt ──▶ answer
+//! http, grpc ──▶ access (origin, token) ──▶ body (limits) ──▶ ingest: decode · store · wait for the commit ──▶ answer
 //! ```
 
 mod access;
@@ -40,7 +40,9 @@ const MAX_BATCH_SIZE: usize = 1_000;
 /// How long the end may take: requests that are being answered, then what is in the queue.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Receives OTLP and stores it: HTTP on /v1/traces (protobuf and JSON), and gRPC.
+/// Receives OTLP and stores it: HTTP on /v1/traces and /v1/logs (protobuf and JSON), and gRPC.
+///
+/// Of logs, what is kept are events with the content of model calls (gen_ai.*) that name their span.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Options {
@@ -75,7 +77,7 @@ Examples:
   AGENT_TRACES_TOKEN=… agent-traces serve --database postgres://… --http 0.0.0.0:4318 --grpc none
   OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20…' …
 
-A request is answered with 200 when all of its spans are committed. 503 asks the client to send it again, which never makes
+A request is answered with 200 when all that it brings is committed. 503 asks the client to send it again, which never makes
 two of one span.";
 
 /// An address to listen on, or none.
@@ -123,7 +125,7 @@ pub(super) fn run(database: &Database, options: &Options) -> Result<(), Failure>
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
     let limits = Limits::new(options.max_body_mib, options.max_unpacked_mib);
-    let ingest = Ingest::new(tracing.inlet(), Duration::from_secs(options.answer_within));
+    let ingest = Ingest::new(tracing.clone(), Duration::from_secs(options.answer_within), log::errors());
     let app = http::router(Arc::new(http::App { ingest, limits, access }));
     let stopped = runtime.block_on(serve(app, addresses))?;
     // Connections that are still open end here.

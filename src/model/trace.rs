@@ -104,7 +104,7 @@ pub struct Session {
 pub struct SpanContent {
     /// What was recorded, in order, duplicates kept.
     pub attributes: Attributes,
-    /// The events.
+    /// The events: the span's own in order, then by time those that came as log records.
     pub events: Vec<Event>,
     /// The links.
     pub links: Vec<Link>,

@@ -4,10 +4,11 @@ use super::statements::ask;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::canonical::{Extra, decode};
 use crate::model::{
-    Attributes, Message, Process, ProcessId, Resource, Scope, Span, SpanContent, SpanDetail, SpanId, TraceId, Value,
+    Attributes, Event, Message, Process, ProcessId, Resource, Scope, Span, SpanContent, SpanDetail, SpanId, TraceId,
+    Value,
 };
 use crate::semconv::{Content, read_content};
-use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
+use crate::store::rows::{ContentRow, EventRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
 use crate::store::{AnyConnection, Derived, Failure, Teller, expect_readable};
 
 /// A span with its payload, its scope and its resource, if it is stored.
@@ -29,7 +30,8 @@ pub(super) async fn span(
     })?;
     let derived = Derived::decode(content.derived.as_deref())?;
     let told = told_elsewhere(connection, &content.trace_id, &derived).await?;
-    let mut content = read(&span, &content, told, scopes.pop(), resources.pop())?;
+    let logged = logged(connection, &content.trace_id, vec![content.span_id.clone()]).await?;
+    let mut content = read(&span, &content, told, &logged, scopes.pop(), resources.pop())?;
     if let Some((first, last)) = &derived.content_of {
         content.input = content_of(connection, &trace_id, first).await?.and_then(|content| content.input);
         content.output = content_of(connection, &trace_id, last).await?.and_then(|content| content.output);
@@ -37,15 +39,16 @@ pub(super) async fn span(
     Ok(Some(SpanDetail { span, content }))
 }
 
-/// The messages that went into a model call and came out of it.
+/// The messages that went into a model call and came out of it. `logged` are its events that came as log records.
 pub(super) async fn messages(
     connection: &mut AnyConnection,
     span: &Span,
     content: &ContentRow,
+    logged: &[EventRow],
 ) -> Result<(Vec<Message>, Vec<Message>), Failure> {
     let derived = Derived::decode(content.derived.as_deref())?;
     let told = told_elsewhere(connection, &content.trace_id, &derived).await?;
-    let content = read(span, content, told, None, None)?;
+    let content = read(span, content, told, logged, None, None)?;
     Ok((content.input_messages, content.output_messages))
 }
 
@@ -67,6 +70,16 @@ async fn told_elsewhere(
     Ok(told)
 }
 
+/// The events of some spans of a trace that came as log records, each span's by time.
+pub(super) async fn logged(
+    connection: &mut AnyConnection,
+    trace_id: &[u8],
+    spans: Vec<Vec<u8>>,
+) -> Result<Vec<EventRow>, Failure> {
+    let trace = trace_id.to_vec();
+    Ok(ask!(connection, statements => statements::details::events_of(trace, spans))?)
+}
+
 /// What went in and came out of a span that is no run.
 async fn content_of(
     connection: &mut AnyConnection,
@@ -81,21 +94,26 @@ async fn content_of(
     let Some(content) = contents.pop() else { return Ok(None) };
     let derived = Derived::decode(content.derived.as_deref())?;
     let told = told_elsewhere(connection, &content.trace_id, &derived).await?;
-    Ok(Some(read(&span, &content, told, None, None)?))
+    let logged = logged(connection, &content.trace_id, vec![content.span_id.clone()]).await?;
+    Ok(Some(read(&span, &content, told, &logged, None, None)?))
 }
 
 /// The payload as it was recorded, and what `semconv` finds in it: input, output and messages are not stored a second time.
-/// `told` is what other spans tell of it.
+/// `told` is what other spans tell of it, `logged` what came as log records.
 fn read(
     span: &Span,
     row: &ContentRow,
     told: Vec<(String, Value)>,
+    logged: &[EventRow],
     scope: Option<ScopeRow>,
     resource: Option<ResourceRow>,
 ) -> Result<SpanContent> {
     expect_readable(row)?;
     let attributes: Attributes = decode("attributes", &row.attributes)?;
-    let events = decode::<Vec<_>>("events", &row.events)?;
+    let mut events: Vec<Event> = decode("events", &row.events)?;
+    for logged in logged {
+        events.push(logged.decode()?);
+    }
     let extra: Extra = decode("particulars", &row.extra)?;
     let mut all = attributes.clone();
     told.into_iter().filter(|(key, _)| attributes.get(key).is_none()).for_each(|(key, value)| all.push(key, value));

@@ -160,7 +160,7 @@ impl TraceRepository {
     /// and reads from them.
     ///
     /// Nothing of what the store made of them is in it: no ids that flowed down, no [synthetic](Span::is_synthetic) spans, no names and
-    /// status that were read from attributes. The spans of torn runs that were [joined](Trace::joined_to) are among them, each with the
+    /// status that were read from attributes, and no events that came as [log records](crate::wire::decode_logs). The spans of torn runs that were [joined](Trace::joined_to) are among them, each with the
     /// ids that it was recorded with. Holds the whole trace in memory; [`span_records`](Self::span_records) gives it in pages.
     ///
     /// ```
@@ -318,7 +318,8 @@ impl TraceRepository {
     ///
     /// Works in small transactions, so that writers need not wait long. A trace is deleted whole; one that still runs counts by the
     /// latest start or end of its spans. A trace of more than 2,000 spans goes in several transactions, its summary last:
-    /// should that be interrupted, the next call finishes it. What traces share, resources and scopes, stays.
+    /// should that be interrupted, the next call finishes it. What traces share, resources and scopes, stays. Events that came as log records
+    /// go with their trace; of traces that never came, those that are older and were written before `older_than`.
     ///
     /// ```
     /// # use tracing_agents::{TraceRepository, store::Store};

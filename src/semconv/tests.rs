@@ -11,6 +11,7 @@ use crate::model::{
 mod agno;
 mod content;
 mod kinds;
+mod logged;
 mod never_panics;
 mod status;
 mod tool_results;

@@ -7,6 +7,7 @@ mod connection;
 mod convert;
 mod derived;
 pub(crate) mod dialect;
+mod logged;
 mod migrate;
 #[cfg(feature = "async")]
 mod reading;
@@ -41,7 +42,7 @@ pub(crate) use record::{expect_readable, record_of};
 pub use repricing::Repriced;
 pub use retention::Pruned;
 use url::DatabaseUrl;
-pub(crate) use write::StoreSink;
+pub(crate) use write::{MAX_EVENTS, StoreSink};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::TraceId;

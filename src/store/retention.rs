@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 
 use super::connection::{AnyConnection, dispatch};
-use super::schema::{span_contents, spans, trace_facets, traces};
+use super::schema::{span_contents, span_events, spans, trace_facets, traces};
 use super::{Store, dialect, write};
 use crate::error::Result;
 use crate::model::TraceId;
@@ -75,7 +75,10 @@ impl Store {
             // A torn run goes with its fragments.
             ids.append(&mut self.read(|connection| Ok(write::fragments_of(connection, &ids)?))?);
             let candidates: Vec<Candidate> = self.read(|connection| Ok(by_id(connection, &ids)?))?;
-            let mut piece = Vec::new();
+            // Of a trace that is not stored there may be logged events.
+            let logged = self.read(|connection| Ok(with_events(connection, &ids)?))?;
+            let is_stored = |id: &Vec<u8>| candidates.iter().any(|candidate| candidate.trace_id == *id);
+            let mut piece: Vec<Vec<u8>> = logged.into_iter().filter(|id| !is_stored(id)).collect();
             let mut size = 0;
             for candidate in candidates {
                 if size + candidate.size() > MAX_SPANS {
@@ -119,6 +122,7 @@ impl Store {
                 None => break,
             }
         }
+        while self.write(|connection| Ok(prune_lost_events(connection, before_ns)?))? {}
         while self.write(|connection| Ok(dialect::release_space(connection)?))? {}
         Ok(deleted)
     }
@@ -159,6 +163,48 @@ fn by_id(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<Can
             .filter(traces::span_count.gt(0))
             .load(concrete)
     })
+}
+
+/// Those of the traces that have logged events.
+fn with_events(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<Vec<u8>>> {
+    dispatch!(connection, concrete => {
+        span_events::table
+            .select(span_events::trace_id)
+            .filter(span_events::trace_id.eq_any(ids))
+            .distinct()
+            .load(concrete)
+    })
+}
+
+/// Deletes the next old events whose traces never came; whether there may be more.
+fn prune_lost_events(connection: &mut AnyConnection, before_ns: i64) -> QueryResult<bool> {
+    let mut ids: Vec<Vec<u8>> = dispatch!(connection, concrete => {
+        let stored = traces::table.filter(traces::trace_id.eq(span_events::trace_id)).filter(traces::span_count.gt(0));
+        span_events::table
+            .select(span_events::trace_id)
+            .filter(span_events::time_ns.lt(before_ns))
+            .filter(span_events::created_ns.lt(before_ns))
+            .filter(diesel::dsl::not(diesel::dsl::exists(stored)))
+            .distinct()
+            .limit(i64::try_from(MAX_TRACES).unwrap_or(i64::MAX))
+            .load(concrete)
+    })?;
+    if ids.is_empty() {
+        return Ok(false);
+    }
+    ids.sort_unstable();
+    lock(connection, &ids)?;
+    // One that has come since is kept, with its events.
+    let stored = by_id(connection, &ids)?;
+    ids.retain(|id| !stored.iter().any(|candidate| candidate.trace_id == *id));
+    dispatch!(connection, concrete => {
+        let events = span_events::table.filter(span_events::trace_id.eq_any(&ids));
+        let old = events.filter(span_events::time_ns.lt(before_ns)).filter(span_events::created_ns.lt(before_ns));
+        diesel::delete(old).execute(concrete)?;
+        let places = traces::table.filter(traces::trace_id.eq_any(&ids)).filter(traces::span_count.eq(0));
+        diesel::delete(places).execute(concrete)?;
+    });
+    Ok(true)
 }
 
 /// Deletes the next old traces, from the oldest on: as many as fit in one transaction.
@@ -241,6 +287,7 @@ fn delete(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Pruned
     let spans = dispatch!(connection, concrete => {
         diesel::delete(span_contents::table.filter(span_contents::trace_id.eq_any(ids))).execute(concrete)?;
         let spans = diesel::delete(spans::table.filter(spans::trace_id.eq_any(ids))).execute(concrete)?;
+        diesel::delete(span_events::table.filter(span_events::trace_id.eq_any(ids))).execute(concrete)?;
         diesel::delete(trace_facets::table.filter(trace_facets::trace_id.eq_any(ids))).execute(concrete)?;
         diesel::delete(traces::table.filter(traces::trace_id.eq_any(ids))).execute(concrete)?;
         spans as u64

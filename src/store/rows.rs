@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::schema::{processes, resources, scopes, sessions, span_contents, spans, trace_facets, traces};
+use super::schema::{processes, resources, scopes, sessions, span_contents, span_events, spans, trace_facets, traces};
 #[cfg(doc)]
 use crate::model::{Kind, TraceStatus};
 
@@ -164,6 +164,25 @@ pub struct ContentRow {
     pub derived: Option<Vec<u8>>,
     /// What another program sent, as far as no other column says it: an OTLP message in the form that `wire` describes. Holds content.
     pub verbatim: Option<Vec<u8>>,
+}
+
+/// One row for each event of a span that came as a log record, whether the span is stored or not.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = span_events, treat_none_as_default_value = false)]
+#[non_exhaustive]
+pub struct EventRow {
+    /// The trace, 16 bytes.
+    pub trace_id: Vec<u8>,
+    /// The span, 8 bytes.
+    pub span_id: Vec<u8>,
+    /// The hash of the event, 16 bytes: one that is sent twice is one row.
+    pub event_id: Vec<u8>,
+    /// Nanoseconds since 1970; 0 when the record tells no time.
+    pub time_ns: i64,
+    /// When the row was written.
+    pub created_ns: i64,
+    /// The event, as one of those in `span_contents.events`. Holds content.
+    pub event: Vec<u8>,
 }
 
 /// One row a trace: its summary.

@@ -90,6 +90,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// One row for each event of a span that came as a log record, whether the span is stored or not.
+    span_events (trace_id, span_id, event_id) {
+        trace_id -> Binary,
+        span_id -> Binary,
+        event_id -> Binary,
+        time_ns -> BigInt,
+        created_ns -> BigInt,
+        event -> Binary,
+    }
+}
+
+diesel::table! {
     /// One row a trace: its summary.
     traces (trace_id) {
         trace_id -> Binary,
@@ -215,6 +227,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     scopes,
     sessions,
     span_contents,
+    span_events,
     spans,
     trace_facets,
     trace_schema,

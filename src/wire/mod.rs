@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | for this crate | [`encode`] | [`decode`] |
 //! | for other programs | [`encode_export`], [`encode_json`] | [`decode_foreign`], [`decode_json`] |
+//! | events of spans as log records | | [`decode_logs`], [`decode_logs_json`] |
 //!
 //! [`encode`] writes an `ExportTraceServiceRequest` (the bytes of a `TracesData` are the same) that any OTLP reader understands:
 //! ids, times, kind, status, attributes, events and links stand where OpenTelemetry's readers look for them. [`decode`] reads such
@@ -78,6 +79,7 @@
 
 mod foreign;
 mod json;
+mod logs;
 #[cfg(test)]
 pub(crate) mod payloads;
 mod plain;
@@ -92,10 +94,12 @@ mod values;
 mod verbatim;
 mod writer;
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 
 pub use foreign::{ForeignSpans, RejectReason, Rejected};
+pub use logs::{LoggedEvents, RecordReason, RejectedRecord};
 
 use self::writer::Reader;
 use crate::error::{Error, ErrorKind, Result};
@@ -221,7 +225,44 @@ pub fn encode_json(records: &[SpanRecord]) -> Result<Vec<u8>> {
 /// # Errors
 /// [`ErrorKind::Decode`] when the text is no OTLP trace payload as JSON, or nested deeper than protobuf readers take.
 pub fn decode_json(json: &[u8]) -> Result<ForeignSpans> {
-    Ok(reader::foreign(json::decode(json)?))
+    Ok(reader::foreign(json::decode(json, "this is no OTLP trace payload as JSON")?))
+}
+
+/// The events of spans that an OTLP payload with log records brings (`ExportLogsServiceRequest`): those of the conventions for generative
+/// AI, which tell prompts and answers.
+///
+/// An event is a record that has a name, as a field of its own or in the attribute `event.name`. The entries of its body become attributes
+/// behind its own, and a body that is no map the attribute `body`; a record without a time has the time at which it was observed. Records that
+/// are other events or none, or that name no span, are rejected, and the others are kept. Severity, resource and scope are passed over.
+///
+/// # Errors
+/// [`ErrorKind::Decode`] when the bytes are no OTLP logs payload. Compression is the transport's business and must be gone.
+pub fn decode_logs(bytes: &[u8]) -> Result<LoggedEvents> {
+    let request = ExportLogsServiceRequest::decode(bytes)
+        .map_err(|error| Error::with_source(ErrorKind::Decode, "this is no OTLP logs payload", error))?;
+    Ok(logs::read(request))
+}
+
+/// The same as [`decode_logs`] of an OTLP JSON payload.
+///
+/// # Examples
+/// ```
+/// use tracing_agents::wire;
+///
+/// let json = br#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[
+///     {"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":"00f067aa0ba902b7","eventName":"gen_ai.user.message",
+///      "body":{"kvlistValue":{"values":[{"key":"content","value":{"stringValue":"Hello"}}]}}},
+///     {"body":{"stringValue":"a line in a log"}}]}]}]}"#;
+/// let logged = wire::decode_logs_json(json)?;
+/// assert_eq!(logged.events[0].event.attributes.get("content"), Some(&"Hello".into()));
+/// assert_eq!(logged.rejected[0].index, 1);
+/// # Ok::<(), tracing_agents::error::Error>(())
+/// ```
+///
+/// # Errors
+/// [`ErrorKind::Decode`] when the text is no OTLP logs payload as JSON, or nested deeper than protobuf readers take.
+pub fn decode_logs_json(json: &[u8]) -> Result<LoggedEvents> {
+    Ok(logs::read(json::decode(json, "this is no OTLP logs payload as JSON")?))
 }
 
 fn parse(bytes: &[u8]) -> Result<ExportTraceServiceRequest> {

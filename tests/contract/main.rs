@@ -32,6 +32,7 @@ mod cut;
 mod deletion;
 mod details;
 mod filters;
+mod logged;
 mod lossless;
 mod numbers;
 mod opening;
@@ -96,6 +97,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("torn", torn::CASES),
     ("details", details::CASES),
     ("lossless", lossless::CASES),
+    ("logged", logged::CASES),
     ("statistics", statistics::CASES),
     ("sessions", sessions::CASES),
     ("deletion", deletion::CASES),

@@ -29,7 +29,7 @@ crate::cases!(
 );
 
 /// Empties the tables through the public door, so that the next writing starts anew.
-fn clear(world: &World) {
+pub(crate) fn clear(world: &World) {
     let repository = world.repository();
     let ids: Vec<_> = walk::traces(&repository, &TraceFilter::new().limit(1_000)).into_iter().map(trace_id).collect();
     repository.delete_traces(&ids).unwrap();

@@ -184,10 +184,18 @@ fn there_are_no_foreign_keys_and_no_triggers(world: &World) {
 }
 
 /// What takes the changes of the tables back, the newest first.
-fn changes_taken_back(dialect: Dialect) -> [(&'static str, &'static str); 2] {
+fn changes_taken_back(dialect: Dialect) -> [(&'static str, &'static str); 3] {
     macro_rules! down {
         ($folder:literal) => {
             [
+                (
+                    "20261125000000",
+                    include_str!(concat!(
+                        "../../migrations/",
+                        $folder,
+                        "/2026-11-25-000000_keep_logged_events/down.sql"
+                    )),
+                ),
                 (
                     "20261124000000",
                     include_str!(concat!("../../migrations/", $folder, "/2026-11-24-000000_keep_verbatim/down.sql")),

@@ -34,19 +34,22 @@ pub(crate) fn declared() -> Vec<Table> {
         }
     }
     let read: Vec<&str> = tables.iter().map(|table| table.name).collect();
-    assert!(read.starts_with(&["spans", "span_contents", "traces"]), "the tables of schema.rs: {read:?}");
+    assert!(
+        read.starts_with(&["spans", "span_contents", "span_events", "traces"]),
+        "the tables of schema.rs: {read:?}"
+    );
     tables
 }
 
 /// What says when, in which process and as which version a row was written, and so differs from one writing to the next.
 const OF_THE_WRITING: [&str; 4] = ["created_ns", "process_id", "sequence", "version_hash"];
 
-/// All rows of spans, contents, traces, facets and sessions as texts, sorted: equal for equal contents, whatever was written when.
+/// All rows of spans, contents, logged events, traces, facets and sessions as texts, sorted: equal for equal contents, whatever was written when.
 pub(crate) fn dump(database: &Database) -> Vec<String> {
     let mut sql = database.sql();
     let mut rows = Vec::new();
     for table in declared() {
-        if !matches!(table.name, "spans" | "span_contents" | "traces" | "trace_facets" | "sessions") {
+        if !matches!(table.name, "spans" | "span_contents" | "span_events" | "traces" | "trace_facets" | "sessions") {
             continue;
         }
         let columns = table.columns.iter().filter(|column| !OF_THE_WRITING.contains(&column.name));

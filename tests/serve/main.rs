@@ -15,6 +15,7 @@ mod export;
 mod exporters;
 mod files;
 mod http;
+mod logs;
 mod pressure;
 mod server;
 mod spans;

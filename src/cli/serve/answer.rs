@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsPartialSuccess, ExportLogsServiceResponse};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceResponse};
 use prost::Message as _;
 use serde_json::json;
@@ -43,15 +44,29 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
+/// What a request brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signal {
+    Traces,
+    /// Log records, of which those are kept that are events of spans.
+    Logs,
+}
+
 /// A request that was stored, as far as it can be.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Stored {
+    signal: Signal,
     rejected: u64,
     reasons: String,
 }
 
 impl Stored {
-    /// Leaves a span out, for good.
+    /// Nothing was left out so far.
+    pub(super) const fn of(signal: Signal) -> Self {
+        Self { signal, rejected: 0, reasons: String::new() }
+    }
+
+    /// Leaves a span or a log record out, for good.
     pub(super) fn reject(&mut self, reason: &str) {
         self.rejected += 1;
         match usize::try_from(self.rejected) {
@@ -61,7 +76,7 @@ impl Stored {
         }
     }
 
-    /// The number of spans that were left out, and what to say of them.
+    /// The number of those that were left out, and what to say of them.
     fn partial(&self) -> Option<(u64, String)> {
         (self.rejected > 0).then(|| {
             let mut message = self.reasons.clone();
@@ -76,11 +91,21 @@ impl Stored {
 
     /// The message that OTLP has for it.
     pub(super) fn message(&self) -> Vec<u8> {
-        let partial_success = self.partial().map(|(rejected, error_message)| ExportTracePartialSuccess {
-            rejected_spans: i64::try_from(rejected).unwrap_or(i64::MAX),
-            error_message,
-        });
-        ExportTraceServiceResponse { partial_success }.encode_to_vec()
+        let partial = self.partial().map(|(number, message)| (i64::try_from(number).unwrap_or(i64::MAX), message));
+        match self.signal {
+            Signal::Traces => {
+                let partial_success = partial
+                    .map(|(rejected_spans, error_message)| ExportTracePartialSuccess { rejected_spans, error_message });
+                ExportTraceServiceResponse { partial_success }.encode_to_vec()
+            }
+            Signal::Logs => {
+                let partial_success = partial.map(|(rejected_log_records, error_message)| ExportLogsPartialSuccess {
+                    rejected_log_records,
+                    error_message,
+                });
+                ExportLogsServiceResponse { partial_success }.encode_to_vec()
+            }
+        }
     }
 
     pub(super) fn response(&self, encoding: Encoding) -> Response {
@@ -89,7 +114,11 @@ impl Stored {
             (Encoding::Json, None) => b"{}".to_vec(),
             // Protobuf's JSON has 64-bit numbers as text.
             (Encoding::Json, Some((rejected, message))) => {
-                json!({ "partialSuccess": { "rejectedSpans": rejected.to_string(), "errorMessage": message } })
+                let rejected_key = match self.signal {
+                    Signal::Traces => "rejectedSpans",
+                    Signal::Logs => "rejectedLogRecords",
+                };
+                json!({ "partialSuccess": { rejected_key: rejected.to_string(), "errorMessage": message } })
                     .to_string()
                     .into_bytes()
             }
@@ -234,8 +263,8 @@ mod tests {
 
     #[test]
     fn a_partial_success_counts_all_and_names_the_first_reasons() {
-        assert_eq!(Stored::default().partial(), None);
-        let mut stored = Stored::default();
+        let mut stored = Stored::of(Signal::Traces);
+        assert_eq!(stored.partial(), None);
         stored.reject("span 0: no");
         assert_eq!(stored.partial(), Some((1, "span 0: no".to_owned())));
         (1..8).for_each(|number| stored.reject(&format!("span {number}: no")));

@@ -1,4 +1,5 @@
-//! OTLP over gRPC: the one call, `TraceService/Export`. The message goes on as bytes, so that it is decoded where those of HTTP are.
+//! OTLP over gRPC: the calls `TraceService/Export` and `LogsService/Export`. The message goes on as bytes, so that it is decoded where those
+//! of HTTP are.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,15 +13,25 @@ use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, En
 use tonic::server::{Grpc, UnaryService};
 use tonic::{Request as Call, Response as Answer, Status};
 
-use super::answer::{Encoding, Refusal, is_grpc};
+use super::answer::{Encoding, Refusal, Signal, is_grpc};
 use super::body::{Compression, READ_TIMEOUT};
 use super::http::{App, refuse};
 use super::ingest::Payload;
 
-/// Where OpenTelemetry's clients call.
+/// Where OpenTelemetry's clients call with spans.
 pub(super) const TRACES: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
+/// Where they call with log records.
+pub(super) const LOGS: &str = "/opentelemetry.proto.collector.logs.v1.LogsService/Export";
 
 pub(super) async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {
+    take(app, Signal::Traces, request).await
+}
+
+pub(super) async fn logs(State(app): State<Arc<App>>, request: Request) -> Response {
+    take(app, Signal::Logs, request).await
+}
+
+async fn take(app: Arc<App>, signal: Signal, request: Request) -> Response {
     if !is_grpc(request.headers()) {
         return refuse(&app, request, Refusal::unsupported("the content type is not application/grpc")).await;
     }
@@ -32,7 +43,7 @@ pub(super) async fn traces(State(app): State<Arc<App>>, request: Request) -> Res
         Grpc::new(Bytes).accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(app.limits.body);
     let longest = READ_TIMEOUT + app.ingest.patience;
     let headers = request.headers().clone();
-    match tokio::time::timeout(longest, grpc.unary(Export { app, memory: Some(memory) }, request)).await {
+    match tokio::time::timeout(longest, grpc.unary(Export { app, signal, memory: Some(memory) }, request)).await {
         Ok(answer) => answer.map(axum::body::Body::new),
         Err(_) => Refusal::too_slow(format!("the request did not come within {READ_TIMEOUT:?}")).response(&headers),
     }
@@ -41,6 +52,7 @@ pub(super) async fn traces(State(app): State<Arc<App>>, request: Request) -> Res
 /// One call.
 struct Export {
     app: Arc<App>,
+    signal: Signal,
     memory: Option<OwnedSemaphorePermit>,
 }
 
@@ -49,7 +61,7 @@ impl UnaryService<Vec<u8>> for Export {
     type Future = Pin<Box<dyn Future<Output = Result<Answer<Vec<u8>>, Status>> + Send>>;
 
     fn call(&mut self, call: Call<Vec<u8>>) -> Self::Future {
-        let (app, memory) = (Arc::clone(&self.app), self.memory.take());
+        let (app, signal, memory) = (Arc::clone(&self.app), self.signal, self.memory.take());
         Box::pin(async move {
             let memory = memory.ok_or_else(|| Status::internal("one request was made two calls"))?;
             let payload = Payload {
@@ -60,7 +72,7 @@ impl UnaryService<Vec<u8>> for Export {
                 limit: app.limits.body,
                 memory,
             };
-            let stored = app.ingest.store(payload).await.map_err(Refusal::into_status)?;
+            let stored = app.ingest.store(signal, payload).await.map_err(Refusal::into_status)?;
             Ok(Answer::new(stored.message()))
         })
     }

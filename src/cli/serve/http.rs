@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 
 use super::access::Access;
-use super::answer::{Encoding, Refusal};
+use super::answer::{Encoding, Refusal, Signal};
 use super::body::{Compression, Limits};
 use super::grpc;
 use super::ingest::{Ingest, Payload};
@@ -25,7 +25,9 @@ pub(super) struct App {
 pub(super) fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/v1/traces", post(traces))
+        .route("/v1/logs", post(logs))
         .route(grpc::TRACES, post(grpc::traces))
+        .route(grpc::LOGS, post(grpc::logs))
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(Arc::clone(&app), admit))
         // Who watches over the process has no token.
@@ -53,21 +55,29 @@ pub(super) async fn refuse(app: &App, request: Request, refusal: Refusal) -> Res
 }
 
 async fn nothing_here(State(app): State<Arc<App>>, request: Request) -> Response {
-    let message = format!("there is nothing at {}; traces go to /v1/traces", request.uri().path());
+    let message = format!("there is nothing at {}; traces go to /v1/traces, logs to /v1/logs", request.uri().path());
     refuse(&app, request, Refusal::not_found(message)).await
 }
 
 async fn traces(State(app): State<Arc<App>>, request: Request) -> Response {
+    take(&app, Signal::Traces, request).await
+}
+
+async fn logs(State(app): State<Arc<App>>, request: Request) -> Response {
+    take(&app, Signal::Logs, request).await
+}
+
+async fn take(app: &App, signal: Signal, request: Request) -> Response {
     let (encoding, compression) = match form(request.headers()) {
         Ok(form) => form,
-        Err(refusal) => return refuse(&app, request, refusal).await,
+        Err(refusal) => return refuse(app, request, refusal).await,
     };
     let (head, body) = request.into_parts();
     let answer = async {
         let memory = app.limits.reserve(&head.headers).await?;
         let bytes = app.limits.read(body).await?;
         let payload = Payload { bytes, compression, encoding, limit: app.limits.unpacked, memory };
-        Ok(app.ingest.store(payload).await?.response(encoding))
+        Ok(app.ingest.store(signal, payload).await?.response(encoding))
     };
     answer.await.unwrap_or_else(|refusal: Refusal| refusal.response(&head.headers))
 }

@@ -7,8 +7,9 @@ macro_rules! detail_statements {
         use diesel::prelude::*;
 
         use super::Db;
-        use crate::store::rows::{ContentRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
-        use crate::store::schema::{processes, resources, scopes, span_contents, spans};
+        use crate::store::MAX_EVENTS;
+        use crate::store::rows::{ContentRow, EventRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
+        use crate::store::schema::{processes, resources, scopes, span_contents, span_events, spans};
 
         /// A span; the latest, should its id stand on several days.
         pub(crate) fn span<'a>(
@@ -59,6 +60,21 @@ macro_rules! detail_statements {
                 .select(ContentRow::as_select())
                 .filter(span_contents::trace_id.eq(trace_id))
                 .filter(span_contents::span_id.eq_any(span_ids))
+                .into_boxed()
+        }
+
+        /// The events of some spans of a trace that came as log records, each span's by time.
+        pub(crate) fn events_of<'a>(
+            trace_id: Vec<u8>,
+            span_ids: Vec<Vec<u8>>,
+        ) -> span_events::BoxedQuery<'a, Db, SqlTypeOf<AsSelect<EventRow, Db>>> {
+            let most = i64::try_from(MAX_EVENTS.saturating_mul(span_ids.len())).unwrap_or(i64::MAX);
+            span_events::table
+                .select(EventRow::as_select())
+                .filter(span_events::trace_id.eq(trace_id))
+                .filter(span_events::span_id.eq_any(span_ids))
+                .order((span_events::span_id, span_events::time_ns, span_events::event_id))
+                .limit(most)
                 .into_boxed()
         }
 

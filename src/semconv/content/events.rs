@@ -3,17 +3,27 @@
 use serde_json::{Map, Value as Json};
 
 use super::super::coerce::{AsJson, content_text, json, json_text};
+use super::super::field;
 use super::messages::{from_json, from_text_or_json, structured};
 use crate::model::{Event, Message, Role, Value};
+
+/// The event that carries an inference's details (conventions from 1.37 on).
+const DETAILS: &str = "gen_ai.client.inference.operation.details";
 
 /// Messages in the attribute `key` of the event that carries an inference's details (conventions from 1.37 on).
 pub(super) fn details(events: &[Event], key: &str, role: Role) -> Option<Vec<Message>> {
     let messages = events
         .iter()
-        .filter(|event| name(event) == "gen_ai.client.inference.operation.details")
+        .filter(|event| name(event) == DETAILS)
         .find_map(|event| json(event.attributes.get(key)?))
         .map(|json| from_json(json, role))?;
     (!messages.is_empty()).then_some(messages)
+}
+
+/// The instructions in the event that carries an inference's details: one message, which stands before the others.
+pub(super) fn instructions(events: &[Event]) -> Option<&Value> {
+    let mut details = events.iter().filter(|event| name(event) == DETAILS);
+    details.find_map(|event| event.attributes.get(field::SYSTEM_INSTRUCTIONS))
 }
 
 /// One event for each message (1.28 to 1.36), or one with the whole prompt (before).
@@ -81,6 +91,19 @@ fn object(event: &Event) -> Json {
         && let Some(answer @ Json::Object(_)) = json_text(&event.name)
     {
         object.insert("message".to_owned(), answer);
+    }
+    // A log record's body that is text stands for the whole event, as JSON or as the words.
+    if let Some(Json::String(body)) = object.remove("body") {
+        match json_text(&body) {
+            Some(Json::Object(body)) => {
+                for (key, value) in body {
+                    object.entry(key).or_insert(value);
+                }
+            }
+            _ => {
+                object.entry("content").or_insert(Json::String(body));
+            }
+        }
     }
     // The conventions call a tool's call `id` in this event.
     if name(event) == "gen_ai.tool.message"

@@ -162,7 +162,8 @@ fn input_messages(
         .or_else(|| flattened::read(attributes, "llm.prompts.", Role::User));
     let mut messages = found.unwrap_or_default();
     let has_system = messages.iter().any(|message| message.role == Role::System);
-    if let (false, Some(instructions)) = (has_system, reading.get(field::SYSTEM_INSTRUCTIONS)) {
+    let instructions = reading.get(field::SYSTEM_INSTRUCTIONS).or_else(|| events::instructions(events));
+    if let (false, Some(instructions)) = (has_system, instructions) {
         messages.splice(0..0, from_text_or_json(instructions, Role::System));
     }
     messages

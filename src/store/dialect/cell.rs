@@ -1,7 +1,9 @@
 //! Rows as lists of cells: what inserts are made of, whatever the table. Diesel's own inserts walk a row as a tuple of tuples several
 //! times for each execution, which costs more than SQLite's work.
 
-use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
+use crate::store::rows::{
+    ContentRow, EventRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow,
+};
 
 /// One value of a row, as one of the portable types.
 #[derive(Debug, Clone, Copy)]
@@ -168,6 +170,7 @@ macro_rules! row {
 
 row!(SpanRow, "spans", key [trace_id, span_id, start_day], [trace_id, span_id, start_day, parent_span_id, parent_is_remote, name, display_name, kind, kind_source, operation, otel_kind, state, status_code, status_message, error_type, start_ns, end_ns, run_id, session_id, conversation_id, user_id, agent_id, agent_name, team_id, team_name, workflow_id, workflow_name, provider, request_model, response_model, tool_name, tool_call_id, input_tokens, output_tokens, total_tokens, cache_read_tokens, cache_write_tokens, reasoning_tokens, usage_basis, usage_counted, usage_below, calls_below, cost_nano_usd, cost_source, price_version, time_to_first_token_ns, truncated_bytes, dropped_count, scope_id, resource_id, process_id, sequence, service_name, inherited_ids, version_hash, created_ns, adopted_by, cost_counted, costs_below, cost_calls_below, step_name]);
 row!(ContentRow, "span_contents", key [trace_id, span_id, start_day], [trace_id, span_id, start_day, encoding, attributes, events, links, extra, told, derived, verbatim]);
+row!(EventRow, "span_events", key [trace_id, span_id, event_id], [trace_id, span_id, event_id, time_ns, created_ns, event]);
 row!(
     TraceRow,
     "traces",

@@ -23,7 +23,7 @@ use diesel::result::QueryResult;
 pub(crate) use server::Server;
 
 pub(crate) use self::cell::Row;
-use self::cell::{AddUp, Fail, OnConflict, Replace};
+use self::cell::{AddUp, Fail, Keep, OnConflict, Replace};
 use super::connection::{AnyConnection, dispatch};
 use super::rows::{ResourceRow, ScopeRow};
 use super::url::DatabaseUrl;
@@ -113,6 +113,11 @@ pub(crate) fn put<R: Row>(connection: &mut AnyConnection, rows: &[&R]) -> QueryR
 /// Inserts rows that are not there; fails where one is.
 pub(crate) fn add<R: Row>(connection: &mut AnyConnection, rows: &[&R]) -> QueryResult<()> {
     insert::<R, Fail>(connection, rows)
+}
+
+/// Inserts rows unless they are there.
+pub(crate) fn keep<R: Row>(connection: &mut AnyConnection, rows: &[&R]) -> QueryResult<()> {
+    insert::<R, Keep>(connection, rows)
 }
 
 /// Inserts rows, or adds their sums to those of the rows of the same keys and replaces the rest.

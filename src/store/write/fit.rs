@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::model::canonical::{self, CanonicalContent};
-use crate::model::{InterpretedSpan, SpanRecord, cut_text};
+use crate::model::{Event, InterpretedSpan, SpanRecord, cut_text};
 
 /// Bytes of one span's content. MariaDB's default refuses a statement of more than 16 MiB, and closes the connection over it.
 const MAX_BYTES: usize = 15 * 1024 * 1024;
@@ -64,6 +64,31 @@ impl Fitting {
     }
 }
 
+/// An event that came without its span, as it is stored: `json`, or what is left of it where that is too large.
+pub(super) fn event(event: &Event, json: Vec<u8>) -> Result<Vec<u8>> {
+    event_within(event, json, MAX_BYTES, FIRST_CUT)
+}
+
+fn event_within(event: &Event, mut json: Vec<u8>, max: usize, first_cut: usize) -> Result<Vec<u8>> {
+    if json.len() <= max {
+        return Ok(json);
+    }
+    let mut event = event.clone();
+    let mut limit = first_cut;
+    while json.len() > max && limit >= LAST_CUT {
+        if event.attributes.cut(limit) + cut_text(&mut event.name, limit) > 0 {
+            json = canonical::to_json(&event)?;
+        }
+        limit /= 2;
+    }
+    while json.len() > max && !event.attributes.is_empty() {
+        let dropped = event.attributes.truncate(event.attributes.len() / 2);
+        event.dropped_attributes = event.dropped_attributes.saturating_add(dropped);
+        json = canonical::to_json(&event)?;
+    }
+    Ok(json)
+}
+
 fn cut_values(record: &mut SpanRecord, limit: usize) -> u64 {
     let mut cut = record.attributes.cut(limit);
     for event in &mut record.events {
@@ -106,7 +131,7 @@ fn drop_later_half<T>(items: &mut Vec<T>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Attributes, Event, SpanId, TraceId, Value};
+    use crate::model::{Attributes, SpanId, TraceId, Value};
     use crate::semconv;
 
     fn record() -> SpanRecord {
@@ -171,6 +196,26 @@ mod tests {
         assert_eq!(stored, record.attributes);
         let extra: canonical::Extra = canonical::decode("particulars", &fitting.content.extra).unwrap();
         assert_eq!(extra.truncated_bytes, 60_000);
+    }
+
+    #[test]
+    fn an_event_of_any_size_fits_and_says_what_it_lost() {
+        let mut attributes = Attributes::new();
+        attributes.push("long", "x".repeat(90_000));
+        (0..5_000_u64).for_each(|number| attributes.push(format!("key {number}"), number));
+        let whole =
+            Event { name: "gen_ai.choice".to_owned(), time_ns: 1, attributes, dropped_attributes: 1, callsite: None };
+        let json = canonical::to_json(&whole).unwrap();
+        let fit = |max| event_within(&whole, json.clone(), max, 64_000).unwrap();
+        assert_eq!(fit(json.len()), json);
+        for max in [json.len() - 1, 130_000, 50_000] {
+            let stored = fit(max);
+            assert!(stored.len() <= max, "{} of {max}", stored.len());
+            let stored: Event = canonical::decode("event", &stored).unwrap();
+            let lost = 5_001 - stored.attributes.len();
+            assert_eq!(stored.dropped_attributes, 1 + u32::try_from(lost).unwrap());
+            assert!(stored.attributes.get("long").and_then(Value::as_str).unwrap().ends_with(" bytes]"));
+        }
     }
 
     #[test]

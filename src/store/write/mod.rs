@@ -20,6 +20,7 @@ mod graph;
 mod join;
 mod lineage;
 mod load;
+mod logged;
 mod prepare;
 mod pricing;
 mod recompute;
@@ -39,6 +40,7 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 
 pub(crate) use join::{Torn, fragments_of, places, regroup, regroup_all, torn_runs};
+pub(crate) use logged::{MAX_EVENTS, renew_previews, write_events};
 pub(crate) use prepare::{Prepared, prepare};
 pub(crate) use reprice::reprice;
 pub(crate) use session::{lock_sessions, recompute_sessions};
@@ -120,7 +122,8 @@ fn write_parts(
     }
     write_spans(connection, &changed, new)?;
     let is_lost = |(part, change): &(&Part<'_>, Change<'_>)| change.needs_recompute || structure::needs(part);
-    let (lost, told): (Vec<_>, Vec<_>) = changed.into_iter().partition(is_lost);
+    let (lost, mut told): (Vec<_>, Vec<_>) = changed.into_iter().partition(is_lost);
+    logged::add_logged(connection, &mut told)?;
     write_summaries(connection, &told, new)?;
     let mut summaries: Vec<(Option<&TraceRow>, TraceRow)> =
         told.into_iter().map(|(part, change)| (part.before.as_ref(), change.trace)).collect();

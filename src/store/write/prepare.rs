@@ -1,5 +1,6 @@
 //! All that can be done for a batch outside the transaction.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::rc::Rc;
@@ -60,9 +61,11 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// The starts of a span's input and output, for lists.
-pub(super) fn previews(item: &InterpretedSpan) -> (Option<String>, Option<String>) {
-    previews_of(&item.record.attributes, &item.record.events, &item.lifts, item.span.kind)
+/// The starts of a span's input and output, for lists, with the events that were logged of it.
+pub(super) fn previews(item: &InterpretedSpan, logged: Vec<Event>) -> (Option<String>, Option<String>) {
+    let own = &item.record.events;
+    let events = if logged.is_empty() { Cow::Borrowed(own) } else { Cow::Owned([own.clone(), logged].concat()) };
+    previews_of(&item.record.attributes, &events, &item.lifts, item.span.kind)
 }
 
 fn previews_of(
@@ -77,11 +80,12 @@ fn previews_of(
     (preview(content.input), preview(content.output))
 }
 
-/// The same from a stored payload, and what other spans tell of it.
+/// The same from a stored payload, and what other spans and logged events tell of it.
 pub(super) fn preview_of_content(
     row: &SpanRow,
     content: Option<ContentRow>,
     told: Vec<(String, Value)>,
+    mut logged: Vec<Event>,
 ) -> Result<(Option<String>, Option<String>)> {
     let Some(content) = content.filter(|content| content.encoding == ENCODING) else {
         return Ok((None, None));
@@ -89,7 +93,8 @@ pub(super) fn preview_of_content(
     let mut attributes: Attributes = canonical::decode("attributes", &content.attributes)?;
     let told: Vec<_> = told.into_iter().filter(|(key, _)| attributes.get(key).is_none()).collect();
     told.into_iter().for_each(|(key, value)| attributes.push(key, value));
-    let events: Vec<Event> = canonical::decode("events", &content.events)?;
+    let mut events: Vec<Event> = canonical::decode("events", &content.events)?;
+    events.append(&mut logged);
     let extra: Extra = canonical::decode("particulars", &content.extra)?;
     Ok(previews_of(&attributes, &events, &extra.lifts, graph::kind(row)))
 }

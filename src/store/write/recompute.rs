@@ -12,6 +12,7 @@ use super::graph::recount;
 use super::join::fragments_of;
 use super::lineage::resolve_all;
 use super::load::{load_content, load_trace_spans};
+use super::logged::events_of;
 use super::prepare::preview_of_content;
 use super::pricing::price_told;
 use super::structure::{Notes, Structured, load_notes, structure};
@@ -180,7 +181,7 @@ fn write_derived(
 }
 
 /// The previews of the naming span; a synthetic run's are of its first and its last span.
-fn previews(
+pub(super) fn previews(
     connection: &mut AnyConnection,
     rows: &[SpanRow],
     named: &SpanRow,
@@ -210,5 +211,6 @@ fn preview(
         told.append(&mut content.tells(lifts)?);
     }
     let content = load_content(connection, row)?;
-    Ok(preview_of_content(row, content, told)?)
+    let logged = events_of(connection, &row.trace_id, &row.span_id)?;
+    Ok(preview_of_content(row, content, told, logged)?)
 }

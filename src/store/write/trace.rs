@@ -8,7 +8,7 @@ use super::Prepared;
 use super::graph::{Graph, SpanKey};
 use super::prepare::previews;
 use super::summary::Change;
-use crate::model::InterpretedSpan;
+use crate::model::{Event, InterpretedSpan};
 use crate::store::rows::{ContentRow, TraceRow};
 
 /// The spans of a batch that belong to one trace, each in its newest version.
@@ -88,8 +88,14 @@ impl<'a> Part<'a> {
         if let Some(applied) = change.named_by.and_then(|span| self.applied.iter().find(|applied| applied.span == span))
             && !change.needs_recompute
         {
-            (change.trace.input_preview, change.trace.output_preview) = previews(applied.item);
+            (change.trace.input_preview, change.trace.output_preview) = previews(applied.item, Vec::new());
         }
         Ok(Some(change))
+    }
+
+    /// The starts of the input and output of a span that the batch brought, with the events that were logged of it.
+    pub(super) fn previews(&self, span: &[u8], logged: Vec<Event>) -> Option<(Option<String>, Option<String>)> {
+        let applied = self.applied.iter().find(|applied| applied.span == span)?;
+        Some(previews(applied.item, logged))
     }
 }

@@ -10,7 +10,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::form::Form;
 
 /// A message whose fields have names.
-pub(super) trait Message: Default {
+pub(in crate::wire) trait Message: Default {
     /// What is expected where one stands, for errors.
     const NAME: &'static str;
 

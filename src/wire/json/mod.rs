@@ -14,7 +14,7 @@ mod table;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 
-use self::message::{read, write};
+use self::message::{Message, read, write};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Levels of `{` and `[` that are read. The deepest payload that protobuf readers take has some 150; the limit keeps others from
@@ -34,19 +34,19 @@ pub(super) fn encode(request: &ExportTraceServiceRequest) -> Result<Vec<u8>> {
     Ok(json)
 }
 
-/// The message that the JSON text says.
-pub(super) fn decode(json: &[u8]) -> Result<ExportTraceServiceRequest> {
+/// The message that the JSON text says; `otherwise` is said where it says none.
+pub(super) fn decode<T: Message + prost::Message>(json: &[u8], otherwise: &'static str) -> Result<T> {
     let nesting = nesting(json);
     if nesting > MAX_NESTING {
         return Err(too_deep());
     }
     let mut deserializer = serde_json::Deserializer::from_slice(json);
     deserializer.disable_recursion_limit();
-    let request: ExportTraceServiceRequest = read(&mut deserializer)
+    let request: T = read(&mut deserializer)
         .and_then(|request| deserializer.end().map(|()| request))
-        .map_err(|error| Error::with_source(ErrorKind::Decode, "this is no OTLP trace payload as JSON", error))?;
+        .map_err(|error| Error::with_source(ErrorKind::Decode, otherwise, error))?;
     // What no protobuf reader takes could be stored and never be sent on.
-    if nesting > SAFE_NESTING && ExportTraceServiceRequest::decode(request.encode_to_vec().as_slice()).is_err() {
+    if nesting > SAFE_NESTING && T::decode(request.encode_to_vec().as_slice()).is_err() {
         return Err(too_deep());
     }
     Ok(request)

@@ -1,10 +1,12 @@
 //! OTLP's messages: the name of each field and its form.
 
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, EntityRef, InstrumentationScope, KeyValue, KeyValueList,
 };
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status, span};
 use serde::de::MapAccess;
@@ -101,6 +103,26 @@ messages! {
     Status, "a status" {
         "message" => message: Text,
         "code" => code: Code,
+    }
+    ExportLogsServiceRequest, "a request with log records" {
+        "resourceLogs" | "resource_logs" => resource_logs: Many,
+    }
+    ResourceLogs, "a resource with its log records" {
+        "scopeLogs" | "scope_logs" => scope_logs: Many,
+    }
+    ScopeLogs, "a scope with its log records" {
+        "logRecords" | "log_records" => log_records: Many,
+    }
+    // Of log records, what makes them events of spans: they are read, and never sent on.
+    LogRecord, "a log record" {
+        "timeUnixNano" | "time_unix_nano" => time_unix_nano: Wide,
+        "observedTimeUnixNano" | "observed_time_unix_nano" => observed_time_unix_nano: Wide,
+        "body" => body: One,
+        "attributes" => attributes: Many,
+        "droppedAttributesCount" | "dropped_attributes_count" => dropped_attributes_count: Number,
+        "traceId" | "trace_id" => trace_id: Hex,
+        "spanId" | "span_id" => span_id: Hex,
+        "eventName" | "event_name" => event_name: Text,
     }
     KeyValue, "an attribute" {
         "key" => key: Text,

@@ -8,6 +8,10 @@ use prost::Message as _;
 use super::super::payloads::{self, every_field, nested, pair, string};
 use super::*;
 
+fn decode(json: &[u8]) -> Result<ExportTraceServiceRequest> {
+    super::decode(json, "this is no payload")
+}
+
 proptest! {
     #![proptest_config(payloads::cases(256))]
 

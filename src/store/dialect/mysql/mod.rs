@@ -17,7 +17,9 @@ use super::cell::{Keep, OnConflict, Row};
 use super::io::{self, Io};
 use super::server::{cannot_connect, lock_stored};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::rows::{ContentRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow};
+use crate::store::rows::{
+    ContentRow, EventRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow,
+};
 use crate::store::schema::{resources, scopes, sessions, traces};
 use crate::store::url::{ServerUrl, TlsMode};
 
@@ -121,6 +123,7 @@ pub(crate) fn expect_columns(connection: &mut MysqlConnection) -> QueryResult<()
     }
     expect::<SpanRow>(connection)?;
     expect::<ContentRow>(connection)?;
+    expect::<EventRow>(connection)?;
     expect::<TraceRow>(connection)?;
     expect::<FacetRow>(connection)?;
     expect::<SessionRow>(connection)?;

@@ -1,0 +1,2 @@
+DROP TABLE span_events;
+DELETE FROM trace_schema WHERE version = '20261125000000';
