@@ -77,10 +77,6 @@ mod reactor {
 /// Without tokio.
 #[cfg(not(feature = "otlp"))]
 mod plain {
-    use std::pin::pin;
-    use std::sync::{Arc, Condvar, Mutex, PoisonError};
-    use std::task::{Context, Poll, Wake, Waker};
-
     use crate::error::Result;
 
     #[derive(Debug)]
@@ -94,42 +90,11 @@ mod plain {
 
         /// Runs `future` to its end.
         pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
-            let signal = Arc::new(Signal::default());
-            let waker = Waker::from(Arc::clone(&signal));
-            let mut future = pin!(future);
-            loop {
-                if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-                    return output;
-                }
-                signal.wait();
-            }
+            crate::pipeline::block_on(future)
         }
 
         pub(crate) fn enter<T>(&self, make: impl FnOnce() -> T) -> T {
             make()
-        }
-    }
-
-    #[derive(Default)]
-    struct Signal {
-        is_set: Mutex<bool>,
-        changed: Condvar,
-    }
-
-    impl Signal {
-        fn wait(&self) {
-            let mut is_set = self.is_set.lock().unwrap_or_else(PoisonError::into_inner);
-            while !*is_set {
-                is_set = self.changed.wait(is_set).unwrap_or_else(PoisonError::into_inner);
-            }
-            *is_set = false;
-        }
-    }
-
-    impl Wake for Signal {
-        fn wake(self: Arc<Self>) {
-            *self.is_set.lock().unwrap_or_else(PoisonError::into_inner) = true;
-            self.changed.notify_one();
         }
     }
 }

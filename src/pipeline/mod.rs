@@ -16,6 +16,7 @@
 //! [`Pipeline::shutdown`], dropping a pipeline) block the calling thread until their deadline at most.
 
 mod backoff;
+mod block_on;
 pub(crate) mod companion;
 mod delivery;
 mod flow;
@@ -43,6 +44,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use block_on::block_on;
 pub use health::{
     DeadLettered, Discarded, Dropped, Health, HiddenContent, KeptTraces, Rejected, SinkDropped, SinkHealth,
 };

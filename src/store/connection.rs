@@ -5,11 +5,11 @@ use diesel::r2d2::{ManageConnection, Pool};
 use diesel::result::QueryResult;
 
 use super::Failure;
-#[cfg(feature = "sqlite")]
-use super::block_on::block_on;
 use super::dialect::{self, Dialect as _};
 use super::url::DatabaseUrl;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "sqlite")]
+use crate::pipeline::block_on;
 
 /// A connection to one of the databases.
 pub(crate) enum AnyConnection {

@@ -1,7 +1,6 @@
 //! The database: connections, tables, the writer. All SQL writes are here; [`schema`] and [`rows`] are public, for Diesel queries of
 //! your own and joins with your own tables.
 
-mod block_on;
 mod column;
 mod connection;
 mod convert;

@@ -11,7 +11,7 @@ use tokio::runtime::{Handle, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
-use crate::store::block_on::block_on;
+use crate::pipeline::block_on;
 
 /// The runtime that drives the sockets of all stores of this process.
 fn runtime() -> Result<&'static Runtime> {
