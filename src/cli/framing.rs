@@ -35,7 +35,7 @@ impl Format {
                 out.write_all(b"\n")
             }
             Self::Protobuf => {
-                let length = u32::try_from(message.len()).map_err(|_| too_long(MAX_PROTOBUF))?;
+                let length = u32::try_from(message.len()).map_err(|_| too_long(message.len()))?;
                 out.write_all(&length.to_be_bytes())?;
                 out.write_all(message)
             }
@@ -59,7 +59,11 @@ fn read_protobuf(input: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
     input.read_exact(&mut length)?;
     let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
     if length > MAX_PROTOBUF {
-        return Err(too_long(MAX_PROTOBUF));
+        // No writer of such files makes messages of this size: it is the start of something else.
+        return Err(io::Error::new(
+            ErrorKind::InvalidData,
+            "this is neither JSON nor protobuf behind its length in 4 bytes, as `agent-traces export` and Collectors write it",
+        ));
     }
     // Read as it comes: the length may be wrong, and memory is not to be had for the asking.
     let mut message = Vec::new();
