@@ -1,11 +1,13 @@
 //! Settings, and what OpenTelemetry's variables say where they are silent.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::settings::{Otlp, Protocol, TRACES_PATH};
+use super::tls::{Pem, Trust};
 use crate::error::{Error, ErrorKind, Result};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,6 +20,7 @@ pub(super) struct Resolved {
     pub(super) headers: HeaderMap,
     pub(super) gzip: bool,
     pub(super) timeout: Duration,
+    pub(super) trust: Trust,
 }
 
 impl Resolved {
@@ -69,19 +72,24 @@ pub(super) fn resolve(
         otlp.timeout.or_else(|| read("TIMEOUT", set, "a number of milliseconds", milliseconds, misunderstood));
 
     let endpoint = match otlp.endpoint {
-        Some(endpoint) => Some((endpoint, "the endpoint of `otlp`".to_owned(), Path::IfNone)),
+        Some(endpoint) => Some((endpoint, "the endpoint of `otlp`".to_owned(), UrlPath::IfNone)),
         None => {
             let [of_traces, of_all] = names("ENDPOINT");
-            let all = || set(&of_all).map(|endpoint| (endpoint, of_all.clone(), Path::Append));
-            set(&of_traces).map(|endpoint| (endpoint, of_traces.clone(), Path::AsItIs)).or_else(all)
+            let all = || set(&of_all).map(|endpoint| (endpoint, of_all.clone(), UrlPath::Append));
+            set(&of_traces).map(|endpoint| (endpoint, of_traces.clone(), UrlPath::AsItIs)).or_else(all)
         }
     };
+    let is_plain = read("INSECURE", set, "true or false", truth, misunderstood).unwrap_or(false);
     let endpoint = match (endpoint, protocol) {
+        (Some((text, source, path)), Protocol::Grpc) if !text.contains("://") => {
+            let scheme = if is_plain { "http" } else { "https" };
+            self::endpoint(&format!("{scheme}://{}", text.trim()), &source, protocol, path)?
+        }
         (Some((text, source, path)), _) => self::endpoint(&text, &source, protocol, path)?,
         (None, Protocol::HttpProtobuf) => {
-            self::endpoint("http://localhost:4318", "the endpoint", protocol, Path::Append)?
+            self::endpoint("http://localhost:4318", "the endpoint", protocol, UrlPath::Append)?
         }
-        (None, Protocol::Grpc) => self::endpoint("http://localhost:4317", "the endpoint", protocol, Path::AsItIs)?,
+        (None, Protocol::Grpc) => self::endpoint("http://localhost:4317", "the endpoint", protocol, UrlPath::AsItIs)?,
     };
 
     let mut headers = HeaderMap::new();
@@ -96,12 +104,28 @@ pub(super) fn resolve(
     for (name, value) in &otlp.headers {
         insert(&mut headers, name, value, "a header of `otlp`")?;
     }
+    let file = |own: Option<&PathBuf>, what: &str, option: &str| match own {
+        Some(file) => Pem::read(file, what).map(Some),
+        None => first(option).map(|(file, name)| Pem::read(Path::new(&file), &name)).transpose(),
+    };
+    let own = otlp.client_certificate.as_ref();
+    let shown = file(own.map(|own| &own.0), "the client certificate of `otlp`", "CLIENT_CERTIFICATE")?;
+    let key = file(own.map(|own| &own.1), "the client key of `otlp`", "CLIENT_KEY")?;
+    let identity = match (shown, key) {
+        (Some(shown), Some(key)) => Some((shown, key)),
+        (None, None) => None,
+        _ => {
+            let message = "a client certificate needs its key, and the key its certificate: of _CLIENT_CERTIFICATE and _CLIENT_KEY only one is set";
+            return Err(Error::new(ErrorKind::InvalidInput, message));
+        }
+    };
+    let authorities = file(otlp.certificate.as_ref(), "the certificate of `otlp`", "CERTIFICATE")?;
     let (gzip, timeout) = (gzip.unwrap_or(false), timeout.unwrap_or(TIMEOUT));
-    Ok(Resolved { endpoint, protocol, headers, gzip, timeout })
+    Ok(Resolved { endpoint, protocol, headers, gzip, timeout, trust: Trust { authorities, identity } })
 }
 
 /// What becomes of an endpoint's path, over HTTP.
-enum Path {
+enum UrlPath {
     AsItIs,
     /// The path of traces is appended.
     Append,
@@ -109,7 +133,7 @@ enum Path {
     IfNone,
 }
 
-fn endpoint(text: &str, source: &str, protocol: Protocol, path: Path) -> Result<Url> {
+fn endpoint(text: &str, source: &str, protocol: Protocol, path: UrlPath) -> Result<Url> {
     let example = match protocol {
         Protocol::HttpProtobuf => "http://127.0.0.1:4318",
         Protocol::Grpc => "http://127.0.0.1:4317",
@@ -125,7 +149,9 @@ fn endpoint(text: &str, source: &str, protocol: Protocol, path: Path) -> Result<
         return Err(wrong("it names no host"));
     }
     let is_root = matches!(url.path(), "" | "/");
-    if protocol == Protocol::HttpProtobuf && (matches!(path, Path::Append) || matches!(path, Path::IfNone) && is_root) {
+    if protocol == Protocol::HttpProtobuf
+        && (matches!(path, UrlPath::Append) || matches!(path, UrlPath::IfNone) && is_root)
+    {
         let longer = format!("{}/{TRACES_PATH}", url.path().trim_end_matches('/'));
         url.set_path(&longer);
     }
@@ -144,6 +170,14 @@ fn compression(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "gzip" => Some(true),
         "none" => Some(false),
+        _ => None,
+    }
+}
+
+fn truth(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
         _ => None,
     }
 }
@@ -281,5 +315,39 @@ mod tests {
     fn the_shown_endpoint_has_no_secrets() {
         let settings = resolved(Otlp::http("https://me:secret@h.example:8443/v1/traces?token=t"), &[]);
         assert_eq!(settings.shown_endpoint(), "https://h.example:8443/v1/traces");
+    }
+
+    #[test]
+    fn a_grpc_endpoint_without_a_scheme_is_encrypted_unless_it_is_said_to_be_insecure() {
+        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4317");
+        let grpc = ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc");
+        for (variables, expected) in [
+            (&[endpoint, grpc][..], "https://collector:4317/"),
+            (&[endpoint, grpc, ("OTEL_EXPORTER_OTLP_INSECURE", "true")], "http://collector:4317/"),
+            (&[endpoint, grpc, ("OTEL_EXPORTER_OTLP_TRACES_INSECURE", "false")], "https://collector:4317/"),
+        ] {
+            assert_eq!(resolved(Otlp::from_env(), variables).endpoint.as_str(), expected, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn certificates_come_from_files_that_variables_name() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/otlp/tls");
+        let file = |name: &str| folder.join(name).display().to_string();
+        let (authority, certificate, key) = (file("authority.pem"), file("client.pem"), file("client.key"));
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere"),
+            ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", authority.as_str()),
+            ("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE", certificate.as_str()),
+            ("OTEL_EXPORTER_OTLP_CLIENT_KEY", key.as_str()),
+        ];
+        let trust = resolved(Otlp::from_env(), &variables).trust;
+        assert!(trust.authorities.is_some() && trust.identity.is_some());
+        assert!(trust.config().is_ok() && trust.grpc_config().is_ok());
+
+        let error = |variables: &[(&str, &str)]| with(Otlp::from_env(), variables).0.unwrap_err().to_string();
+        let missing = error(&variables[..1]);
+        assert!(missing.starts_with("OTEL_EXPORTER_OTLP_CERTIFICATE, /nowhere, cannot be read"), "{missing}");
+        assert!(error(&variables[1..3]).contains("only one is set"));
     }
 }

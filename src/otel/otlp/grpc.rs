@@ -6,7 +6,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::Trac
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataMap;
-use tonic::transport::{Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
 
 use super::answer;
@@ -34,7 +34,7 @@ impl Grpc {
             .timeout(settings.timeout)
             .connect_timeout(settings.timeout);
         if settings.endpoint.scheme() == "https" {
-            endpoint = endpoint.tls_config(ClientTlsConfig::new().with_webpki_roots()).map_err(wrong)?;
+            endpoint = endpoint.tls_config(settings.trust.grpc_config()?).map_err(wrong)?;
         }
         let mut client = TraceServiceClient::new(endpoint.connect_lazy());
         if settings.gzip {

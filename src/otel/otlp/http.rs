@@ -14,7 +14,6 @@ use reqwest::{Client, Response, Url};
 
 use super::answer;
 use super::environment::Resolved;
-use super::tls;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most of an answer that is read: OTLP's own limit.
@@ -36,7 +35,7 @@ impl Http {
             .user_agent(super::USER_AGENT)
             .timeout(settings.timeout)
             .redirect(reqwest::redirect::Policy::none())
-            .tls_backend_preconfigured(tls::config()?);
+            .tls_backend_preconfigured(settings.trust.config()?);
         if is_loopback(&settings.endpoint) {
             // A proxy could not reach it.
             builder = builder.no_proxy();

@@ -1,6 +1,7 @@
 //! Where spans go over OTLP, and how.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,7 +14,8 @@ pub(super) const TRACES_PATH: &str = "v1/traces";
 ///
 /// What is not set here comes from the environment, as OpenTelemetry has it: `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT` (as it is) or
 /// `OTEL_EXPORTER_OTLP_ENDPOINT` (to which `/v1/traces` is appended), and `_HEADERS`, `_PROTOCOL` (`http/protobuf`, `grpc`), `_TIMEOUT`
-/// (milliseconds) and `_COMPRESSION` (`gzip`, `none`), of which the one with `TRACES` in it wins. Else it is HTTP to
+/// (milliseconds), `_COMPRESSION` (`gzip`, `none`), `_CERTIFICATE`, `_CLIENT_CERTIFICATE` and `_CLIENT_KEY` (files), and for a gRPC endpoint
+/// without a scheme `_INSECURE` (`true`: it is not encrypted), of which the one with `TRACES` in it wins. Else it is HTTP to
 /// `http://localhost:4318/v1/traces`, or gRPC to `http://localhost:4317`, without compression, for 10 seconds at most.
 ///
 /// ```no_run
@@ -35,6 +37,8 @@ pub struct Otlp {
     pub(super) headers: Vec<(String, String)>,
     pub(super) gzip: Option<bool>,
     pub(super) timeout: Option<Duration>,
+    pub(super) certificate: Option<PathBuf>,
+    pub(super) client_certificate: Option<(PathBuf, PathBuf)>,
 }
 
 /// How OTLP travels.
@@ -58,7 +62,7 @@ impl Otlp {
         Self { endpoint: Some(endpoint.into()), protocol: Some(Protocol::HttpProtobuf), ..Self::default() }
     }
 
-    /// Over gRPC to `endpoint`, such as `http://127.0.0.1:4317`; with `https://` it is encrypted.
+    /// Over gRPC to `endpoint`, such as `http://127.0.0.1:4317`; with `https://`, or without a scheme, it is encrypted.
     pub fn grpc(endpoint: impl Into<String>) -> Self {
         Self { endpoint: Some(endpoint.into()), protocol: Some(Protocol::Grpc), ..Self::default() }
     }
@@ -85,6 +89,19 @@ impl Otlp {
     /// Whether requests are compressed.
     pub fn gzip(mut self, gzip: bool) -> Self {
         self.gzip = Some(gzip);
+        self
+    }
+
+    /// A file with the authorities, in PEM form, that the receiver's certificate may be from. By default the public ones.
+    pub fn certificate(mut self, file: impl Into<PathBuf>) -> Self {
+        self.certificate = Some(file.into());
+        self
+    }
+
+    /// Files with the certificate (and those of its authorities) and the private key, in PEM form, for a receiver that wants to know who
+    /// sends.
+    pub fn client_certificate(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.client_certificate = Some((certificate.into(), key.into()));
         self
     }
 

@@ -1,5 +1,6 @@
 //! Spans that leave over OTLP, and what comes of it when the receiver is not as one wishes.
 
+mod encrypted;
 #[cfg(feature = "cli")]
 mod grpc;
 mod receiver;
