@@ -1,7 +1,7 @@
 //! The one seam between the pipeline and where spans end up.
 
 use crate::error::Result;
-use crate::model::InterpretedSpan;
+use crate::model::{DeadLetter, InterpretedSpan, Loss};
 
 /// Where batches of spans go: the store, an exporter, a test's list.
 ///
@@ -32,6 +32,34 @@ pub trait Sink: Send {
     /// # Errors
     /// When something written before could not be passed on.
     fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Keeps a span that the store refused, or that could not be read, with the reason. Only the store is asked; it may be asked again
+    /// with the same.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
+        let _ = letter;
+        Ok(())
+    }
+
+    /// Keeps what was refused and lost since it was told before. Only the store is asked; it may be asked again with the same.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    fn report_losses(&mut self, losses: &[Loss]) -> Result<()> {
+        let _ = losses;
+        Ok(())
+    }
+
+    /// Called about once a second between batches, while the sink is not known to be out: what is to be done without spans, in
+    /// some ten milliseconds at most, since spans wait. Only the store is asked.
+    ///
+    /// # Errors
+    /// Any; it is reported, and called again.
+    fn tick(&mut self) -> Result<()> {
         Ok(())
     }
 
