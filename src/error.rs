@@ -29,6 +29,8 @@ pub enum ErrorKind {
     TooLate,
     /// What was asked for did not finish in time.
     Timeout,
+    /// What was accepted is not in the database, but safe on the disk: the next process that opens the database stores it.
+    Spooled,
     /// The pipeline is shut down.
     Shutdown,
     /// A filter of the program hides what the layer is to record; see

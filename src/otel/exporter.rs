@@ -146,32 +146,29 @@ fn to_sdk_error(error: &Error, deadline: Duration) -> OTelSdkError {
 struct Losses {
     /// The ids are all zeros: a span context that the SDK calls invalid.
     invalid: usize,
-    queue_full: usize,
-    after_shutdown: usize,
+    /// How many were refused for each reason.
+    refused: Vec<(Refused, usize)>,
 }
 
 impl Losses {
     fn count(&mut self, answer: Result<(), Refused>) {
-        match answer {
-            Ok(()) => {}
-            Err(Refused::QueueFull) => self.queue_full += 1,
-            Err(Refused::AfterShutdown) => self.after_shutdown += 1,
+        let Err(reason) = answer else { return };
+        match self.refused.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => self.refused.push((reason, 1)),
         }
     }
 
     fn into_result(self, offered: usize) -> OTelSdkResult {
-        let lost = self.invalid + self.queue_full + self.after_shutdown;
+        let lost = self.invalid + self.refused.iter().map(|(_, count)| count).sum::<usize>();
         if lost == 0 {
             return Ok(());
         }
         let mut message = format!("{lost} of {offered} spans were not taken");
-        let reasons = [
-            (self.queue_full, "the queue is full"),
-            (self.after_shutdown, "the pipeline is shut down"),
-            (self.invalid, "the trace or span id is all zeros"),
-        ];
+        let refused = self.refused.into_iter().map(|(reason, count)| (count, reason.to_string()));
+        let invalid = (self.invalid, "the trace or span id is all zeros".to_owned());
         let mut separator = ": ";
-        for (count, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
+        for (count, reason) in refused.chain([invalid]).filter(|(count, _)| *count > 0) {
             // Writing to a `String` cannot fail.
             let _ = write!(message, "{separator}{count} because {reason}");
             separator = ", ";

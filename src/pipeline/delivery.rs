@@ -13,12 +13,13 @@ use super::backoff::Backoff;
 use super::flow::GivenUp;
 use super::intake::Intake;
 use super::isolation::isolated;
+use super::letters;
 use super::queue::Queue;
 use super::reading::Batch;
 use super::settings::Settings;
 use super::sink::Sink;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::InterpretedSpan;
+use crate::model::{InterpretedSpan, Loss};
 
 /// So many spans may be refused one after the other. More, and it may be the store that is wrong (a table that changed, a quota)
 /// and not the spans: they are kept, and tried again.
@@ -37,6 +38,16 @@ pub(super) fn flush(sink: &mut dyn Sink) -> Result<()> {
 /// Asks a sink whether it can write; a panic is an error.
 pub(super) fn probe(sink: &mut dyn Sink) -> Result<()> {
     caught(|| sink.probe())
+}
+
+/// Lets a sink do what is to be done once a second; a panic is an error.
+pub(super) fn tick(sink: &mut dyn Sink) -> Result<()> {
+    caught(|| sink.tick())
+}
+
+/// Tells a sink what was lost; a panic is an error.
+pub(super) fn report_losses(sink: &mut dyn Sink, losses: &[Loss]) -> Result<()> {
+    caught(|| sink.report_losses(losses))
 }
 
 /// A panic is a bug, which would show again: the batch is not tried a second time.
@@ -166,7 +177,7 @@ impl Delivery {
             let Err(error) = write(&mut *self.sink, piece) else {
                 self.refused_in_a_row = 0;
                 self.backoff.reset();
-                intake.flow.account(|queue| queue.stored(piece.len()));
+                intake.flow.land(piece.iter().filter_map(|span| span.record.origin), |queue| queue.stored(piece.len()));
                 return Ok(None);
             };
             intake.flow.note(&error);
@@ -192,7 +203,21 @@ impl Delivery {
         // First what the outage costs, so that the last error is its cause.
         intake.report_refusals();
         intake.fail(error);
+        intake.flow.leave_to_disk()?;
         intake.flow.pause(self.backoff.next())
+    }
+
+    /// Has the store keep the spans that it did not take. What it does not keep either is tried again, as far as there are not too many.
+    pub(super) fn post(&mut self, intake: &mut Intake) {
+        while let Some(letter) = intake.letters.pop() {
+            if let Err(error) = caught(|| self.sink.dead_letter(&letter)) {
+                intake.letters.push(letter);
+                let message = "a span that could not be stored cannot be kept as a dead letter either";
+                intake.fail(&Error::with_source(ErrorKind::Write, message, error.to_string()));
+                break;
+            }
+        }
+        intake.letters.truncate(letters::MAX_WAITING);
     }
 
     /// Whether the store does not even answer.
@@ -245,13 +270,13 @@ impl Piece {
 /// Gives up a span: the store is well, so it is the span.
 fn dead_letter(suspect: Piece, intake: &mut Intake) {
     if let ([InterpretedSpan { record, .. }], Some(error)) = (suspect.spans(), &suspect.refusal) {
-        intake.flow.account(Queue::poisoned);
+        intake.flow.land(record.origin.into_iter(), Queue::poisoned);
         let (span_id, trace_id) = (record.span_id, record.trace_id);
         let message = format!("span {span_id} of trace {trace_id} is left out: the store refuses it, alone");
+        let letter = letters::poisoned(record, error);
         let error = Error::with_source(ErrorKind::Write, message, error.to_string());
-        if let Some(origin) = record.origin {
-            intake.flow.left_out(origin.sequence, &error.to_string());
-        }
+        intake.left_out(record.origin, &error.to_string());
+        intake.letters.extend(letter);
         intake.fail(&error);
     }
 }

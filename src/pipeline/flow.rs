@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
@@ -9,11 +10,17 @@ use std::time::{Duration, Instant};
 use super::flush::{Flushes, Outcome};
 use super::health::Health;
 use super::inlet::Refused;
+use super::line::{Entry, Slot};
 use super::live::LiveSources;
-use super::queue::{Entry, Phase, Queue, Slot};
+use super::losses::Losses;
+use super::preparing::{Preparing, Unread};
+use super::queue::{Phase, Queue, Spooler, Wake};
 use super::receipt::{Due, OnReceipt, Receipts};
 use super::sides::Sides;
+use super::spool::{Durability, Spool, WhenFull};
+use super::worker::now_ns;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Loss, Origin};
 
 /// No wait on a condition is longer; who waits longer looks again. Keeps sums of times far from overflow.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -22,17 +29,43 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GivenUp;
 
+/// How often the worker sees after what is to be done without spans.
+const UPKEEP: Duration = Duration::from_secs(1);
+
+/// When the worker does what nobody asks it for.
+pub(super) struct Timers {
+    /// When spans are written although no batch is full.
+    tick: Instant,
+    delay: Duration,
+    upkeep: Instant,
+}
+
+impl Timers {
+    pub(super) fn new(delay: Duration) -> Self {
+        let now = Instant::now();
+        Self { tick: now + delay, delay, upkeep: now + UPKEEP }
+    }
+}
+
 /// What the worker is to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Work {
-    /// Write the batch, whose first span has this number.
-    Batch(u64),
+    /// Write the batch, whose spans have these numbers, or with which these are met.
+    Batch(Range<u64>),
+    /// Write what is only on the disk.
+    ReadBack,
+    /// Nothing of the spans below this number could be read: those who wait for them need not.
+    Settle(u64),
     /// Write the batch that was read ahead.
     Ahead,
     /// Flush the store for those who wait, and answer them with [`Flow::flushed`] and this number.
     Flush(u64),
     /// Write open spans, if that is asked for.
     Tick,
+    /// See after what is to be done once a second.
+    Upkeep,
+    /// Go on with what another process left.
+    Leftovers,
     /// Nothing more comes.
     Finish,
 }
@@ -40,10 +73,17 @@ pub(super) enum Work {
 pub(super) struct Flow {
     state: Mutex<State>,
     /// Something for the worker to do.
-    work: Condvar,
+    pub(super) work: Condvar,
     /// Something that a flush or a shutdown waits for.
     done: Condvar,
+    /// Something for the thread before the worker to do.
+    pub(super) spool_work: Condvar,
+    /// Room for callers who wait for it.
+    pub(super) room: Condvar,
+    pub(super) spool: Option<Spool>,
+    pub(super) preparing: Preparing,
     worker: OnceLock<ThreadId>,
+    spooler: OnceLock<ThreadId>,
     /// The thread that reads for the worker, which waits for it.
     reader: OnceLock<ThreadId>,
     pub(super) live: LiveSources,
@@ -51,10 +91,13 @@ pub(super) struct Flow {
     pub(super) sides: Sides,
 }
 
-struct State {
-    queue: Queue,
+pub(super) struct State {
+    pub(super) queue: Queue,
     flushes: Flushes,
-    receipts: Receipts,
+    pub(super) receipts: Receipts,
+    /// Spans that could not be read, of which the worker has not told yet.
+    pub(super) unread: Vec<Unread>,
+    losses: Losses,
     /// When a closing pipeline drops what is left; `None` while it is open, or closes without a limit.
     give_up_at: Option<Instant>,
     /// Counts flushes and shutdowns: a change ends the worker's pause.
@@ -71,52 +114,106 @@ impl fmt::Debug for Flow {
 
 /// The callers' side.
 impl Flow {
-    pub(super) fn new(queue: Queue, sides: Sides) -> Self {
+    pub(super) fn new(queue: Queue, sides: Sides, spool: Option<Spool>, preparing: Preparing) -> Self {
         Self {
             state: Mutex::new(State {
                 queue,
                 flushes: Flushes::default(),
                 receipts: Receipts::default(),
                 give_up_at: None,
+                unread: Vec::new(),
+                losses: Losses::new(preparing.process, now_ns()),
                 nudges: 0,
                 farewell: Ok(()),
             }),
             work: Condvar::new(),
             done: Condvar::new(),
+            spool_work: Condvar::new(),
+            room: Condvar::new(),
+            spool,
+            preparing,
             worker: OnceLock::new(),
+            spooler: OnceLock::new(),
             reader: OnceLock::new(),
             live: LiveSources::default(),
             sides,
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // No foreign code runs under this lock, so a poisoned one is whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn offer(&self, entry: Entry, size: usize) -> Result<(), Refused> {
-        let mut entry = Some(entry);
-        let mut state = self.lock();
-        let wake = state.queue.push(&mut entry, size)?;
-        if wake {
-            state.queue.parked = false;
-            drop(state);
-            self.work.notify_one();
+        let slot = Slot::of(entry, size);
+        if let Some(spool) = self.journals() {
+            return self.journal(spool, vec![slot], None);
         }
+        let mut slot = Some(slot);
+        let mut state = self.lock();
+        if state.queue.is_full(size) {
+            state = self.wait_for_room(state, size);
+        }
+        let wake = state.queue.push(&mut slot)?;
+        self.wake(state, wake);
         Ok(())
     }
 
     /// Takes all of `slots` or none, and has `tell` called when their fate is decided.
     pub(super) fn deliver(&self, mut slots: Vec<Slot>, tell: OnReceipt) -> Result<(), Refused> {
+        if let Some(spool) = self.journals() {
+            return self.journal(spool, slots, Some(tell));
+        }
         let mut state = self.lock();
         let numbers = state.queue.push_all(&mut slots)?;
         state.receipts.expect(numbers, tell);
-        if std::mem::take(&mut state.queue.parked) {
-            drop(state);
-            self.work.notify_one();
-        }
+        let wake = if state.queue.spooler == Spooler::Over { Wake::Worker } else { Wake::Spooler };
+        self.wake(state, wake);
         Ok(())
+    }
+
+    /// The spool, where callers write to it themselves.
+    fn journals(&self) -> Option<&Spool> {
+        self.spool.as_ref().filter(|spool| spool.durability == Durability::Journal)
+    }
+
+    /// Waits, where the program wants that.
+    fn wait_for_room<'a>(&'a self, mut state: MutexGuard<'a, State>, size: usize) -> MutexGuard<'a, State> {
+        let Some(WhenFull::Block(longest)) = self.spool.as_ref().map(|spool| spool.when_full) else { return state };
+        let until = after(longest);
+        if self.is_worker() {
+            return state;
+        }
+        state.queue.blocked += 1;
+        while state.queue.phase == Phase::Open && state.queue.is_full(size) {
+            let now = Instant::now();
+            if until.is_some_and(|until| now >= until) {
+                break;
+            }
+            state = wait(&self.room, state, until, now);
+        }
+        state.queue.blocked -= 1;
+        state
+    }
+
+    /// Wakes who is to work.
+    pub(super) fn wake(&self, mut state: MutexGuard<'_, State>, wake: Wake) {
+        match wake {
+            Wake::Nobody => {}
+            Wake::Worker => {
+                let was_parked = std::mem::take(&mut state.queue.parked);
+                drop(state);
+                if was_parked {
+                    self.work.notify_one();
+                }
+            }
+            Wake::Spooler => {
+                state.queue.spooler = Spooler::Awake;
+                drop(state);
+                self.spool_work.notify_one();
+            }
+        }
     }
 
     pub(super) fn sampled_out(&self) {
@@ -148,6 +245,7 @@ impl Flow {
         let ticket = state.flushes.request(target);
         state.nudges += 1;
         self.work.notify_one();
+        self.spool_work.notify_one();
         loop {
             let closed = state.queue.phase == Phase::Over;
             if let Some(outcome) = state.flushes.take_outcome(ticket) {
@@ -188,6 +286,8 @@ impl Flow {
             state.give_up_at = until;
             state.nudges += 1;
             self.work.notify_one();
+            self.spool_work.notify_one();
+            self.room.notify_all();
         }
         if state.queue.phase == Phase::Over {
             return Ok(());
@@ -203,20 +303,34 @@ impl Flow {
             let now = Instant::now();
             if until.is_some_and(|until| now >= until) {
                 let late = state.late("shutdown", deadline, target);
-                if first {
-                    self.give_up(state);
+                if !first {
+                    return Err(late);
                 }
-                return Err(late);
+                self.give_up(state);
+                return Err(self.lock().spooled().unwrap_or(late));
             }
             state = wait(&self.done, state, until, now);
         }
     }
 
+    /// The pipeline could not be started.
+    pub(super) fn give_up_start(&self) {
+        self.give_up(self.lock());
+        self.sides.close(None);
+    }
+
     fn give_up(&self, mut state: MutexGuard<'_, State>) {
         let left = state.queue.close();
         let due = state.receipts.close();
+        let losses = state.news_of_losses();
         drop(state);
+        // Before anybody goes on: the process may end then.
+        if let Some(spool) = &self.spool {
+            spool.leave(&losses);
+        }
         self.work.notify_one();
+        self.spool_work.notify_one();
+        self.room.notify_all();
         self.done.notify_all();
         // Freed outside the lock: these may be spans of any size.
         drop(left);
@@ -226,7 +340,8 @@ impl Flow {
     /// Whether the calling thread is the worker, one that the worker waits for, or another sink's.
     pub(super) fn is_worker(&self) -> bool {
         let this = std::thread::current().id();
-        [&self.worker, &self.reader].into_iter().any(|thread| thread.get() == Some(&this)) || self.sides.is_own_thread()
+        [&self.worker, &self.reader, &self.spooler].into_iter().any(|thread| thread.get() == Some(&this))
+            || self.sides.is_own_thread()
     }
 }
 
@@ -238,14 +353,25 @@ impl Flow {
         let _ = self.worker.set(std::thread::current().id());
     }
 
+    /// The same for the thread before it.
+    pub(super) fn enter_spooler(&self) {
+        let _ = self.spooler.set(std::thread::current().id());
+    }
+
     /// The same for the thread that reads for it.
     pub(super) fn enter_reader(&self) {
         let _ = self.reader.set(std::thread::current().id());
     }
 
-    /// Waits for something to do. A batch is put into `batch`, which is empty. `tick` is when the next tick is due; a tick moves it
-    /// on by `delay`. `is_ahead` tells of a batch that was read ahead.
-    pub(super) fn next(&self, batch: &mut VecDeque<Slot>, is_ahead: bool, tick: &mut Instant, delay: Duration) -> Work {
+    /// Waits for something to do. A batch is put into `batch`, which is empty. `is_ahead` tells of a batch that was read ahead,
+    /// `has_leftovers` of spans that another process left.
+    pub(super) fn next(
+        &self,
+        batch: &mut VecDeque<Slot>,
+        is_ahead: bool,
+        has_leftovers: bool,
+        timers: &mut Timers,
+    ) -> Work {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
@@ -256,14 +382,21 @@ impl Flow {
                 self.give_up(state);
                 return Work::Finish;
             }
+            if state.queue.can_settle() && !is_ahead {
+                return Work::Settle(state.queue.gone_on());
+            }
             let settled = state.queue.settled();
             if state.flushes.is_due(settled) {
                 return Work::Flush(settled);
             }
-            if now >= *tick {
-                *tick = now + delay;
+            if now >= timers.tick {
+                timers.tick = now + timers.delay;
                 state.queue.drain();
                 return Work::Tick;
+            }
+            if now >= timers.upkeep {
+                timers.upkeep = now + UPKEEP;
+                return Work::Upkeep;
             }
             if is_ahead {
                 return Work::Ahead;
@@ -271,11 +404,17 @@ impl Flow {
             if state.queue.batch_is_due() {
                 return Work::Batch(state.queue.take(batch));
             }
-            if state.queue.phase == Phase::Closing {
+            if state.queue.is_empty() && state.queue.has_unread() {
+                return Work::ReadBack;
+            }
+            if state.queue.phase == Phase::Closing && state.queue.is_exhausted() {
                 return Work::Finish;
             }
+            if has_leftovers && state.queue.phase == Phase::Open {
+                return Work::Leftovers;
+            }
             state.queue.parked = true;
-            state = wait(&self.work, state, Some(*tick), now);
+            state = wait(&self.work, state, Some(timers.tick.min(timers.upkeep)), now);
             state.queue.parked = false;
         }
     }
@@ -287,7 +426,7 @@ impl Flow {
     }
 
     /// Takes a batch, due or not; its first span's number, or `None` when nothing is queued.
-    pub(super) fn take_ahead(&self, batch: &mut VecDeque<Slot>) -> Option<u64> {
+    pub(super) fn take_ahead(&self, batch: &mut VecDeque<Slot>) -> Option<Range<u64>> {
         let mut state = self.lock();
         (!state.queue.is_empty()).then(|| state.queue.take(batch))
     }
@@ -314,9 +453,56 @@ impl Flow {
         }
     }
 
+    /// A store that is out is not waited for when the pipeline closes and the disk has everything.
+    pub(super) fn leave_to_disk(&self) -> Result<(), GivenUp> {
+        let state = self.lock();
+        if state.queue.phase == Phase::Closing && state.queue.is_safe() {
+            self.give_up(state);
+            return Err(GivenUp);
+        }
+        Ok(())
+    }
+
     /// Whether the pipeline was given up, or is to be now.
     pub(super) fn go_on(&self) -> Result<(), GivenUp> {
         self.pause(Duration::ZERO)
+    }
+
+    /// Spans met their fate: changes the accounts, and frees their places on the disk.
+    pub(super) fn land(&self, spans: impl Iterator<Item = Origin>, change: impl FnOnce(&mut Queue)) {
+        let Some(spool) = &self.spool else { return self.account(change) };
+        let mut disk = spool.lock();
+        let mut adopted = 0;
+        let own = spans.filter_map(|Origin { process, sequence }| {
+            let is_own = process == self.preparing.process;
+            adopted += u64::from(!is_own);
+            is_own.then_some(sequence)
+        });
+        let settled = disk.settle(own);
+        let size = disk.size();
+        {
+            let queue = &mut self.lock().queue;
+            change(queue);
+            queue.leave_disk(settled + adopted);
+            queue.spool_size(size);
+        }
+        drop(disk);
+        spool.sweep();
+    }
+
+    /// Whether the store is out.
+    pub(super) fn is_degraded(&self) -> bool {
+        self.lock().queue.degraded
+    }
+
+    /// What was refused and lost since this was asked for the last time.
+    pub(super) fn news_of_losses(&self) -> Vec<Loss> {
+        self.lock().news_of_losses()
+    }
+
+    /// Spans that could not be read before the worker, to be told of.
+    pub(super) fn take_unread(&self) -> Vec<Unread> {
+        std::mem::take(&mut self.lock().unread)
     }
 
     /// Changes the accounts.
@@ -371,9 +557,17 @@ impl Flow {
 }
 
 impl State {
+    /// What was refused and lost since this was asked for the last time.
+    fn news_of_losses(&mut self) -> Vec<Loss> {
+        self.losses.take_news(&self.queue.rejected, &self.queue.dropped, now_ns())
+    }
+
     /// What a flush after the end is told.
     fn farewell(&self) -> Result<()> {
-        match (self.queue.dropped.total(), &self.farewell) {
+        if let Some(spooled) = self.spooled() {
+            return Err(spooled);
+        }
+        match (self.queue.dropped.shutdown_timeout, &self.farewell) {
             (0, Ok(())) => Ok(()),
             (0, Err(failure)) => Err(Error::new(ErrorKind::Write, failure.clone())),
             (dropped, _) => Err(Error::new(
@@ -383,9 +577,21 @@ impl State {
         }
     }
 
+    /// The error, when the pipeline is over and all that could not be stored is on the disk.
+    fn spooled(&self) -> Option<Error> {
+        let (spans, lost) = (self.queue.left_on_disk(), self.queue.dropped.shutdown_timeout);
+        (spans > 0 && lost == 0).then(|| {
+            let reason = self.queue.last_error.as_ref();
+            let reason = reason.map_or_else(String::new, |error| format!(" (last error: {error})"));
+            let message = "could not be stored, and wait on the disk for the next process that opens the database";
+            Error::new(ErrorKind::Spooled, format!("{spans} spans {message}{reason}"))
+        })
+    }
+
     fn late(&self, what: &str, deadline: Duration, target: u64) -> Error {
         let health = self.queue.health();
-        let waiting = target.saturating_sub(self.queue.settled()).min(health.queued + health.in_flight);
+        let waiting =
+            target.saturating_sub(self.queue.settled()).min(health.queued + health.in_flight + health.spooled);
         let state = if waiting == 0 {
             "a sink has not come back".to_owned()
         } else {

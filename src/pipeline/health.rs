@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use super::spool::SpoolHealth;
+
 /// Counters and gauges of a pipeline, read at one instant (those of each other sink at an instant of its own).
 ///
-/// `offered = accepted + rejected` and `accepted = stored + queued + in_flight + held + discarded + dead_lettered + dropped`; each
-/// other sink has a [sum of its own](SinkHealth).
+/// `offered = accepted + rejected` and `accepted = stored + queued + in_flight + spooled + held + discarded + dead_lettered + dropped`;
+/// each other sink has a [sum of its own](SinkHealth).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
@@ -13,17 +15,23 @@ pub struct Health {
     pub offered: u64,
     /// Spans that were taken over.
     pub accepted: u64,
+    /// Of these, spans that other processes left in the spool when they ended. They are offered and accepted a second time here.
+    pub adopted: u64,
     /// Spans that were refused, by reason.
     pub rejected: Rejected,
     /// Spans that the store has committed.
     pub stored: u64,
-    /// Spans that wait in the queue.
+    /// Spans that wait in memory, and in no file.
     pub queued: u64,
-    /// Bytes that wait in the queue, roughly.
+    /// Bytes that wait in memory, roughly; those of spans that are in files too among them.
     pub queued_bytes: u64,
     /// Spans that the worker holds: being interpreted or written, or waiting for the store to come back. A batch and the
     /// next, which is interpreted meanwhile, or while the store refuses one span after the other as many more as fill the queue.
     pub in_flight: u64,
+    /// Spans that wait in files of the spool. After a shutdown, those that it left there: the next process of this database stores them.
+    pub spooled: u64,
+    /// How the spool does.
+    pub spool: SpoolHealth,
     /// Spans of traces on which [`TailSampling`](super::TailSampling) has not decided yet.
     pub held: u64,
     /// Spans that the program asked not to keep.
@@ -78,6 +86,12 @@ impl fmt::Display for HiddenContent {
 pub struct Rejected {
     /// The queue held as many spans or bytes as it may.
     pub queue_full: u64,
+    /// The spool's disk was full or failed, and memory was full too.
+    pub disk_full: u64,
+    /// Larger than a span [may be](super::Settings::max_span_bytes).
+    pub too_large: u64,
+    /// Made by code that the layer itself had called, such as a `Debug` implementation.
+    pub reentrant: u64,
     /// The pipeline was shut down.
     pub after_shutdown: u64,
     /// The sampler of the [tracer provider](crate::Builder::tracer_provider) left the span out, or it began where telemetry is suppressed.
@@ -132,8 +146,14 @@ pub struct KeptTraces {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Dropped {
-    /// Still waiting when the shutdown's deadline passed. The batch that was being written then may have been stored after all.
+    /// Still waiting when the shutdown's deadline passed, and in no file. The batch that was being written then may have been stored after all.
     pub shutdown_timeout: u64,
+    /// The spool had as many bytes as it may, and memory was full too.
+    pub spool_full: u64,
+    /// The spool's files gave back something else than was written, or nothing.
+    pub disk_error: u64,
+    /// Their redaction failed, and nothing leaves the process without.
+    pub redaction_failed: u64,
 }
 
 /// What became of the spans that a sink beside the store was offered: `offered = written + failed + dropped + waiting`.
@@ -190,7 +210,7 @@ impl Rejected {
     /// All refused spans.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.queue_full + self.after_shutdown + self.sampled_out
+        self.queue_full + self.disk_full + self.too_large + self.reentrant + self.after_shutdown + self.sampled_out
     }
 }
 
@@ -214,7 +234,7 @@ impl Dropped {
     /// All dropped spans.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.shutdown_timeout
+        self.shutdown_timeout + self.spool_full + self.disk_error + self.redaction_failed
     }
 }
 
@@ -227,6 +247,7 @@ impl Health {
                 == self.stored
                     + self.queued
                     + self.in_flight
+                    + self.spooled
                     + self.held
                     + self.discarded.total()
                     + self.dead_lettered.total()

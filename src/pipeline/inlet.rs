@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::flow::Flow;
 use super::health::{Health, HiddenContent};
-use super::queue::{Entry, Slot};
+use super::line::{Entry, Slot};
 use super::receipt::Receipt;
 use crate::error::Result;
 use crate::model::SpanRecord;
@@ -45,6 +45,10 @@ pub trait LiveSpans: Send + Sync {
 pub enum Refused {
     /// The queue holds as many spans or bytes as it may.
     QueueFull,
+    /// The spool's disk is full or fails, and memory is full too.
+    DiskFull,
+    /// The span is larger than one [may be](super::Settings::max_span_bytes).
+    TooLarge,
     /// The pipeline is shut down, or on its way.
     AfterShutdown,
 }
@@ -53,6 +57,8 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::QueueFull => "the queue is full",
+            Self::DiskFull => "the spool's disk is full or fails, and so is the queue",
+            Self::TooLarge => "the span is larger than a span may be",
             Self::AfterShutdown => "the pipeline is shut down",
         })
     }

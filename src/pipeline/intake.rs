@@ -1,20 +1,28 @@
 //! From what was accepted to spans that are understood.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::flow::Flow;
 use super::isolation::isolated;
-use super::queue::{Queue, Slot};
-use super::reading::{Batch, Read, Reader, Reading, Unread};
+use super::letters;
+use super::line::Slot;
+use super::preparing::Unread;
+use super::queue::{Queue, count};
+use super::reading::{Batch, Read, Reader, Reading};
 use super::report::Reporter;
 use super::selection::{Selected, Selection};
+use super::spool::Found;
 use crate::error::{Error, ErrorKind};
-use crate::model::{InterpretedSpan, SpanRecord, SpanState};
+use crate::model::{DeadLetter, InterpretedSpan, Origin, ProcessId, SpanRecord, SpanState};
 
 /// So many spans are worth being read by another thread.
 const MIN_AHEAD: usize = 64;
+
+/// Stands for any process but this one.
+const ELSEWHERE: ProcessId = ProcessId::from_bytes([0; 16]);
 
 /// How a record becomes a span that is understood and, where that can be told, priced.
 pub(super) type Interpret = Arc<dyn Fn(SpanRecord) -> InterpretedSpan + Send + Sync>;
@@ -30,6 +38,8 @@ pub(super) struct Intake {
     refusals_reported: u64,
     /// None where all that is read is written.
     selection: Option<Selection>,
+    /// Spans that cannot be stored, for the store to keep apart.
+    pub(super) letters: Vec<DeadLetter>,
 }
 
 impl Intake {
@@ -39,13 +49,56 @@ impl Intake {
         reporter: Reporter,
         selection: Option<Selection>,
     ) -> Self {
-        Self { flow, reading, reader: None, reporter, refusals_reported: 0, selection }
+        Self { flow, reading, reader: None, reporter, refusals_reported: 0, selection, letters: Vec::new() }
     }
 
-    /// Reads a batch whose first span has the number `first`, and leaves `slots` empty.
-    pub(super) fn read(&mut self, first: u64, slots: &mut VecDeque<Slot>) -> Batch {
-        let read = self.reading.read(first, slots);
+    /// Reads a batch, and leaves `slots` empty. Spans that have no number yet get these, in order.
+    pub(super) fn read(&mut self, numbers: Range<u64>, slots: &mut VecDeque<Slot>) -> Batch {
+        let read = self.reading.read(numbers, slots);
         self.tell(read)
+    }
+
+    /// Reads what is only on the disk; `None` when all is in memory again, or the disk does not give it now.
+    pub(super) fn read_back(&mut self) -> Option<Batch> {
+        let mut slots = VecDeque::new();
+        match self.flow.read_back(&mut slots) {
+            Ok(numbers) => Some(self.read(numbers?, &mut slots)),
+            Err(error) => {
+                self.fail(&Error::with_source(ErrorKind::Query, "spans cannot be read back from the spool", error));
+                None
+            }
+        }
+    }
+
+    /// Reads what another process left. It is kept whole: nothing more will come by which to select.
+    pub(super) fn adopt(&mut self, found: Found) -> Batch {
+        let Found { chunk, torn_bytes, .. } = found;
+        self.flow.account(|queue| queue.adopt(count(chunk.records.len()), chunk.damaged, torn_bytes));
+        let mut slots = chunk.records.into_iter().map(Slot::prepared).collect();
+        let Read { batch, failures } = self.reading.read(0..0, &mut slots);
+        for failure in failures {
+            let origin = Origin { process: ELSEWHERE, sequence: failure.number };
+            self.flow.land(std::iter::once(origin), Queue::panicked);
+            self.letters.push(letters::unread(origin, &failure.reason));
+            self.fail(&Error::write(failure.reason));
+        }
+        batch
+    }
+
+    /// Tells of spans that could not be read before they came to the worker.
+    pub(super) fn tell_unread(&mut self) {
+        let process = self.reading.preparing.process;
+        for Unread { number, reason } in self.flow.take_unread() {
+            self.letters.push(letters::unread(Origin { process, sequence: number }, &reason));
+            self.fail(&Error::write(reason));
+        }
+    }
+
+    /// A span of this process will not be stored: who delivered it is told so.
+    pub(super) fn left_out(&self, origin: Option<Origin>, reason: &str) {
+        if let Some(origin) = origin.filter(|origin| origin.process == self.reading.preparing.process) {
+            self.flow.left_out(origin.sequence, reason);
+        }
     }
 
     /// Has the next batch read beside what the worker does now, if it is due and worth it.
@@ -59,8 +112,8 @@ impl Intake {
         // Without a thread the worker reads it in its turn.
         let Some(reader) = &mut self.reader else { return };
         let mut slots = VecDeque::new();
-        if let Some(first) = self.flow.take_ahead(&mut slots) {
-            reader.begin(first, slots);
+        if let Some(numbers) = self.flow.take_ahead(&mut slots) {
+            reader.begin(numbers, slots);
         }
     }
 
@@ -84,18 +137,23 @@ impl Intake {
 
     /// Takes the next batch before it is due; `None` when nothing is queued.
     pub(super) fn take_ahead(&mut self) -> Option<Batch> {
-        self.ahead().or_else(|| {
-            let mut slots = VecDeque::new();
-            let first = self.flow.take_ahead(&mut slots)?;
-            Some(self.read(first, &mut slots))
-        })
+        if let Some(batch) = self.ahead() {
+            return Some(batch);
+        }
+        let mut slots = VecDeque::new();
+        match self.flow.take_ahead(&mut slots) {
+            Some(numbers) => Some(self.read(numbers, &mut slots)),
+            None => self.read_back(),
+        }
     }
 
     /// Accounts for the spans that could not be read.
     fn tell(&mut self, Read { batch, failures }: Read) -> Batch {
+        let process = self.reading.preparing.process;
         for Unread { number, reason } in failures {
-            self.flow.account(Queue::panicked);
+            self.flow.land(std::iter::once(Origin { process, sequence: number }), Queue::panicked);
             self.flow.left_out(number, &reason);
+            self.letters.push(letters::unread(Origin { process, sequence: number }, &reason));
             self.fail(&Error::write(reason));
         }
         let Some(selection) = &mut self.selection else { return batch };
@@ -116,7 +174,7 @@ impl Intake {
     fn select(&self, came: usize, selected: Selected) -> Vec<InterpretedSpan> {
         if let Some(selection) = &self.selection {
             let (kept, discarded) = (selection.kept_traces(), selection.discarded_traces());
-            self.flow.account(|queue| {
+            self.flow.land(selected.discarded.iter().copied(), |queue| {
                 queue.select(came, &selected);
                 (queue.discarded.kept_traces, queue.discarded.traces) = (kept, discarded);
             });
@@ -135,12 +193,12 @@ impl Intake {
 
     /// Reads a span that is still open.
     pub(super) fn read_open(&mut self, mut record: SpanRecord) -> Option<InterpretedSpan> {
-        let Reading { interpret, process } = &self.reading;
+        let Reading { interpret, preparing } = &self.reading;
         record.state = SpanState::Open;
         match isolated(|| interpret(record)) {
             Ok(mut span) => {
                 // No number: it gets one when it ends. Whose it is must be known, to tell when the process died with it open.
-                span.span.process_id = Some(*process);
+                span.span.process_id = Some(preparing.process);
                 Some(span)
             }
             Err(panic) => {

@@ -25,7 +25,12 @@ mod health;
 mod inlet;
 mod intake;
 mod isolation;
+mod journaling;
+mod letters;
+mod line;
 mod live;
+mod losses;
+mod preparing;
 mod queue;
 mod reading;
 mod receipt;
@@ -36,6 +41,9 @@ mod side;
 mod side_worker;
 mod sides;
 mod sink;
+mod spool;
+mod spooler;
+mod spooling;
 #[cfg(test)]
 mod tests;
 mod worker;
@@ -54,6 +62,9 @@ pub use report::OnError;
 pub use selection::TailSampling;
 pub use settings::Settings;
 pub use sink::Sink;
+pub use spool::{
+    Durability, Fsync, SegmentState, SpoolDatabase, SpoolHealth, SpoolSegment, SpoolSettings, WhenFull, segments,
+};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{InterpretedSpan, ProcessId, SpanRecord};
@@ -61,11 +72,13 @@ use delivery::Delivery;
 use flow::Flow;
 use intake::Intake;
 use live::WrittenVersions;
+use preparing::Preparing;
 use queue::Queue;
 use reading::Reading;
 use report::Reporter;
 use selection::Selection;
 use sides::Sides;
+use spool::Spool;
 use worker::Worker;
 
 /// How long dropping a pipeline waits for its spans to be stored.
@@ -105,19 +118,31 @@ impl Pipeline {
     ) -> Result<Self> {
         let settings = settings.clamped();
         let sides = Sides::of(&others, &settings);
-        let flow = Arc::new(Flow::new(Queue::new(&settings), sides));
+        let preparing = Preparing { process };
+        let spool = settings.spool.clone().map(|spool| Spool::new(spool, process));
+        let leftovers = spool.as_ref().map(Spool::leftovers);
+        let flow = Arc::new(Flow::new(Queue::new(&settings), sides, spool, preparing.clone()));
         Sides::start(&flow, others, &settings, on_error.as_ref())?;
-        let reading = Reading { interpret: Arc::new(interpret), process };
+        let reading = Reading { interpret: Arc::new(interpret), preparing };
         let worker = Worker {
             intake: Intake::new(Arc::clone(&flow), reading, Reporter::new(on_error.clone()), Selection::new(&settings)),
             store: Delivery::new(store, &settings),
-            settings,
             written: WrittenVersions::default(),
+            leftovers,
+            losses: Vec::new(),
+            settings,
         };
-        std::thread::Builder::new().name("tracing-agents".to_owned()).spawn(move || worker.run()).map_err(|error| {
-            flow.sides.close(None);
-            Error::with_source(ErrorKind::Thread, "the pipeline's thread could not be started", error)
-        })?;
+        let start = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|error| {
+                flow.give_up_start();
+                Error::with_source(ErrorKind::Thread, "the pipeline's threads could not be started", error)
+            })
+        };
+        if worker.settings.durability() == Durability::Spool {
+            let flow = Arc::clone(&flow);
+            start("tracing-agents-spool", Box::new(move || spooler::run(&flow)))?;
+        }
+        start("tracing-agents", Box::new(move || worker.run()))?;
         Ok(Self { flow, on_error, drop_deadline: DROP_DEADLINE })
     }
 

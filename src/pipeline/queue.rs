@@ -1,40 +1,14 @@
 //! The bounded queue and its accounts: plain state, kept under one lock so that the sums in [`Health`] hold at every instant.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::health::{DeadLettered, Discarded, Dropped, Health, HiddenContent, Rejected};
-use super::inlet::{PendingSpan, Refused};
+use super::inlet::Refused;
+use super::line::{Line, Slot};
 use super::selection::Selected;
 use super::settings::Settings;
-use crate::model::SpanRecord;
-
-/// A span as it waits. The record is boxed to keep the slots small: the worker moves them under the lock.
-pub(super) enum Entry {
-    Record(Box<SpanRecord>),
-    Pending(Arc<dyn PendingSpan>),
-}
-
-/// An entry and the bytes it counts for.
-pub(super) struct Slot {
-    pub(super) entry: Entry,
-    size: usize,
-}
-
-impl Slot {
-    pub(super) fn new(record: SpanRecord) -> Self {
-        let size = record.size();
-        Self { entry: Entry::Record(Box::new(record)), size }
-    }
-}
-
-impl fmt::Debug for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Slot").field("size", &self.size).finish_non_exhaustive()
-    }
-}
+use super::spool::{Durability, SpoolHealth};
 
 /// How far a pipeline has come in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +21,55 @@ pub(super) enum Phase {
     Over,
 }
 
+/// What the thread that writes to the spool does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spooler {
+    /// It sleeps until somebody wakes it.
+    Parked,
+    /// It lets some spans gather, for some milliseconds.
+    Gathering,
+    /// It is at work, or about to be.
+    Awake,
+    /// There is none, or it is done.
+    Over,
+}
+
+/// Whom to wake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wake {
+    Nobody,
+    Worker,
+    Spooler,
+}
+
 /// The queue, and what became of everything that was ever offered to it.
 ///
 /// Spans are numbered as they are accepted, from 0; the queue holds the last of them, in order. So the number of accepted spans
 /// is also the next span's number, and numbers below `settled` have met their fate.
+///
+/// Without a spool the worker takes spans from where they come in. With one, a thread takes them from there, writes them to a file, and
+/// puts them into a second line, `ready`, for the worker; what has no room there is read back from the file (`unread`).
 #[derive(Debug)]
 pub(super) struct Queue {
-    slots: VecDeque<Slot>,
-    bytes: usize,
+    incoming: Line,
+    ready: Line,
+    pub(super) durability: Durability,
+    /// Spans that are on their way from the one line to the other.
+    at_spooler: u64,
+    /// All spans below this number are in `ready`, or were, or in a file.
+    spooled_to: u64,
+    /// Spans in files that need them, wherever else they are.
+    on_disk: u64,
+    /// Of these, spans that are in no memory.
+    unread: u64,
+    /// Spans of other processes, which are gone.
+    adopted: u64,
+    pub(super) spool: SpoolHealth,
+    /// How the thread before the worker waits, if it does.
+    pub(super) spooler: Spooler,
+    /// Callers that wait for room.
+    pub(super) blocked: usize,
+    max_span_bytes: usize,
     max_slots: usize,
     max_bytes: usize,
     batch_slots: usize,
@@ -85,8 +100,18 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(settings: &Settings) -> Self {
         Self {
-            slots: VecDeque::new(),
-            bytes: 0,
+            incoming: Line::default(),
+            ready: Line::default(),
+            durability: settings.durability(),
+            at_spooler: 0,
+            spooled_to: 0,
+            on_disk: 0,
+            unread: 0,
+            adopted: 0,
+            spool: SpoolHealth::default(),
+            spooler: if settings.durability() == Durability::Spool { Spooler::Awake } else { Spooler::Over },
+            blocked: 0,
+            max_span_bytes: settings.max_span_bytes,
             max_slots: settings.max_queue_size,
             max_bytes: settings.max_queue_bytes,
             batch_slots: settings.max_export_batch_size,
@@ -111,25 +136,21 @@ impl Queue {
         }
     }
 
-    /// Puts a span at the end, and says whether the worker is to be woken: once when a batch is full, not once a span.
+    /// Puts a span at the end, and says whom to wake: the worker once when a batch is full, not once a span.
     ///
-    /// A refused entry is left in `entry`, so that its owner drops it outside the lock.
-    pub(super) fn push(&mut self, entry: &mut Option<Entry>, size: usize) -> Result<bool, Refused> {
-        if self.phase != Phase::Open {
-            self.rejected.after_shutdown += 1;
-            return Err(Refused::AfterShutdown);
+    /// A refused one is left in `slot`, so that its owner drops it outside the lock.
+    pub(super) fn push(&mut self, slot: &mut Option<Slot>) -> Result<Wake, Refused> {
+        let size = slot.as_ref().map_or(0, Slot::size);
+        self.expect_open(1)?;
+        self.expect_not_too_large(size)?;
+        if self.is_over_full(&self.incoming, 1, size) {
+            return Err(self.refuse_full(1));
         }
-        let bytes = self.bytes.saturating_add(size);
-        if self.slots.len() >= self.max_slots || (bytes > self.max_bytes && !self.slots.is_empty()) {
-            self.rejected.queue_full += 1;
-            return Err(Refused::QueueFull);
-        }
-        if let Some(entry) = entry.take() {
-            self.slots.push_back(Slot { entry, size });
-            self.bytes = bytes;
+        if let Some(slot) = slot.take() {
+            self.incoming.push(slot);
             self.accepted += 1;
         }
-        Ok(self.parked && self.threshold_is_crossed())
+        Ok(self.wake())
     }
 
     /// Puts spans at the end, to be written without waiting for a full batch; returns their numbers.
@@ -137,22 +158,79 @@ impl Queue {
     /// All or none, and then they are left in `slots`. As an empty queue takes a span of any size, it takes them whatever their number.
     pub(super) fn push_all(&mut self, slots: &mut Vec<Slot>) -> Result<Range<u64>, Refused> {
         let offered = count(slots.len());
-        if self.phase != Phase::Open {
-            self.rejected.after_shutdown += offered;
-            return Err(Refused::AfterShutdown);
-        }
-        let bytes = slots.iter().fold(self.bytes, |bytes, slot| bytes.saturating_add(slot.size));
-        let is_over = self.slots.len().saturating_add(slots.len()) > self.max_slots || bytes > self.max_bytes;
-        if is_over && !self.slots.is_empty() {
-            self.rejected.queue_full += offered;
-            return Err(Refused::QueueFull);
+        self.expect_open(offered)?;
+        let bytes = slots.iter().fold(0, |bytes: usize, slot| bytes.saturating_add(slot.size()));
+        if self.is_over_full(&self.incoming, slots.len(), bytes) {
+            return Err(self.refuse_full(offered));
         }
         let first = self.accepted;
-        self.slots.extend(slots.drain(..));
-        self.bytes = bytes;
+        slots.drain(..).for_each(|slot| self.incoming.push(slot));
         self.accepted += offered;
         self.drain_to = self.accepted;
         Ok(first..self.accepted)
+    }
+
+    /// Refuses spans once the pipeline is shut down.
+    pub(super) const fn expect_open(&mut self, offered: u64) -> Result<(), Refused> {
+        if matches!(self.phase, Phase::Open) {
+            return Ok(());
+        }
+        self.rejected.after_shutdown += offered;
+        Err(Refused::AfterShutdown)
+    }
+
+    pub(super) const fn expect_not_too_large(&mut self, size: usize) -> Result<(), Refused> {
+        if size <= self.max_span_bytes {
+            return Ok(());
+        }
+        self.rejected.too_large += 1;
+        Err(Refused::TooLarge)
+    }
+
+    /// Whether `line` cannot take more. An empty one takes anything, so that nothing is refused for ever.
+    fn is_over_full(&self, line: &Line, slots: usize, bytes: usize) -> bool {
+        let is_over =
+            line.len().saturating_add(slots) > self.max_slots || line.bytes().saturating_add(bytes) > self.max_bytes;
+        is_over && !line.is_empty()
+    }
+
+    fn refuse_full(&mut self, offered: u64) -> Refused {
+        if self.spool.failure.is_some() {
+            return self.refuse_disk_full(offered);
+        }
+        self.rejected.queue_full += offered;
+        Refused::QueueFull
+    }
+
+    /// Memory is full, and so is the disk.
+    pub(super) const fn refuse_disk_full(&mut self, offered: u64) -> Refused {
+        self.rejected.disk_full += offered;
+        Refused::DiskFull
+    }
+
+    fn wake(&self) -> Wake {
+        let line = self.line();
+        let batch_is_full = line.len() >= self.wake_slots || line.bytes() >= self.batch_bytes;
+        if self.durability == Durability::Spool {
+            match self.spooler {
+                Spooler::Parked => Wake::Spooler,
+                Spooler::Gathering if self.wake_slots == 1 || self.is_half_full() => Wake::Spooler,
+                _ => Wake::Nobody,
+            }
+        } else if self.parked && batch_is_full {
+            Wake::Worker
+        } else {
+            Wake::Nobody
+        }
+    }
+
+    /// Where the worker takes spans from.
+    const fn line(&self) -> &Line {
+        if matches!(self.durability, Durability::Memory) { &self.incoming } else { &self.ready }
+    }
+
+    const fn line_mut(&mut self) -> &mut Line {
+        if matches!(self.durability, Durability::Memory) { &mut self.incoming } else { &mut self.ready }
     }
 
     /// A span was left out by a sampler.
@@ -161,7 +239,8 @@ impl Queue {
     }
 
     fn threshold_is_crossed(&self) -> bool {
-        self.slots.len() >= self.wake_slots || self.bytes >= self.batch_bytes
+        let line = self.line();
+        line.len() >= self.wake_slots || line.bytes() >= self.batch_bytes
     }
 
     /// Asks for all that is queued now to be written without waiting for a full batch; returns the number after the last of it.
@@ -172,35 +251,27 @@ impl Queue {
 
     /// Whether there is something to write, and reason to write it now.
     pub(super) fn batch_is_due(&self) -> bool {
-        !self.slots.is_empty()
+        !self.line().is_empty()
             && (self.phase == Phase::Closing || self.threshold_is_crossed() || self.first_number() < self.drain_to)
     }
 
-    /// The number of the first span in the queue.
+    /// The number of the first span that the worker can take.
     fn first_number(&self) -> u64 {
-        self.accepted - count(self.slots.len())
+        self.ready.first_number().unwrap_or_else(|| self.accepted - count(self.incoming.len()))
     }
 
-    /// Moves the next batch into `batch`, which is empty, and into flight; returns the first span's number.
-    pub(super) fn take(&mut self, batch: &mut VecDeque<Slot>) -> u64 {
+    /// Moves the next batch into `batch`, which is empty, and into flight; returns the numbers that are met with it, those of its spans
+    /// among them.
+    pub(super) fn take(&mut self, batch: &mut VecDeque<Slot>) -> Range<u64> {
         let first = self.first_number();
-        if self.slots.len() <= self.batch_slots && self.bytes <= self.batch_bytes {
-            // The two buffers change places, so both keep their capacity.
-            std::mem::swap(&mut self.slots, batch);
-            self.bytes = 0;
-        } else {
-            let mut bytes: usize = 0;
-            while let Some(size) = self.slots.front().map(|slot| slot.size) {
-                bytes = bytes.saturating_add(size);
-                if batch.len() >= self.batch_slots || (bytes > self.batch_bytes && !batch.is_empty()) {
-                    break;
-                }
-                batch.extend(self.slots.pop_front());
-                self.bytes -= size;
-            }
-        }
+        let (slots, bytes) = (self.batch_slots, self.batch_bytes);
+        self.line_mut().take(slots, bytes, batch);
         self.in_flight += count(batch.len());
-        first
+        if self.durability == Durability::Memory {
+            return first..first + count(batch.len());
+        }
+        let last = batch.back().and_then(Slot::number).map_or(first, |number| number + 1);
+        first..self.ready.first_number().unwrap_or(if self.unread > 0 { last } else { self.spooled_to })
     }
 
     /// Moves `spans` out of flight. `false` once the accounts are closed: then they are counted as dropped already.
@@ -266,36 +337,238 @@ impl Queue {
         is_news
     }
 
-    /// Closes the accounts: what waits or is in flight is dropped. Returns it, to be freed outside the lock.
-    pub(super) fn close(&mut self) -> VecDeque<Slot> {
-        self.dropped.shutdown_timeout += count(self.slots.len()) + self.in_flight + self.held;
-        self.in_flight = 0;
-        self.held = 0;
-        self.bytes = 0;
-        self.phase = Phase::Over;
-        std::mem::take(&mut self.slots)
+    /// Whether nothing waits for the thread before the worker.
+    pub(super) fn nothing_comes(&self) -> bool {
+        self.incoming.is_empty()
     }
 
-    /// Whether nothing is queued.
+    /// Whether that thread is not to wait for more.
+    pub(super) fn is_urgent(&self) -> bool {
+        let first = self.accepted - count(self.incoming.len());
+        self.phase != Phase::Open || first < self.drain_to || self.wake_slots == 1 || self.is_half_full()
+    }
+
+    fn is_half_full(&self) -> bool {
+        self.incoming.len() > self.max_slots / 2 || self.incoming.bytes() > self.max_bytes / 2
+    }
+
+    /// Whether a caller finds no room.
+    pub(super) fn is_full(&self, size: usize) -> bool {
+        self.is_over_full(&self.incoming, 1, size)
+    }
+
+    /// Moves all that came into `slots`, which is empty; returns their numbers.
+    pub(super) fn take_incoming(&mut self, slots: &mut VecDeque<Slot>) -> Range<u64> {
+        self.incoming.take_all(slots);
+        let taken = count(slots.len());
+        self.at_spooler += taken;
+        self.accepted - taken..self.accepted
+    }
+
+    /// The number that the next span will have.
+    pub(super) fn next_number(&mut self, offered: u64) -> Result<u64, Refused> {
+        self.expect_open(offered)?;
+        Ok(self.accepted)
+    }
+
+    /// Accepts spans that are about to go on.
+    pub(super) const fn accept_at_spooler(&mut self, spans: u64) {
+        self.accepted += spans;
+        self.at_spooler += spans;
+    }
+
+    /// Takes that back: they are refused.
+    pub(super) const fn take_back(&mut self, spans: u64) {
+        self.accepted -= spans;
+        self.at_spooler -= spans;
+    }
+
+    /// Accepts spans although the accounts are closed: those that are on the disk stay there. The others were not readable.
+    pub(super) fn accept_late(&mut self, spans: u64, on_disk: u64) -> Result<(), Refused> {
+        self.accepted += spans;
+        self.unread += on_disk;
+        self.on_disk += on_disk;
+        self.dead_lettered.panic += spans.saturating_sub(on_disk);
+        Ok(())
+    }
+
+    /// Whether the second line has room for so many spans.
+    pub(super) fn has_room(&self, spans: usize, bytes: usize) -> bool {
+        !self.is_over_full(&self.ready, spans, bytes)
+    }
+
+    /// Spans go on in memory.
+    pub(super) fn make_ready(&mut self, slots: impl Iterator<Item = Slot>) {
+        for slot in slots {
+            if self.phase != Phase::Over {
+                self.at_spooler = self.at_spooler.saturating_sub(1);
+                self.ready.push(slot);
+            }
+        }
+    }
+
+    /// Spans go on by the disk alone.
+    pub(super) fn leave_to_disk(&mut self, spans: usize) {
+        if self.phase != Phase::Over {
+            self.at_spooler = self.at_spooler.saturating_sub(count(spans));
+            self.unread += count(spans);
+        }
+    }
+
+    /// Spans are in a file now.
+    pub(super) fn came_to_disk(&mut self, spans: u64) {
+        if self.phase != Phase::Over {
+            self.on_disk += spans;
+        }
+    }
+
+    /// All spans below `number` have gone on.
+    pub(super) fn spooled_to(&mut self, number: u64) {
+        self.spooled_to = self.spooled_to.max(number);
+    }
+
+    /// Spans could not be read.
+    pub(super) fn unread_at_spooler(&mut self, spans: usize) {
+        if self.phase != Phase::Over {
+            self.at_spooler = self.at_spooler.saturating_sub(count(spans));
+            self.dead_lettered.panic += count(spans);
+        }
+    }
+
+    /// Neither memory nor the disk has room for spans.
+    pub(super) fn drop_at_spooler(&mut self, spans: usize) {
+        if self.phase != Phase::Over {
+            self.at_spooler = self.at_spooler.saturating_sub(count(spans));
+            self.dropped.spool_full += count(spans);
+        }
+    }
+
+    /// Spans that were only on the disk made room for others.
+    pub(super) fn drop_unread(&mut self, spans: u64) {
+        if self.phase != Phase::Over {
+            self.unread = self.unread.saturating_sub(spans);
+            self.dropped.spool_full += spans;
+            self.leave_disk(spans);
+        }
+    }
+
+    /// What was between the lines is lost by a bug.
+    pub(super) fn lose_at_spooler(&mut self) {
+        self.dead_lettered.panic += std::mem::take(&mut self.at_spooler);
+        self.spooled_to = self.accepted - count(self.incoming.len());
+    }
+
+    /// The disk gave spans back, which go into flight, and so many it will not. Returns the number up to which all are met with them;
+    /// `last` is the one after the last of them.
+    pub(super) fn read_back(&mut self, spans: usize, damaged: u64, last: Option<u64>) -> u64 {
+        if self.phase == Phase::Over {
+            return self.settled;
+        }
+        self.unread = self.unread.saturating_sub(count(spans) + damaged);
+        self.in_flight += count(spans);
+        self.dropped.disk_error += damaged;
+        self.leave_disk(damaged);
+        if self.unread == 0 { self.spooled_to } else { last.unwrap_or(self.settled) }
+    }
+
+    /// Spans of another process are taken over: they go into flight, but for those that are damaged.
+    pub(super) fn adopt(&mut self, spans: u64, damaged: u64, torn_bytes: u64) {
+        self.adopted += spans + damaged;
+        self.dropped.disk_error += damaged;
+        self.spool.torn_bytes += torn_bytes;
+        self.in_flight += spans;
+        self.on_disk += spans;
+    }
+
+    /// How much a batch may have.
+    pub(super) const fn batch_limits(&self) -> (usize, usize) {
+        (self.batch_slots, self.batch_bytes)
+    }
+
+    pub(super) const fn spool_size(&mut self, (segments, bytes): (u64, u64)) {
+        (self.spool.segments, self.spool.bytes) = (segments, bytes);
+    }
+
+    /// Whether the worker is to be woken.
+    pub(super) fn wake_worker(&self) -> Wake {
+        let is_due = self.batch_is_due() || self.unread > 0 || self.can_settle();
+        if self.parked && is_due { Wake::Worker } else { Wake::Nobody }
+    }
+
+    /// Whether all that went on has met its fate, without the worker having been told: nothing of it could be read.
+    pub(super) fn can_settle(&self) -> bool {
+        self.settled < self.spooled_to && self.ready.is_empty() && self.unread == 0 && self.in_flight == 0
+    }
+
+    /// Up to which number spans have gone on.
+    pub(super) const fn gone_on(&self) -> u64 {
+        self.spooled_to
+    }
+
+    /// So many of the spans that met their fate were in files, and their segments know it.
+    pub(super) fn leave_disk(&mut self, spans: u64) {
+        if self.phase != Phase::Over {
+            self.on_disk = self.on_disk.saturating_sub(spans);
+        }
+    }
+
+    /// Closes the accounts: what waits or is in flight, and is in no file, is dropped. Returns it, to be freed outside the lock.
+    pub(super) fn close(&mut self) -> [Line; 2] {
+        let waiting = count(self.incoming.len() + self.ready.len()) + self.at_spooler + self.unread;
+        let unsettled = waiting + self.in_flight + self.held;
+        let safe = self.on_disk.min(unsettled);
+        self.dropped.shutdown_timeout += unsettled - safe;
+        (self.at_spooler, self.in_flight, self.held) = (0, 0, 0);
+        (self.unread, self.on_disk) = (safe, safe);
+        self.phase = Phase::Over;
+        [std::mem::take(&mut self.incoming), std::mem::take(&mut self.ready)]
+    }
+
+    /// Whether all that waits is on the disk, and there is something.
+    pub(super) fn is_safe(&self) -> bool {
+        let waiting = count(self.incoming.len() + self.ready.len()) + self.at_spooler + self.unread;
+        self.on_disk > 0 && self.on_disk >= waiting + self.in_flight + self.held
+    }
+
+    /// Spans that the pipeline left on the disk when it ended.
+    pub(super) const fn left_on_disk(&self) -> u64 {
+        if matches!(self.phase, Phase::Over) { self.unread } else { 0 }
+    }
+
+    /// Whether the worker finds nothing in memory.
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.line().is_empty()
+    }
+
+    /// Whether spans are only in files.
+    pub(super) const fn has_unread(&self) -> bool {
+        self.unread > 0
+    }
+
+    /// Whether nothing more can come to the worker.
+    pub(super) fn is_exhausted(&self) -> bool {
+        let is_over = self.durability != Durability::Spool || matches!(self.spooler, Spooler::Over);
+        is_over && self.is_empty() && self.unread == 0
     }
 
     /// How many spans the next batch has, unless their bytes make it fewer.
     pub(super) fn next_len(&self) -> usize {
-        self.slots.len().min(self.batch_slots)
+        self.line().len().min(self.batch_slots)
     }
 
     /// All counters, as they stand; the other sinks keep their own.
     pub(super) fn health(&self) -> Health {
         Health {
-            offered: self.accepted + self.rejected.total(),
-            accepted: self.accepted,
+            offered: self.accepted + self.adopted + self.rejected.total(),
+            accepted: self.accepted + self.adopted,
+            adopted: self.adopted,
             rejected: self.rejected,
             stored: self.stored,
-            queued: count(self.slots.len()),
-            queued_bytes: count(self.bytes),
+            queued: count(self.incoming.len() + self.ready.len() - self.ready.on_disk()) + self.at_spooler,
+            queued_bytes: count(self.incoming.bytes().saturating_add(self.ready.bytes())),
             in_flight: self.in_flight,
+            spooled: count(self.ready.on_disk()) + self.unread,
+            spool: SpoolHealth { durability: self.durability, ..self.spool.clone() },
             held: self.held,
             discarded: self.discarded,
             dead_lettered: self.dead_lettered,
@@ -317,7 +590,8 @@ pub(super) fn count(len: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{SpanId, TraceId};
+    use crate::model::{SpanId, SpanRecord, TraceId};
+    use crate::pipeline::line::Entry;
 
     fn queue(settings: Settings) -> Queue {
         Queue::new(&settings.clamped())
@@ -325,18 +599,13 @@ mod tests {
 
     fn push(queue: &mut Queue, size: usize) -> Result<bool, Refused> {
         let record = SpanRecord::new(TraceId::generate(0), SpanId::generate(), "span", 0);
-        queue.push(&mut Some(Entry::Record(Box::new(record))), size)
+        queue.push(&mut Some(Slot::of(Entry::Record(Box::new(record)), size))).map(|wake| wake != Wake::Nobody)
     }
 
     fn take(queue: &mut Queue) -> (u64, usize) {
         let mut batch = VecDeque::new();
-        let first = queue.take(&mut batch);
-        (first, batch.len())
-    }
-
-    #[test]
-    fn a_slot_is_four_words_at_most() {
-        assert!(size_of::<Slot>() <= 4 * size_of::<usize>());
+        let numbers = queue.take(&mut batch);
+        (numbers.start, batch.len())
     }
 
     #[test]
@@ -378,7 +647,7 @@ mod tests {
         assert_eq!((health.queued, health.queued_bytes, health.in_flight), (3, 100, 1));
         assert_eq!((health.accepted, health.rejected.queue_full, health.offered), (4, 2, 6));
         assert!(health.adds_up());
-        assert_eq!(queue.take(&mut VecDeque::new()), 1, "no hole");
+        assert_eq!(take(&mut queue), (1, 3), "no hole");
     }
 
     #[test]
@@ -424,7 +693,7 @@ mod tests {
         take(&mut queue);
         push(&mut queue, 1).unwrap();
         queue.stored(2);
-        assert_eq!(queue.close().len(), 1);
+        assert_eq!(queue.close().map(|line| line.len()), [1, 0]);
         let closed = queue.health();
         assert_eq!((closed.stored, closed.dropped.shutdown_timeout, closed.queued, closed.in_flight), (2, 4, 0, 0));
         assert!(closed.adds_up());

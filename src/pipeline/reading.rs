@@ -1,6 +1,7 @@
 //! Reading spans: on the worker, or on a thread beside it while the worker waits for the store.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
@@ -8,8 +9,9 @@ use std::thread::JoinHandle;
 use super::flow::Flow;
 use super::intake::Interpret;
 use super::isolation::isolated;
-use super::queue::{Entry, Slot, count};
-use crate::model::{InterpretedSpan, Origin, ProcessId};
+use super::line::Slot;
+use super::preparing::{Preparing, Unread};
+use crate::model::InterpretedSpan;
 
 /// Spans that were taken from the queue together.
 #[derive(Debug)]
@@ -27,53 +29,43 @@ pub(super) struct Read {
     pub(super) failures: Vec<Unread>,
 }
 
-/// A span that could not be read.
-#[derive(Debug)]
-pub(super) struct Unread {
-    pub(super) number: u64,
-    pub(super) reason: String,
-}
-
 /// How spans are read.
 #[derive(Clone)]
 pub(super) struct Reading {
     pub(super) interpret: Interpret,
-    pub(super) process: ProcessId,
+    pub(super) preparing: Preparing,
 }
 
 impl Reading {
-    /// Reads a batch whose first span has the number `first`, and leaves `slots` empty.
-    pub(super) fn read(&self, first: u64, slots: &mut VecDeque<Slot>) -> Read {
-        let end = first + count(slots.len());
+    /// Reads a batch, and leaves `slots` empty. Spans that have no number yet get these, in order.
+    pub(super) fn read(&self, numbers: Range<u64>, slots: &mut VecDeque<Slot>) -> Read {
+        let end = numbers.end;
         let (mut spans, mut failures) = (Vec::with_capacity(slots.len()), Vec::new());
-        for (number, slot) in (first..end).zip(slots.drain(..)) {
-            match self.read_one(number, slot.entry) {
+        for (place, slot) in (numbers.start..).zip(slots.drain(..)) {
+            let number = slot.number().unwrap_or(place);
+            match self.read_one(number, slot) {
                 Ok(span) => spans.push(span),
-                Err(reason) => failures.push(Unread { number, reason }),
+                Err(failure) => failures.push(failure),
             }
         }
         Read { batch: Batch { spans, end }, failures }
     }
 
-    /// Makes an entry's record and interprets it. A panic in that loses this span and no other.
-    fn read_one(&self, number: u64, entry: Entry) -> Result<InterpretedSpan, String> {
-        let mut what = "a span".to_owned();
-        isolated(|| {
-            let mut record = match entry {
-                Entry::Record(record) => *record,
-                Entry::Pending(pending) => pending.record(),
-            };
-            what = format!("span {} of trace {}", record.span_id, record.trace_id);
-            record.origin = Some(Origin { process: self.process, sequence: number });
-            (self.interpret)(record)
+    /// Interprets a slot's record. A panic in that loses this span and no other.
+    fn read_one(&self, number: u64, slot: Slot) -> Result<InterpretedSpan, Unread> {
+        let record = self.preparing.prepare(number, slot)?;
+        let what = (record.span_id, record.trace_id);
+        isolated(|| (self.interpret)(record)).map_err(|panic| {
+            let (span_id, trace_id) = what;
+            let reason = format!("span {span_id} of trace {trace_id} is left out: reading it panicked: {panic}");
+            Unread { number, reason }
         })
-        .map_err(|panic| format!("{what} is left out: reading it panicked: {panic}"))
     }
 }
 
 enum Task {
-    /// Read this batch, whose first span has this number.
-    Read(u64, VecDeque<Slot>),
+    /// Read this batch, whose spans have these numbers.
+    Read(Range<u64>, VecDeque<Slot>),
     /// Free these spans: memory is cheapest freed where it was taken.
     Free(Vec<InterpretedSpan>),
 }
@@ -83,8 +75,8 @@ pub(super) struct Reader {
     tasks: Option<Sender<Task>>,
     read: Receiver<Read>,
     thread: Option<JoinHandle<()>>,
-    /// The numbers of the spans that it is reading or has read: from the first to the one after the last.
-    at_work_on: Option<(u64, u64)>,
+    /// The numbers of the spans that it is reading or has read, and the one up to which all are met with them.
+    at_work_on: Option<(Vec<u64>, u64)>,
 }
 
 impl Reader {
@@ -97,8 +89,8 @@ impl Reader {
             flow.enter_reader();
             while let Ok(task) = given.recv() {
                 match task {
-                    Task::Read(first, mut slots) => {
-                        let read = reading.read(first, &mut slots);
+                    Task::Read(numbers, mut slots) => {
+                        let read = reading.read(numbers, &mut slots);
                         // The first to ask for a span's content encodes it: better here than there. What fails here fails there again.
                         let _ = isolated(|| read.batch.spans.iter().for_each(|span| drop(span.content())));
                         if give_back.send(read).is_err() {
@@ -119,9 +111,10 @@ impl Reader {
     }
 
     /// Gives it a batch to read; it must have none.
-    pub(super) fn begin(&mut self, first: u64, slots: VecDeque<Slot>) {
-        self.at_work_on = Some((first, first + count(slots.len())));
-        self.send(Task::Read(first, slots));
+    pub(super) fn begin(&mut self, numbers: Range<u64>, slots: VecDeque<Slot>) {
+        let of_slots = (numbers.start..).zip(&slots).map(|(place, slot)| slot.number().unwrap_or(place)).collect();
+        self.at_work_on = Some((of_slots, numbers.end));
+        self.send(Task::Read(numbers, slots));
     }
 
     /// Gives it spans that nobody needs any more.
@@ -138,10 +131,10 @@ impl Reader {
 
     /// Waits for the batch that it was given; none where it has none.
     pub(super) fn end(&mut self) -> Option<Read> {
-        let (first, end) = self.at_work_on.take()?;
+        let (numbers, end) = self.at_work_on.take()?;
         let lost = || {
             let reason = "a span is left out: the thread that read it is gone; please report this";
-            let failures = (first..end).map(|number| Unread { number, reason: reason.to_owned() }).collect();
+            let failures = numbers.into_iter().map(|number| Unread { number, reason: reason.to_owned() }).collect();
             Read { batch: Batch { spans: Vec::new(), end }, failures }
         };
         Some(self.read.recv().unwrap_or_else(|_| lost()))

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::selection::TailSampling;
+use super::spool::{Durability, SpoolSettings};
 use crate::model::Kind;
 
 /// The limits and delays of a pipeline. Names and defaults of the first four are those of OpenTelemetry's batch span processor.
@@ -19,6 +20,9 @@ pub struct Settings {
     /// Bytes that may wait in the queue, roughly, and for each sink beside the store; default 64 MiB. An empty queue takes a span of any size, so that no span is too
     /// large for ever.
     pub max_queue_bytes: usize,
+    /// Bytes of one span, roughly: a larger one is refused; default 256 MiB. It is far above what [`Limits`](crate::layer::Limits) let
+    /// through of the usual spans.
+    pub max_span_bytes: usize,
     /// Bytes that are written at once, roughly; default 4 MiB, at most `max_queue_bytes`. A larger span is written alone.
     pub max_batch_bytes: usize,
     /// Write each span as soon as it is accepted; default `false`. For debugging: a batch is then often a single span.
@@ -39,6 +43,8 @@ pub struct Settings {
     pub without_kinds: Vec<Kind>,
     /// Which traces are kept, decided when they are over; default all.
     pub tail_sampling: Option<TailSampling>,
+    /// Where spans wait on a disk; default nowhere.
+    pub spool: Option<SpoolSettings>,
 }
 
 impl Default for Settings {
@@ -48,6 +54,7 @@ impl Default for Settings {
             max_export_batch_size: 512,
             scheduled_delay: Duration::from_secs(5),
             max_queue_bytes: 64 * 1024 * 1024,
+            max_span_bytes: 256 * 1024 * 1024,
             max_batch_bytes: 4 * 1024 * 1024,
             immediate: false,
             live: false,
@@ -58,6 +65,7 @@ impl Default for Settings {
             retry_max_age: Duration::from_secs(300),
             without_kinds: Vec::new(),
             tail_sampling: None,
+            spool: None,
         }
     }
 }
@@ -76,6 +84,11 @@ impl Settings {
         self.retry_max_delay = self.retry_max_delay.clamp(self.retry_min_delay, MAX_DELAY);
         self.retry_max_attempts = self.retry_max_attempts.max(1);
         self
+    }
+
+    /// What is promised of spans that were accepted.
+    pub(super) fn durability(&self) -> Durability {
+        self.spool.as_ref().map_or(Durability::Memory, |spool| spool.durability)
     }
 }
 

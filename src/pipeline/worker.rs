@@ -8,15 +8,17 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::vec::IntoIter;
 
 use super::delivery::{self, Delivery};
-use super::flow::{GivenUp, Work};
+use super::flow::{GivenUp, Timers, Work};
 use super::flush::Outcome;
 use super::intake::Intake;
 use super::isolation::isolated;
 use super::live::WrittenVersions;
 use super::reading::Batch;
 use super::settings::Settings;
+use super::spool::Leftovers;
+use super::spooling::DISK_PAUSE;
 use crate::error::Error;
-use crate::model::{InterpretedSpan, SpanRecord};
+use crate::model::{InterpretedSpan, Loss, SpanRecord};
 
 /// What the worker thread owns.
 pub(super) struct Worker {
@@ -24,6 +26,10 @@ pub(super) struct Worker {
     pub(super) settings: Settings,
     pub(super) store: Delivery,
     pub(super) written: WrittenVersions,
+    /// What other processes left in the spool.
+    pub(super) leftovers: Option<Leftovers>,
+    /// What was lost, here and there, that the store has not taken yet.
+    pub(super) losses: Vec<Loss>,
 }
 
 impl Worker {
@@ -41,12 +47,22 @@ impl Worker {
     fn work(mut self) -> Outcome {
         let flow = Arc::clone(&self.intake.flow);
         let mut batch = VecDeque::new();
-        let mut tick = Instant::now() + self.settings.scheduled_delay;
+        let mut timers = Timers::new(self.settings.scheduled_delay);
         loop {
-            match flow.next(&mut batch, self.intake.is_ahead(), &mut tick, self.settings.scheduled_delay) {
-                Work::Batch(first) => {
-                    let batch = self.intake.read(first, &mut batch);
+            let has_leftovers = self.leftovers.as_ref().is_some_and(Leftovers::is_reading);
+            match flow.next(&mut batch, self.intake.is_ahead(), has_leftovers, &mut timers) {
+                Work::Batch(numbers) => {
+                    let batch = self.intake.read(numbers, &mut batch);
                     self.write(batch);
+                }
+                Work::ReadBack => match self.intake.read_back() {
+                    Some(batch) => self.write(batch),
+                    // The disk does not answer: not to be asked again and again.
+                    None => drop(flow.pause(DISK_PAUSE)),
+                },
+                Work::Settle(number) => {
+                    flow.delivered(number);
+                    flow.account(|queue| queue.settle(number));
                 }
                 Work::Ahead => {
                     if let Some(batch) = self.intake.ahead() {
@@ -58,6 +74,8 @@ impl Worker {
                     flow.flushed(number, &outcome);
                 }
                 Work::Tick => self.tick(),
+                Work::Upkeep => self.upkeep(),
+                Work::Leftovers => self.adopt(),
                 Work::Finish => break,
             }
         }
@@ -74,10 +92,54 @@ impl Worker {
         if let Some(last) = delivered.last() {
             self.intake.flow.delivered(last.end);
         }
+        self.store.post(&mut self.intake);
         for batch in delivered {
             self.intake.flow.sides.hand_over(&batch);
             self.intake.flow.account(|queue| queue.settle(batch.end));
             self.intake.free(batch);
+        }
+    }
+
+    /// What is to be done once a second, as long as the store is well.
+    fn upkeep(&mut self) {
+        let flow = Arc::clone(&self.intake.flow);
+        self.intake.tell_unread();
+        if flow.is_degraded() {
+            return;
+        }
+        if let Err(error) = delivery::tick(self.store.sink()) {
+            self.intake.fail(&error);
+        }
+        self.tell_losses(flow.news_of_losses());
+        self.store.post(&mut self.intake);
+        if let Some(leftovers) = &mut self.leftovers {
+            leftovers.look(Instant::now());
+        }
+    }
+
+    /// Tells the store what was lost, and what it did not take of that before.
+    fn tell_losses(&mut self, news: Vec<Loss>) {
+        self.losses.extend(news);
+        if self.losses.is_empty() {
+            return;
+        }
+        match delivery::report_losses(self.store.sink(), &self.losses) {
+            Ok(()) => self.losses.clear(),
+            Err(error) => self.intake.fail(&error),
+        }
+    }
+
+    /// Goes on with what another process left.
+    fn adopt(&mut self) {
+        let Some(leftovers) = &mut self.leftovers else { return };
+        match leftovers.next(self.settings.max_export_batch_size, self.settings.max_batch_bytes) {
+            Some(mut found) => {
+                let losses = std::mem::take(&mut found.losses);
+                let batch = self.intake.adopt(found);
+                self.write(batch);
+                self.tell_losses(losses);
+            }
+            None => leftovers.done(),
         }
     }
 
@@ -135,6 +197,8 @@ impl Worker {
     }
 
     fn flush(&mut self) -> Outcome {
+        self.intake.tell_unread();
+        self.store.post(&mut self.intake);
         self.intake.report_hidden_content();
         delivery::flush(self.store.sink()).map_err(|error| {
             let failure = format!("the store could not be flushed: {error}");
@@ -154,12 +218,16 @@ impl Worker {
         let open = self.intake.snapshot_live(None);
         let open = self.intake.shown(open, true);
         self.write_live(open);
+        self.intake.tell_unread();
+        self.store.post(&mut self.intake);
+        let news = self.intake.flow.news_of_losses();
+        self.tell_losses(news);
         self.flush()
     }
 }
 
 /// Nanoseconds since 1970.
-fn now_ns() -> i64 {
+pub(super) fn now_ns() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

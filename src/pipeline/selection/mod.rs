@@ -19,7 +19,7 @@ use self::kinds::WithoutKinds;
 use self::tail::Tail;
 use super::health::KeptTraces;
 use super::settings::Settings;
-use crate::model::{InterpretedSpan, SpanRecord};
+use crate::model::{InterpretedSpan, Origin, SpanRecord};
 
 /// Decides on spans in the order in which they come.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ pub(super) struct Selected {
     pub(super) keep: Vec<InterpretedSpan>,
     /// The numbers of those that came and are not to be written, or not yet: who delivered them is told so.
     pub(super) kept_back: Vec<u64>,
+    /// Those that will never be written, of these spans and of those that were held.
+    pub(super) discarded: Vec<Origin>,
     /// How many are of a kind that is left out.
     pub(super) by_kind: u64,
     /// How many are of traces that were discarded: of these spans, and of those that were held.
@@ -59,6 +61,7 @@ impl Selection {
         for span in spans {
             if self.kinds.as_mut().is_some_and(|kinds| kinds.leaves_out(&span.span)) {
                 selected.by_kind += 1;
+                selected.discarded.extend(span.record.origin);
             } else if let Some(tail) = &mut self.tail {
                 tail.offer(span, now, &mut selected);
             } else {

@@ -212,6 +212,7 @@ impl Tail {
             Some(true) => return selected.keep.push(span),
             Some(false) => {
                 selected.by_trace += 1;
+                selected.discarded.extend(span.record.origin);
                 return;
             }
             None => {}
@@ -258,6 +259,7 @@ impl Tail {
         self.discarded += 1;
         if let Some(waiting) = self.take(trace, selected) {
             selected.by_trace += u64::try_from(waiting.spans.len()).unwrap_or(u64::MAX);
+            selected.discarded.extend(waiting.spans.iter().filter_map(|span| span.record.origin));
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
-use crate::model::{InterpretedSpan, ProcessId, Span, SpanId, SpanRecord, SpanState, TraceId};
+use crate::model::{DeadLetter, InterpretedSpan, Loss, ProcessId, Span, SpanId, SpanRecord, SpanState, TraceId};
 use crate::pipeline::{Inlet, OnError, Pipeline, Settings, Sink};
 
 /// Long enough for any machine; a test that waits this long has failed.
@@ -21,6 +21,8 @@ pub(super) struct Log {
     probes: usize,
     flushes: usize,
     closed: bool,
+    pub(super) letters: Vec<DeadLetter>,
+    pub(super) losses: Vec<Loss>,
 }
 
 #[derive(Clone, Default)]
@@ -147,6 +149,16 @@ impl Sink for FakeSink {
     fn flush(&mut self) -> Result<()> {
         self.log.get().flushes += 1;
         (self.on_flush)()
+    }
+
+    fn dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
+        self.log.get().letters.push(letter.clone());
+        Ok(())
+    }
+
+    fn report_losses(&mut self, losses: &[Loss]) -> Result<()> {
+        self.log.get().losses.extend_from_slice(losses);
+        Ok(())
     }
 
     fn takes_open_spans(&self) -> bool {

@@ -11,3 +11,4 @@ mod receipts;
 mod runtimes;
 mod selections;
 mod sides;
+mod spool;
