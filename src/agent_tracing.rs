@@ -1,6 +1,7 @@
 //! The handle: opens the database, starts the worker, makes layers, flushes.
 
 mod builder;
+mod durability;
 mod environment;
 #[cfg(feature = "opentelemetry")]
 mod only_door;

@@ -1,18 +1,20 @@
 //! Every option, its default and its environment variable.
 
 use std::fmt;
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 #[cfg(feature = "opentelemetry")]
 use opentelemetry_sdk::trace::{SdkTracerProvider, ShouldSample};
 
+use super::durability::DurabilityOptions;
 use super::environment::{self, Environment};
 use super::{AgentTracing, Inner};
 use crate::error::{Error, Result};
 use crate::layer::{AgentFilter, Ambient, Capture, Limits};
 use crate::model::{Attributes, Kind, ProcessId, Resource, Scope, Value};
-use crate::pipeline::{OnError, Pipeline, Settings, Sink, TailSampling};
+use crate::pipeline::{Durability, Fsync, OnError, Pipeline, Settings, Sink, TailSampling, WhenFull};
 use crate::semconv::{self, PriceTable, Prices, Profiles, profile::Profile};
 use crate::store::{Store, StoreSink};
 
@@ -48,6 +50,7 @@ pub struct Builder {
     without_names: Vec<String>,
     without_kinds: Vec<Kind>,
     tail_sampling: Option<TailSampling>,
+    durability: DurabilityOptions,
     prices: PriceTable,
     sinks: Vec<MakeSink>,
     on_error: Option<OnError>,
@@ -79,6 +82,7 @@ impl Builder {
             without_names: Vec::new(),
             without_kinds: Vec::new(),
             tail_sampling: None,
+            durability: DurabilityOptions::default(),
             prices: PriceTable::default(),
             sinks: Vec::new(),
             on_error: None,
@@ -108,6 +112,54 @@ impl Builder {
     /// How long a span waits for its batch to fill at most. By default `OTEL_BSP_SCHEDULE_DELAY` (milliseconds), else 5 s.
     pub fn scheduled_delay(mut self, delay: Duration) -> Self {
         self.scheduled_delay = Some(delay);
+        self
+    }
+
+    /// What the end of the process, however it comes, can cost. By default [`Durability::Spool`]: within some milliseconds a span is in a
+    /// file, and whatever the database does, it is stored in the end, if not by this process then by the next one that opens the same
+    /// database. For a database in memory [`Durability::Memory`], since that ends with the process.
+    ///
+    /// ```
+    /// use tracing_agents::AgentTracing;
+    /// use tracing_agents::pipeline::Durability;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let url = format!("sqlite://{}/traces.db", folder.path().display());
+    /// // A span is in a file before the call that ended it returns: no kill can take it.
+    /// let tracing = AgentTracing::builder(&url).durability(Durability::Journal).open()?;
+    /// assert_eq!(tracing.health().spool.durability, Durability::Journal);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability.durability = Some(durability);
+        self
+    }
+
+    /// The folder in which spans wait for the database; it is made when it is needed, for its owner only. By default
+    /// [`Store::default_spool_folder`]: beside a SQLite file, for a server in the user's folder for state. Processes and databases may share
+    /// one; it is to be on a disk of this machine, since files on it are locked.
+    pub fn spool_folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.durability.folder = Some(folder.into());
+        self
+    }
+
+    /// Bytes that the spans of this process may take in that folder. By default 1 GiB.
+    pub fn max_spool_bytes(mut self, bytes: u64) -> Self {
+        self.durability.max_bytes = Some(bytes);
+        self
+    }
+
+    /// What becomes of spans when these are used up, and memory too. By default [`WhenFull::DropNewest`]; what is dropped is counted.
+    pub fn when_spool_full(mut self, when_full: WhenFull) -> Self {
+        self.durability.when_full = Some(when_full);
+        self
+    }
+
+    /// When what waits in that folder is made to survive a power failure. By default each half second, by a thread of its own.
+    pub fn spool_fsync(mut self, fsync: Fsync) -> Self {
+        self.durability.fsync = Some(fsync);
         self
     }
 

@@ -16,6 +16,7 @@ mod retention;
 pub mod rows;
 pub mod schema;
 mod sender;
+mod spool_folder;
 mod url;
 mod write;
 

@@ -111,6 +111,16 @@ impl DatabaseUrl {
         }
     }
 
+    /// The file that the database is; `None` in memory and on a server.
+    pub(crate) fn file(&self) -> Option<&std::path::Path> {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(SqliteTarget::File(path)) => Some(path),
+            #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
+            _ => None,
+        }
+    }
+
     /// Whether the database lives in memory, and so belongs to the one connection that opened it.
     pub(crate) fn is_memory(&self) -> bool {
         match self {
