@@ -52,6 +52,7 @@ pub struct Builder {
     sinks: Vec<MakeSink>,
     on_error: Option<OnError>,
     shutdown_timeout: Duration,
+    connects_in_background: bool,
 }
 
 impl Builder {
@@ -83,6 +84,7 @@ impl Builder {
             sinks: Vec::new(),
             on_error: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
+            connects_in_background: false,
         }
     }
 
@@ -338,6 +340,23 @@ impl Builder {
         self
     }
 
+    /// Does not wait for the database: [`open`](Self::open) touches neither network nor disk and returns at once, and the worker connects and
+    /// brings the tables up to date, as often as it takes. Until then spans wait, and reads say that the database was not reached yet. By
+    /// default `open` connects, and says what is wrong with the database.
+    ///
+    /// ```
+    /// use tracing_agents::AgentTracing;
+    ///
+    /// // A program that starts before its database does, or without it.
+    /// let tracing = AgentTracing::builder("sqlite:///not/mounted/yet/traces.db").connect_in_background().open()?;
+    /// assert!(tracing.repository().processes().is_err());
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    pub fn connect_in_background(mut self) -> Self {
+        self.connects_in_background = true;
+        self
+    }
+
     /// Opens the database, brings its tables up to date and starts the worker.
     ///
     /// # Errors
@@ -359,7 +378,7 @@ impl Builder {
             }
             (provider, sampler) => provider.or_else(|| crate::otel::sampling(sampler, environment.has_sampler)),
         };
-        let store = Store::open(&self.url)?;
+        let store = if self.connects_in_background { Store::open_in_background } else { Store::open }(&self.url)?;
         let process = ProcessId::generate();
         let default = Settings::default();
         let settings = Settings {

@@ -168,7 +168,7 @@ impl AnyConnection {
             (result, Err(error)) => {
                 self.suspect();
                 let failure = result.err().unwrap_or(Failure::Database(error));
-                Err(if self.is_server() { ReadFailure::Lost(failure) } else { ReadFailure::Refused(failure) })
+                Err(if self.is_server() && !self.is_late() { ReadFailure::Lost(failure) } else { ReadFailure::Refused(failure) })
             }
         }
     }
@@ -213,6 +213,30 @@ impl AnyConnection {
         }
     }
 
+    /// Lets statements take as long as bringing tables up to date may.
+    pub(crate) fn be_patient(&mut self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.be_patient(),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => server.be_patient(),
+        }
+    }
+
+    /// Whether a server let a deadline pass. Another connection would wait as long again.
+    fn is_late(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.connection.is_late(),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => server.connection.is_late(),
+        }
+    }
+
     /// Has the server stop what it does for this connection.
     #[cfg(feature = "async")]
     pub(crate) fn stop(&self, url: &DatabaseUrl) -> impl Future<Output = ()> + Send + use<> {
@@ -247,9 +271,9 @@ impl AnyConnection {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => is_broken(connection),
             #[cfg(feature = "postgres")]
-            Self::Postgres(server) => server.is_suspect || is_broken(&mut server.connection),
+            Self::Postgres(server) => server.is_lost() || is_broken(&mut server.connection),
             #[cfg(feature = "mysql")]
-            Self::Mysql(server) => server.is_suspect || is_broken(&mut server.connection),
+            Self::Mysql(server) => server.is_lost() || is_broken(&mut server.connection),
         }
     }
 

@@ -124,7 +124,9 @@ fn run_in_mysql(connection: &mut super::dialect::mysql::MysqlConnection, url: &D
              ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 /*M! COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */;
          INSERT INTO trace_schema (version) VALUES ('') ON DUPLICATE KEY UPDATE version = version;",
     )?;
-    let mut waiting = mysql::open(url)?;
+    let mut waiting = super::dialect::Server::new(mysql::open(url)?);
+    waiting.be_patient();
+    let mut waiting = waiting.connection;
     waiting.batch_execute("SET SESSION innodb_lock_wait_timeout = 600")?;
     waiting.transaction::<_, AnyError, _>(|waiting| {
         queue(waiting)?;
