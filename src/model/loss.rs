@@ -34,11 +34,7 @@ impl LossReason {
     pub const fn is_after_acceptance(self) -> bool {
         match self {
             Self::QueueFull | Self::DiskFull | Self::AfterShutdown | Self::TooLarge | Self::Reentrant => false,
-            Self::SpoolFull
-            | Self::DiskError
-            | Self::ShutdownTimeout
-            | Self::RedactionFailed
-            | Self::Discarded => true,
+            Self::SpoolFull | Self::DiskError | Self::ShutdownTimeout | Self::RedactionFailed | Self::Discarded => true,
         }
     }
 

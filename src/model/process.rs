@@ -1,8 +1,9 @@
 //! Processes that write spans.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use super::ProcessId;
+use super::{LossReason, ProcessId};
 
 /// A process that wrote spans. One row of the `processes` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,10 @@ pub struct Account {
     pub settled: u64,
     /// Spans that it told to be lost after acceptance, or left out as asked.
     pub lost: u64,
+    /// All that it told to be refused or lost, by reason.
+    pub losses: BTreeMap<LossReason, u64>,
+    /// Its dead letters that are still kept. They count as settled.
+    pub dead_letters: u64,
     /// Numbers below the largest settled one that are not settled, the first 100 gaps: told losses are among them.
     pub gaps: Vec<RangeInclusive<u64>>,
 }

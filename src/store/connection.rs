@@ -168,7 +168,11 @@ impl AnyConnection {
             (result, Err(error)) => {
                 self.suspect();
                 let failure = result.err().unwrap_or(Failure::Database(error));
-                Err(if self.is_server() && !self.is_late() { ReadFailure::Lost(failure) } else { ReadFailure::Refused(failure) })
+                Err(if self.is_server() && !self.is_late() {
+                    ReadFailure::Lost(failure)
+                } else {
+                    ReadFailure::Refused(failure)
+                })
             }
         }
     }

@@ -3,10 +3,10 @@
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
+use super::Store;
 use super::connection::{AnyConnection, dispatch};
 use super::schema::{dead_letter_parts, dead_letters, losses, processes, settled_sequences};
 use super::write::AnyOf;
-use super::Store;
 use crate::error::Result;
 
 /// Parts of payloads deleted in one transaction: 32 MiB.

@@ -18,7 +18,10 @@ pub(super) struct Reaching {
 #[derive(Debug)]
 enum State {
     /// Nobody is on the way. How often it was tried, and how the last try failed.
-    Away { tries: u64, failure: Option<(ErrorKind, String)> },
+    Away {
+        tries: u64,
+        failure: Option<(ErrorKind, String)>,
+    },
     /// Somebody is: the try of this number.
     Underway(u64),
     Reached,

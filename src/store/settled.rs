@@ -85,7 +85,8 @@ impl Numbers {
 
     /// Adds the numbers that a row tells.
     pub(crate) fn add_row(&mut self, row: &SettledRow) -> Result<()> {
-        let unreadable = || Error::new(ErrorKind::Decode, "the database holds a set of span numbers that cannot be read");
+        let unreadable =
+            || Error::new(ErrorKind::Decode, "the database holds a set of span numbers that cannot be read");
         let mut runs = row.runs.as_slice();
         let mut first = from_count(row.first_sequence);
         while !runs.is_empty() {

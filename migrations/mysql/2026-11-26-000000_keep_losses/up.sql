@@ -7,7 +7,8 @@ CREATE TABLE IF NOT EXISTS losses (
     accepted_count BIGINT      NOT NULL,
     from_ns        BIGINT      NOT NULL,
     to_ns          BIGINT      NOT NULL,
-    PRIMARY KEY (process_id, number)
+    PRIMARY KEY (process_id, number),
+    KEY losses_by_time (to_ns, process_id, number)
 ) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 /*M! COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */;
 -- Spans that could not be stored. The payload stands in parts, since it may be larger than what a server takes at once.
 CREATE TABLE IF NOT EXISTS dead_letters (

@@ -9,6 +9,7 @@ CREATE TABLE losses (
     to_ns          BIGINT           NOT NULL,
     PRIMARY KEY (process_id, number)
 );
+CREATE INDEX losses_by_time ON losses (to_ns, process_id, number);
 -- Spans that could not be stored. The payload stands in parts, since it may be larger than what a server takes at once.
 CREATE TABLE dead_letters (
     process_id    BYTEA            NOT NULL,
