@@ -340,6 +340,12 @@ impl Builder {
         self
     }
 
+    /// The environment variables that are set and have a meaning for a builder, with their values, and what cannot be understood of them.
+    #[must_use]
+    pub fn environment() -> (Vec<(&'static str, String)>, Vec<Error>) {
+        environment::understood()
+    }
+
     /// Does not wait for the database: [`open`](Self::open) touches neither network nor disk and returns at once, and the worker connects and
     /// brings the tables up to date, as often as it takes. Until then spans wait, and reads say that the database was not reached yet. By
     /// default `open` connects, and says what is wrong with the database.

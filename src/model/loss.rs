@@ -65,6 +65,14 @@ pub struct Loss {
     pub to_ns: i64,
 }
 
+impl Loss {
+    /// A loss of which only this is known; the rest is to be set.
+    #[must_use]
+    pub const fn new(process: ProcessId, number: u64, reason: LossReason, count: u64) -> Self {
+        Self { process, number, reason, count, accepted: 0, from_ns: 0, to_ns: 0 }
+    }
+}
+
 text_enum! {
     /// Why a span is kept as a dead letter.
     pub enum DeadLetterReason, "reason of a dead letter" {
@@ -97,6 +105,24 @@ pub struct DeadLetter {
     pub time_ns: i64,
     /// The span, as [`wire::encode`](crate::wire::encode) writes it; empty where it could not be read.
     pub payload: Vec<u8>,
+}
+
+impl DeadLetter {
+    /// A dead letter of which only this is known; the rest is to be set.
+    #[must_use]
+    pub fn new(process: ProcessId, sequence: u64, reason: DeadLetterReason, error: impl Into<String>) -> Self {
+        Self {
+            process,
+            sequence,
+            trace_id: None,
+            span_id: None,
+            name: String::new(),
+            reason,
+            error: error.into(),
+            time_ns: 0,
+            payload: Vec::new(),
+        }
+    }
 }
 
 /// A dead letter as lists have it: all but the payload.

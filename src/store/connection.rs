@@ -147,6 +147,32 @@ impl AnyConnection {
         }
     }
 
+    /// Runs `body` as [`write`](Self::write) does, and takes back whatever it did.
+    pub(crate) fn rehearse<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        dispatch!(self, connection => dialect::begin_write(connection)).inspect_err(|_| self.suspect())?;
+        let result = body(self);
+        let taken_back = dispatch!(self, connection => roll_back(connection));
+        if result.is_err() || taken_back.is_err() {
+            self.suspect();
+        }
+        taken_back?;
+        result
+    }
+
+    /// What asks a database for its product and version, in the column `version`.
+    pub(crate) const fn version_query(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "SELECT 'SQLite ' || sqlite_version() AS version",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "SELECT 'PostgreSQL ' || current_setting('server_version') AS version",
+            #[cfg(feature = "mysql")]
+            Self::Mysql(_) => {
+                "SELECT CONCAT(IF(VERSION() LIKE '%MariaDB%', 'MariaDB ', 'MySQL '), VERSION()) AS version"
+            }
+        }
+    }
+
     /// Runs `body` in a transaction, so that all its reads see the same state.
     pub(crate) fn read<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, ReadFailure> {
         let result = match self.wait(Self::begin_read) {

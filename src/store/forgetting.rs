@@ -1,5 +1,7 @@
 //! Forgetting what was lost, when its time has come: dead letters, and the accounts of processes that are long gone.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
@@ -13,6 +15,8 @@ use crate::error::Result;
 const MAX_PARTS: i64 = 32;
 /// Dead letters, or processes, in one transaction.
 const MAX_ROWS: i64 = 200;
+/// A process that was heard of within this time may still run, and its account is needed.
+const MIN_SILENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Store {
     /// Deletes dead letters that were given up before a time in nanoseconds since 1970, and all accounts of processes that were last
@@ -21,7 +25,9 @@ impl Store {
         // The letter first: one that can be seen is whole.
         while self.write(|connection| Ok(forget_letters(connection, before_ns)?))? {}
         while self.write(|connection| Ok(forget_parts(connection, before_ns)?))? {}
-        while self.write(|connection| Ok(forget_processes(connection, before_ns)?))? {}
+        let silent_since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(MIN_SILENCE);
+        let silent_ns = before_ns.min(i64::try_from(silent_since.as_nanos()).unwrap_or(i64::MAX));
+        while self.write(|connection| Ok(forget_processes(connection, silent_ns)?))? {}
         Ok(())
     }
 }

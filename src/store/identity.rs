@@ -25,9 +25,19 @@ impl Store {
             Some(identity) => identity,
             None => self.write(draw)?,
         };
-        let identity = <[u8; 16]>::try_from(stored)
-            .map_err(|_| Error::new(ErrorKind::Decode, "the database holds an identity that is not 16 bytes long"))?;
+        let identity = whole(stored)?;
         Ok(*self.0.shared.identity.get_or_init(|| identity))
+    }
+
+    /// The [identity](Self::identity), if anybody ever asked for it: draws none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Connect`] while the database was not reached, [`ErrorKind::Query`] when it fails.
+    pub fn known_identity(&self) -> Result<Option<[u8; 16]>> {
+        match self.0.shared.identity.get() {
+            Some(identity) => Ok(Some(*identity)),
+            None => self.read(|connection| Ok(stored(connection)?))?.map(whole).transpose(),
+        }
     }
 
     /// A hash of the database's address, known without connecting: of scheme, host, port and name, or of a file's path. User and password
@@ -36,6 +46,11 @@ impl Store {
     pub fn fingerprint(&self) -> [u8; 16] {
         self.0.url.fingerprint()
     }
+}
+
+fn whole(stored: Vec<u8>) -> Result<[u8; 16]> {
+    <[u8; 16]>::try_from(stored)
+        .map_err(|_| Error::new(ErrorKind::Decode, "the database holds an identity that is not 16 bytes long"))
 }
 
 fn stored(connection: &mut AnyConnection) -> QueryResult<Option<Vec<u8>>> {

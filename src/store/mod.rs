@@ -8,6 +8,7 @@ mod derived;
 pub(crate) mod dialect;
 mod forgetting;
 mod identity;
+mod inspecting;
 mod logged;
 mod migrate;
 mod reaching;
@@ -41,6 +42,7 @@ pub(crate) use derived::{Derived, Teller};
 pub(crate) use dialect::for_each_backend;
 #[cfg(feature = "async")]
 pub(crate) use dialect::io::{blocking, within};
+pub use inspecting::Inspection;
 use reaching::Reaching;
 pub(crate) use record::{expect_readable, record_of};
 pub use repricing::Repriced;
@@ -50,7 +52,8 @@ use url::DatabaseUrl;
 pub(crate) use write::{MAX_EVENTS, StoreSink};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::TraceId;
+use crate::model::{ProcessId, TraceId};
+use crate::pipeline::Sink;
 use crate::semconv::Prices;
 
 /// Connections that readers share.
@@ -121,6 +124,12 @@ impl Store {
             caller: None,
             shared: Arc::default(),
         })))
+    }
+
+    /// What writes into this database, for a [`Pipeline`](crate::pipeline::Pipeline) of your own: as `process`, on `host`.
+    #[must_use]
+    pub fn sink(&self, process: ProcessId, host: &str) -> Box<dyn Sink> {
+        Box::new(StoreSink::new(self.clone(), process, host.to_owned()))
     }
 
     /// Returns when the database was reached: at once, but for the first time.

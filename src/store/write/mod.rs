@@ -156,6 +156,11 @@ pub(crate) fn recompute_trace(
     Ok(true)
 }
 
+/// A trace's summary, if it is stored.
+pub(crate) fn load_trace(connection: &mut AnyConnection, trace_id: &[u8]) -> QueryResult<Option<TraceRow>> {
+    Ok(load_traces(connection, &[trace_id])?.pop())
+}
+
 /// Adds the resources and scopes of a batch that are not known yet.
 fn add_senders(connection: &mut AnyConnection, batch: &[Prepared<'_>]) -> QueryResult<()> {
     let mut resources: BTreeMap<&[u8], &ResourceRow> = BTreeMap::new();

@@ -62,7 +62,7 @@ pub(crate) fn open(url: &ServerUrl) -> Result<MysqlConnection> {
             let connection = connection.map_err(|error| cannot_connect(url, &error))?;
             AsyncMysqlConnection::try_from(connection).await.map_err(|error| cannot_connect(url, &error))
         };
-        match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+        match tokio::time::timeout(CONNECT_TIMEOUT.min(url.timeout), connecting).await {
             Ok(connection) => connection.map(|connection| Timed::new(connection, url.timeout).into()),
             Err(late) => Err(cannot_connect(url, &late)),
         }

@@ -56,7 +56,7 @@ pub(crate) fn open(url: &ServerUrl) -> Result<PostgresConnection> {
     let tls = MakeRustlsConnect::new(tls::client_config(url)?);
     // The driver's own limit ends with the connection; a server that takes it and then says nothing has all the time of the world.
     let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
-    let all = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT).saturating_mul(hosts);
+    let all = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT).min(url.timeout).saturating_mul(hosts);
     io::wait(async {
         let connecting = async {
             let (client, connection) = config.connect(tls).await.map_err(|error| cannot_connect(url, &error))?;
