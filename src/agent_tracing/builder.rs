@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[cfg(feature = "opentelemetry")]
@@ -55,6 +55,7 @@ pub struct Builder {
     sinks: Vec<MakeSink>,
     on_error: Option<OnError>,
     shutdown_timeout: Duration,
+    connects_in_background: bool,
 }
 
 impl Builder {
@@ -87,6 +88,7 @@ impl Builder {
             sinks: Vec::new(),
             on_error: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
+            connects_in_background: false,
         }
     }
 
@@ -390,6 +392,29 @@ impl Builder {
         self
     }
 
+    /// The environment variables that are set and have a meaning for a builder, with their values, and what cannot be understood of them.
+    #[must_use]
+    pub fn environment() -> (Vec<(&'static str, String)>, Vec<Error>) {
+        environment::understood()
+    }
+
+    /// Does not wait for the database: [`open`](Self::open) touches neither network nor disk and returns at once, and the worker connects and
+    /// brings the tables up to date, as often as it takes. Until then spans wait, and reads say that the database was not reached yet. By
+    /// default `open` connects, and says what is wrong with the database.
+    ///
+    /// ```
+    /// use tracing_agents::AgentTracing;
+    ///
+    /// // A program that starts before its database does, or without it.
+    /// let tracing = AgentTracing::builder("sqlite:///not/mounted/yet/traces.db").connect_in_background().open()?;
+    /// assert!(tracing.repository().processes().is_err());
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    pub fn connect_in_background(mut self) -> Self {
+        self.connects_in_background = true;
+        self
+    }
+
     /// Opens the database, brings its tables up to date and starts the worker.
     ///
     /// # Errors
@@ -400,9 +425,6 @@ impl Builder {
     pub fn open(self) -> Result<AgentTracing> {
         let (environment, mut misunderstood) = Environment::read(|name| std::env::var(name).ok());
         let sinks = self.sinks.into_iter().map(|make| make(&mut misunderstood)).collect::<Result<Vec<_>>>()?;
-        if let Some(on_error) = &self.on_error {
-            misunderstood.iter().for_each(|error| on_error(error));
-        }
         #[cfg(feature = "opentelemetry")]
         let provider = match (self.provider, self.sampler) {
             (Some(_), Some(_)) => {
@@ -411,7 +433,15 @@ impl Builder {
             }
             (provider, sampler) => provider.or_else(|| crate::otel::sampling(sampler, environment.has_sampler)),
         };
-        let store = Store::open(&self.url)?;
+        let store = if self.connects_in_background { Store::open_in_background } else { Store::open }(&self.url)?;
+        let spool = self.durability.settings(&store, &mut misunderstood);
+        if spool.is_some() && !self.connects_in_background {
+            // What other processes left belongs to a database of a known identity. Where it cannot be told now, the sink asks again.
+            let _ = store.identity();
+        }
+        if let Some(on_error) = &self.on_error {
+            misunderstood.iter().for_each(|error| on_error(error));
+        }
         let process = ProcessId::generate();
         let default = Settings::default();
         let settings = Settings {
@@ -426,6 +456,7 @@ impl Builder {
             live: self.live,
             without_kinds: self.without_kinds,
             tail_sampling: self.tail_sampling,
+            spool,
             ..default
         };
         let profiles = Profiles::with(self.profiles);

@@ -1,7 +1,6 @@
 //! How spans wait for the database: options, and what they are by default.
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, ErrorKind};
 use crate::pipeline::{Durability, Fsync, SpoolDatabase, SpoolSettings, WhenFull};
@@ -18,27 +17,23 @@ pub(super) struct DurabilityOptions {
 }
 
 impl DurabilityOptions {
-    /// The spool's settings; none where spans wait in memory. `identity` is where the database's id will be.
+    /// The spool's settings; none where there is no folder for it.
     ///
-    /// A database in memory ends with the process, so nothing is kept for it unless the program asks.
-    pub(super) fn settings(
-        self,
-        store: &Store,
-        identity: &Arc<OnceLock<[u8; 16]>>,
-        misunderstood: &mut Vec<Error>,
-    ) -> Option<SpoolSettings> {
+    /// Where spans wait in memory, what other processes left in the folder is stored all the same. A database in memory ends with the process,
+    /// so nothing is kept for it unless the program asks.
+    pub(super) fn settings(self, store: &Store, misunderstood: &mut Vec<Error>) -> Option<SpoolSettings> {
         let default = if store.is_in_memory() { Durability::Memory } else { Durability::Spool };
         let durability = self.durability.unwrap_or(default);
-        if durability == Durability::Memory {
-            return None;
-        }
         let Some(folder) = self.folder.or_else(|| store.default_spool_folder()) else {
+            if durability == Durability::Memory {
+                return None;
+            }
             let message = "spans wait for the database in memory only: there is no folder for them (neither HOME nor XDG_STATE_HOME is \
                            set); name one by `Builder::spool_folder`, or say `Durability::Memory`";
             misunderstood.push(Error::new(ErrorKind::InvalidInput, message));
             return None;
         };
-        let database = SpoolDatabase { fingerprint: store.fingerprint(), identity: Arc::clone(identity) };
+        let database = SpoolDatabase { fingerprint: store.fingerprint(), identity: store.remembered_identity() };
         let mut settings = SpoolSettings::new(folder, database);
         settings.durability = durability;
         settings.max_bytes = self.max_bytes.unwrap_or(settings.max_bytes);

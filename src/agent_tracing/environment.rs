@@ -24,6 +24,31 @@ pub(super) struct Environment {
     resource: Vec<(String, String)>,
 }
 
+/// The variables that are read here.
+const VARIABLES: [&str; 14] = [
+    "OTEL_SDK_DISABLED",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_BSP_MAX_QUEUE_SIZE",
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+    "OTEL_BSP_SCHEDULE_DELAY",
+    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_EVENT_COUNT_LIMIT",
+    "OTEL_SPAN_LINK_COUNT_LIMIT",
+    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
+    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+];
+
+/// Which variables are set, with their values, and what cannot be understood of them.
+pub(super) fn understood() -> (Vec<(&'static str, String)>, Vec<Error>) {
+    let variable = |name: &str| std::env::var(name).ok();
+    let set = VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?)));
+    (set.collect(), Environment::read(variable).1)
+}
+
 impl Environment {
     /// Reads the variables; also returns what cannot be understood.
     pub(super) fn read(variable: impl Fn(&str) -> Option<String>) -> (Self, Vec<Error>) {
@@ -168,6 +193,16 @@ mod tests {
         assert_eq!(environment.resource, [("a".to_owned(), "1".to_owned())]);
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert!(texts[0].contains("OTEL_BSP_MAX_QUEUE_SIZE") && texts[1].contains("\"b\""), "{texts:?}");
+    }
+
+    #[test]
+    fn all_variables_that_are_read_are_known() {
+        let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
+        Environment::read(|name| {
+            asked.borrow_mut().insert(name.to_owned());
+            None
+        });
+        assert_eq!(asked.into_inner(), VARIABLES.iter().map(|name| (*name).to_owned()).collect());
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) enum Failure {
     Usage(String),
     /// It was understood, and could not be done.
     Failed(String),
+    /// It was done, and told what somebody should look into.
+    Attention,
     /// Whoever reads the output wants no more of it, as `head` does.
     NoReader,
 }
@@ -36,6 +38,7 @@ impl Failure {
                 output::note(&format!("error: {message}"));
                 ExitCode::FAILURE
             }
+            Self::Attention => ExitCode::FAILURE,
             Self::NoReader => ExitCode::SUCCESS,
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tracing_agents::model::{SpanId, SpanRecord, TraceId};
-use tracing_agents::pipeline::Receipt;
+use tracing_agents::pipeline::{Durability, Receipt};
 use tracing_agents::{AgentTracing, SpanFilter, TraceRepository, wire};
 
 use super::failure::Failure;
@@ -44,6 +44,8 @@ pub(super) fn run(database: &Database, options: &Options) -> Result<(), Failure>
         Box::new(BufReader::new(open(Path::new(&options.file))?))
     };
     let tracing = AgentTracing::builder(url)
+        // Whoever sends waits until the database has it, and sends it again otherwise.
+        .durability(Durability::Memory)
         // What bounds it is the number of messages that are underway.
         .max_queue_size(usize::MAX)
         .max_queue_bytes(usize::MAX)

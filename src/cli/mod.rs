@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand. It uses nothing but the crate's public interface.
 
+mod doctor;
 mod export;
 mod failure;
 mod framing;
@@ -30,7 +31,7 @@ struct Options {
 }
 
 const DATABASE_VARIABLE: &str = "AGENT_TRACES_DATABASE_URL";
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 not understood.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed or (doctor) something needs attention, 2 not understood.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -39,6 +40,7 @@ enum Command {
     Import(import::Options),
     Ls(ls::Options),
     Show(show::Options),
+    Doctor(doctor::Options),
 }
 
 /// Does what the command line says; what the process is to end with.
@@ -51,6 +53,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Import(options) => import::run(&database, &options),
         Command::Ls(options) => ls::run(&database, &options),
         Command::Show(options) => show::run(&database, &options),
+        Command::Doctor(options) => doctor::run(&database, &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

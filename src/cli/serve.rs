@@ -24,6 +24,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing_agents::AgentTracing;
+use tracing_agents::pipeline::Durability;
 
 use self::access::Access;
 use self::body::Limits;
@@ -115,6 +116,8 @@ pub(super) fn run(database: &Database, options: &Options) -> Result<(), Failure>
     access.check(addresses.iter().flatten(), options.insecure_no_token)?;
 
     let tracing = AgentTracing::builder(url)
+        // Whoever sends waits until the database has it, and sends it again otherwise.
+        .durability(Durability::Memory)
         .max_queue_size(MAX_QUEUE_SIZE)
         .max_queue_bytes(256 * 1024 * 1024)
         .max_export_batch_size(MAX_BATCH_SIZE)

@@ -470,15 +470,22 @@ impl Flow {
 
     /// Spans met their fate: changes the accounts, and frees their places on the disk.
     pub(super) fn land(&self, spans: impl Iterator<Item = Origin>, change: impl FnOnce(&mut Queue)) {
-        let Some(spool) = &self.spool else { return self.account(change) };
+        let (mut own, mut adopted) = (Vec::new(), 0);
+        for Origin { process, sequence } in spans {
+            if process == self.preparing.process {
+                own.push(sequence);
+            } else {
+                adopted += 1;
+            }
+        }
+        let Some(spool) = &self.spool else {
+            return self.account(|queue| {
+                change(queue);
+                queue.leave_disk(adopted);
+            });
+        };
         let mut disk = spool.lock();
-        let mut adopted = 0;
-        let own = spans.filter_map(|Origin { process, sequence }| {
-            let is_own = process == self.preparing.process;
-            adopted += u64::from(!is_own);
-            is_own.then_some(sequence)
-        });
-        let settled = disk.settle(own);
+        let settled = disk.settle(own.into_iter());
         let size = disk.size();
         {
             let queue = &mut self.lock().queue;
@@ -559,7 +566,7 @@ impl Flow {
 impl State {
     /// What was refused and lost since this was asked for the last time.
     fn news_of_losses(&mut self) -> Vec<Loss> {
-        self.losses.take_news(&self.queue.rejected, &self.queue.dropped, now_ns())
+        self.losses.take_news(&self.queue.totals(), now_ns())
     }
 
     /// What a flush after the end is told.

@@ -78,7 +78,7 @@ use reading::Reading;
 use report::Reporter;
 use selection::Selection;
 use sides::Sides;
-use spool::Spool;
+use spool::{Leftovers, Spool};
 use worker::Worker;
 
 /// How long dropping a pipeline waits for its spans to be stored.
@@ -119,8 +119,9 @@ impl Pipeline {
         let settings = settings.clamped();
         let sides = Sides::of(&others, &settings);
         let preparing = Preparing { process };
-        let spool = settings.spool.clone().map(|spool| Spool::new(spool, process));
-        let leftovers = spool.as_ref().map(Spool::leftovers);
+        let leftovers = settings.spool.as_ref().map(|spool| Leftovers::new(spool, process));
+        let own = settings.spool.clone().filter(|spool| spool.durability != Durability::Memory);
+        let spool = own.map(|spool| Spool::new(spool, process));
         let flow = Arc::new(Flow::new(Queue::new(&settings), sides, spool, preparing.clone()));
         Sides::start(&flow, others, &settings, on_error.as_ref())?;
         let reading = Reading { interpret: Arc::new(interpret), preparing };

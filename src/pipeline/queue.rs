@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::health::{DeadLettered, Discarded, Dropped, Health, HiddenContent, Rejected};
 use super::inlet::Refused;
 use super::line::{Line, Slot};
+use super::losses::Totals;
 use super::selection::Selected;
 use super::settings::Settings;
 use super::spool::{Durability, SpoolHealth};
@@ -64,6 +65,8 @@ pub(super) struct Queue {
     unread: u64,
     /// Spans of other processes, which are gone.
     adopted: u64,
+    /// Of these, spans that could not be read.
+    adopted_damaged: u64,
     pub(super) spool: SpoolHealth,
     /// How the thread before the worker waits, if it does.
     pub(super) spooler: Spooler,
@@ -108,6 +111,7 @@ impl Queue {
             on_disk: 0,
             unread: 0,
             adopted: 0,
+            adopted_damaged: 0,
             spool: SpoolHealth::default(),
             spooler: if settings.durability() == Durability::Spool { Spooler::Awake } else { Spooler::Over },
             blocked: 0,
@@ -475,9 +479,17 @@ impl Queue {
     pub(super) fn adopt(&mut self, spans: u64, damaged: u64, torn_bytes: u64) {
         self.adopted += spans + damaged;
         self.dropped.disk_error += damaged;
+        self.adopted_damaged += damaged;
         self.spool.torn_bytes += torn_bytes;
         self.in_flight += spans;
         self.on_disk += spans;
+    }
+
+    /// What became of this process's own spans, as far as they are not stored.
+    pub(super) fn totals(&self) -> Totals {
+        let mut dropped = self.dropped;
+        dropped.disk_error -= self.adopted_damaged;
+        Totals { accepted: self.accepted, rejected: self.rejected, dropped, discarded: self.discarded.total() }
     }
 
     /// How much a batch may have.

@@ -3,12 +3,13 @@
 use std::time::SystemTime;
 
 use super::{
-    Pruned, Repriced, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository, details,
+    Pruned, Repriced, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository, details, losses,
     not_found, records, requests, sessions, spans, statistics, traces,
 };
 use crate::error::Result;
 use crate::model::{
-    Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, SpanRecord, Trace, TraceId, TraceTree,
+    Account, Cursor, DeadLetterEntry, Loss, Page, Process, ProcessId, RequestedToolCall, Session, Span, SpanDetail,
+    SpanId, SpanRecord, Trace, TraceId, TraceTree,
 };
 use crate::semconv::PriceTable;
 use crate::store::{READ_RETRIES, ReadFailure, Store, blocking, within};
@@ -231,6 +232,49 @@ impl AsyncTraceRepository {
     /// As for [`TraceRepository::processes`].
     pub async fn processes(&self) -> Result<Vec<Process>> {
         ask!(self.store, connection => details::processes(connection), TraceRepository::processes)
+    }
+
+    /// What became of a process's spans: [`TraceRepository::account`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::account`].
+    pub async fn account(&self, process: ProcessId) -> Result<Account> {
+        let account: Result<Option<Account>> = ask!(self.store, connection => losses::account(connection, process), {
+            move |repository: &TraceRepository| repository.find_account(process)
+        });
+        account?.ok_or_else(|| not_found(&format!("process {process}")))
+    }
+
+    /// What processes refused and lost: [`TraceRepository::losses`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::losses`].
+    pub async fn losses(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Loss>> {
+        ask!(self.store, connection => losses::losses(connection, after, limit), {
+            let after = after.cloned();
+            move |repository: &TraceRepository| repository.losses(after.as_ref(), limit)
+        })
+    }
+
+    /// The spans that could not be stored although others could: [`TraceRepository::dead_letters`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::dead_letters`].
+    pub async fn dead_letters(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<DeadLetterEntry>> {
+        ask!(self.store, connection => losses::dead_letters(connection, after, limit), {
+            let after = after.cloned();
+            move |repository: &TraceRepository| repository.dead_letters(after.as_ref(), limit)
+        })
+    }
+
+    /// The whole span of a dead letter: [`TraceRepository::dead_letter`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::dead_letter`].
+    pub async fn dead_letter(&self, process: ProcessId, sequence: u64) -> Result<SpanRecord> {
+        ask!(self.store, connection => losses::dead_letter(connection, process, sequence), {
+            move |repository: &TraceRepository| repository.dead_letter(process, sequence)
+        })
     }
 
     /// Deletes traces with all their spans: [`TraceRepository::delete_traces`].

@@ -141,7 +141,7 @@ pub(super) async fn processes(connection: &mut AnyConnection) -> Result<Vec<Proc
     Ok(rows.into_iter().map(read_process).collect::<Result<_>>()?)
 }
 
-fn read_process(row: ProcessRow) -> Result<Process> {
+pub(super) fn read_process(row: ProcessRow) -> Result<Process> {
     let process_id = ProcessId::from_slice(&row.process_id)
         .ok_or_else(|| Error::new(ErrorKind::Decode, "the database holds a process id that is not 16 bytes long"))?;
     Ok(Process {

@@ -6,6 +6,7 @@ mod candidates;
 mod cursor;
 mod details;
 mod filter;
+mod losses;
 mod records;
 mod requests;
 mod sessions;
@@ -25,7 +26,8 @@ pub use crate::store::{Pruned, Repriced};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, SpanRecord, Trace, TraceId, TraceTree,
+    Account, Cursor, DeadLetterEntry, Loss, Page, Process, ProcessId, RequestedToolCall, Session, Span, SpanDetail,
+    SpanId, SpanRecord, Trace, TraceId, TraceTree,
 };
 use crate::semconv::{PriceTable, Prices};
 use crate::store::Store;
@@ -301,6 +303,60 @@ impl TraceRepository {
     /// [`ErrorKind::Query`] when the database fails.
     pub fn processes(&self) -> Result<Vec<Process>> {
         self.store.ask(details::processes)
+    }
+
+    /// What became of a process's spans, by what the database holds, and so also after the process was killed: what is
+    /// [missing](Account::missing).
+    ///
+    /// Reads a row for each transaction in which the process stored spans, by the key: some 60 bytes for each 512 spans of usual batches.
+    ///
+    /// ```
+    /// # use tracing_agents::{TraceRepository, store::Store};
+    /// # let repository = TraceRepository::new(Store::open("sqlite::memory:")?);
+    /// for process in repository.processes()? {
+    ///     let account = repository.account(process.process_id)?;
+    ///     if process.ended_ns.is_some() && account.missing() > 0 {
+    ///         println!("process {}: nobody knows what became of {} spans", process.pid, account.missing());
+    ///     }
+    /// }
+    /// # Ok::<(), tracing_agents::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] of a process that never wrote or is forgotten; [`ErrorKind::Decode`] when another version wrote what this one
+    /// cannot read; [`ErrorKind::Query`] when the database fails.
+    pub fn account(&self, process: ProcessId) -> Result<Account> {
+        self.find_account(process)?.ok_or_else(|| not_found(&format!("process {process}")))
+    }
+
+    fn find_account(&self, process: ProcessId) -> Result<Option<Account>> {
+        self.store.ask(async |connection| losses::account(connection, process).await)
+    }
+
+    /// What processes refused and lost, as they told it: the latest first, at most `limit` (1,000), from the cursor of an earlier page on.
+    ///
+    /// # Errors
+    /// As for [`traces`](Self::traces), and [`ErrorKind::Decode`] when another version wrote what this one cannot read.
+    pub fn losses(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<Loss>> {
+        self.store.ask(async |connection| losses::losses(connection, after, limit).await)
+    }
+
+    /// The spans that could not be stored although others could, without their content: the latest first, at most `limit` (1,000), from the
+    /// cursor of an earlier page on.
+    ///
+    /// # Errors
+    /// As for [`losses`](Self::losses).
+    pub fn dead_letters(&self, after: Option<&Cursor>, limit: u32) -> Result<Page<DeadLetterEntry>> {
+        self.store.ask(async |connection| losses::dead_letters(connection, after, limit).await)
+    }
+
+    /// The whole span of a [dead letter](Self::dead_letters), as it was recorded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] where there is none, or nothing of it could be kept; [`ErrorKind::Decode`] when another version wrote what this
+    /// one cannot read; [`ErrorKind::Query`] when the database fails.
+    pub fn dead_letter(&self, process: ProcessId, sequence: u64) -> Result<SpanRecord> {
+        self.store.ask(async |connection| losses::dead_letter(connection, process, sequence).await)
     }
 
     /// Deletes traces with all their spans, and takes them out of their sessions. Ids that are not stored are passed over. Returns how many

@@ -147,6 +147,32 @@ impl AnyConnection {
         }
     }
 
+    /// Runs `body` as [`write`](Self::write) does, and takes back whatever it did.
+    pub(crate) fn rehearse<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        dispatch!(self, connection => dialect::begin_write(connection)).inspect_err(|_| self.suspect())?;
+        let result = body(self);
+        let taken_back = dispatch!(self, connection => roll_back(connection));
+        if result.is_err() || taken_back.is_err() {
+            self.suspect();
+        }
+        taken_back?;
+        result
+    }
+
+    /// What asks a database for its product and version, in the column `version`.
+    pub(crate) const fn version_query(&self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => "SELECT 'SQLite ' || sqlite_version() AS version",
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => "SELECT 'PostgreSQL ' || current_setting('server_version') AS version",
+            #[cfg(feature = "mysql")]
+            Self::Mysql(_) => {
+                "SELECT CONCAT(IF(VERSION() LIKE '%MariaDB%', 'MariaDB ', 'MySQL '), VERSION()) AS version"
+            }
+        }
+    }
+
     /// Runs `body` in a transaction, so that all its reads see the same state.
     pub(crate) fn read<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, ReadFailure> {
         let result = match self.wait(Self::begin_read) {
@@ -168,7 +194,11 @@ impl AnyConnection {
             (result, Err(error)) => {
                 self.suspect();
                 let failure = result.err().unwrap_or(Failure::Database(error));
-                Err(if self.is_server() { ReadFailure::Lost(failure) } else { ReadFailure::Refused(failure) })
+                Err(if self.is_server() && !self.is_late() {
+                    ReadFailure::Lost(failure)
+                } else {
+                    ReadFailure::Refused(failure)
+                })
             }
         }
     }
@@ -213,6 +243,30 @@ impl AnyConnection {
         }
     }
 
+    /// Lets statements take as long as bringing tables up to date may.
+    pub(crate) fn be_patient(&mut self) {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => {}
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.be_patient(),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => server.be_patient(),
+        }
+    }
+
+    /// Whether a server let a deadline pass. Another connection would wait as long again.
+    fn is_late(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => false,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(server) => server.connection.is_late(),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(server) => server.connection.is_late(),
+        }
+    }
+
     /// Has the server stop what it does for this connection.
     #[cfg(feature = "async")]
     pub(crate) fn stop(&self, url: &DatabaseUrl) -> impl Future<Output = ()> + Send + use<> {
@@ -247,9 +301,9 @@ impl AnyConnection {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(connection) => is_broken(connection),
             #[cfg(feature = "postgres")]
-            Self::Postgres(server) => server.is_suspect || is_broken(&mut server.connection),
+            Self::Postgres(server) => server.is_lost() || is_broken(&mut server.connection),
             #[cfg(feature = "mysql")]
-            Self::Mysql(server) => server.is_suspect || is_broken(&mut server.connection),
+            Self::Mysql(server) => server.is_lost() || is_broken(&mut server.connection),
         }
     }
 

@@ -49,18 +49,8 @@ pub(crate) fn migrate(connection: &mut AnyConnection, url: &DatabaseUrl) -> Resu
 
 /// Whether exactly this program's migrations have run.
 fn is_current(connection: &mut AnyConnection, url: &DatabaseUrl) -> Result<bool> {
-    // Without the table nothing has run; whatever else is wrong shows when the table is made.
-    let stored: Vec<String> =
-        dispatch!(connection, c => trace_schema::table.select(trace_schema::version).load(c)).unwrap_or_default();
-    let known = match connection {
-        #[cfg(feature = "sqlite")]
-        AnyConnection::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(SQLITE)?,
-        #[cfg(feature = "postgres")]
-        AnyConnection::Postgres(_) => versions::<diesel::pg::Pg>(POSTGRES)?,
-        #[cfg(feature = "mysql")]
-        AnyConnection::Mysql(_) => versions::<diesel::mysql::Mysql>(MYSQL)?,
-    };
-    if let Some(unknown) = stored.iter().find(|version| !version.is_empty() && !known.contains(version)) {
+    let (stored, known) = versions_of(connection)?;
+    if let Some(unknown) = stored.iter().find(|version| !known.contains(version)) {
         return Err(Error::new(
             ErrorKind::NewerSchema,
             format!(
@@ -69,6 +59,23 @@ fn is_current(connection: &mut AnyConnection, url: &DatabaseUrl) -> Result<bool>
         ));
     }
     Ok(known.iter().all(|version| stored.contains(version)))
+}
+
+/// The versions of the migrations that have run, and of those that this program knows.
+pub(crate) fn versions_of(connection: &mut AnyConnection) -> Result<(Vec<String>, Vec<String>)> {
+    let rows = trace_schema::table.select(trace_schema::version).order(trace_schema::version);
+    // Without the table nothing has run; whatever else is wrong shows when the table is made.
+    let mut stored: Vec<String> = dispatch!(connection, c => rows.load(c)).unwrap_or_default();
+    stored.retain(|version| !version.is_empty());
+    let known = match connection {
+        #[cfg(feature = "sqlite")]
+        AnyConnection::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(SQLITE)?,
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(_) => versions::<diesel::pg::Pg>(POSTGRES)?,
+        #[cfg(feature = "mysql")]
+        AnyConnection::Mysql(_) => versions::<diesel::mysql::Mysql>(MYSQL)?,
+    };
+    Ok((stored, known))
 }
 
 fn versions<DB: diesel::backend::Backend>(source: EmbeddedMigrations) -> Result<Vec<String>>
@@ -124,7 +131,9 @@ fn run_in_mysql(connection: &mut super::dialect::mysql::MysqlConnection, url: &D
              ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 /*M! COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */;
          INSERT INTO trace_schema (version) VALUES ('') ON DUPLICATE KEY UPDATE version = version;",
     )?;
-    let mut waiting = mysql::open(url)?;
+    let mut waiting = super::dialect::Server::new(mysql::open(url)?);
+    waiting.be_patient();
+    let mut waiting = waiting.connection;
     waiting.batch_execute("SET SESSION innodb_lock_wait_timeout = 600")?;
     waiting.transaction::<_, AnyError, _>(|waiting| {
         queue(waiting)?;

@@ -6,8 +6,12 @@ mod connection;
 mod convert;
 mod derived;
 pub(crate) mod dialect;
+mod forgetting;
+mod identity;
+mod inspecting;
 mod logged;
 mod migrate;
+mod reaching;
 #[cfg(feature = "async")]
 mod reading;
 mod record;
@@ -16,12 +20,13 @@ mod retention;
 pub mod rows;
 pub mod schema;
 mod sender;
+mod settled;
 mod spool_folder;
 mod url;
 mod write;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::{Pool, PooledConnection};
@@ -38,14 +43,18 @@ pub(crate) use derived::{Derived, Teller};
 pub(crate) use dialect::for_each_backend;
 #[cfg(feature = "async")]
 pub(crate) use dialect::io::{blocking, within};
+pub use inspecting::Inspection;
+use reaching::Reaching;
 pub(crate) use record::{expect_readable, record_of};
 pub use repricing::Repriced;
 pub use retention::Pruned;
+pub(crate) use settled::Numbers;
 use url::DatabaseUrl;
 pub(crate) use write::{MAX_EVENTS, StoreSink};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::TraceId;
+use crate::model::{ProcessId, TraceId};
+use crate::pipeline::Sink;
 use crate::semconv::Prices;
 
 /// Connections that readers share.
@@ -72,6 +81,14 @@ struct Inner {
     admission: Arc<tokio::sync::Semaphore>,
     /// Whoever awaits the result, where that may go away: then nothing more is begun.
     caller: Option<Weak<()>>,
+    shared: Arc<Shared>,
+}
+
+/// What all handles of a database in this process share.
+#[derive(Default)]
+struct Shared {
+    reaching: Reaching,
+    identity: Arc<OnceLock<[u8; 16]>>,
 }
 
 impl Store {
@@ -81,25 +98,24 @@ impl Store {
     /// [`ErrorKind::InvalidUrl`], [`ErrorKind::Connect`], [`ErrorKind::NewerSchema`] or [`ErrorKind::Migration`], each naming the URL
     /// (without password) and the way out.
     pub fn open(url: &str) -> Result<Self> {
+        let store = Self::open_in_background(url)?;
+        store.reach(Instant::now() + CONNECTION_TIMEOUT)?;
+        Ok(store)
+    }
+
+    /// The same without waiting for the database, and without touching network or disk: it is connected, and its tables are brought up to
+    /// date, by the first write or read, or the next one after that failed. Until then each says that it was not reached.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidUrl`].
+    pub fn open_in_background(url: &str) -> Result<Self> {
         let url = DatabaseUrl::parse(url)?.absolute();
-        let is_memory = url.is_memory();
-        // Opened apart from the pool, whose own errors would hide what is wrong with the database.
-        let mut connection = AnyConnection::open(&url)?;
-        if !is_memory {
-            migrate::migrate(&mut connection, &url)?;
-        }
-        drop(connection);
         // One thread for both pools, instead of three each.
         let opener =
             ScheduledThreadPool::builder().num_threads(1).thread_name_pattern("tracing-agents-connect").build();
         let opener = Arc::new(opener);
         let writer = pool(&url, 1, &opener)?;
-        let readers = if is_memory {
-            migrate::migrate(&mut *connection_of(&writer, &url, Instant::now() + CONNECTION_TIMEOUT)?, &url)?;
-            writer.clone()
-        } else {
-            pool(&url, READERS, &opener)?
-        };
+        let readers = if url.is_memory() { writer.clone() } else { pool(&url, READERS, &opener)? };
         Ok(Self(Arc::new(Inner {
             #[cfg(feature = "async")]
             admission: Arc::new(tokio::sync::Semaphore::new(readers.max_size().try_into().unwrap_or(1))),
@@ -107,7 +123,28 @@ impl Store {
             readers,
             writer,
             caller: None,
+            shared: Arc::default(),
         })))
+    }
+
+    /// What writes into this database, for a [`Pipeline`](crate::pipeline::Pipeline) of your own: as `process`, on `host`.
+    #[must_use]
+    pub fn sink(&self, process: ProcessId, host: &str) -> Box<dyn Sink> {
+        Box::new(StoreSink::new(self.clone(), process, host.to_owned()))
+    }
+
+    /// Returns when the database was reached: at once, but for the first time.
+    fn reach(&self, deadline: Instant) -> Result<()> {
+        let Inner { url, writer, shared, .. } = &*self.0;
+        shared.reaching.reach(deadline, || {
+            if url.is_memory() {
+                return migrate::migrate(&mut *connection_of(writer, url, deadline)?, url);
+            }
+            // Opened apart from the pool, whose own errors would hide what is wrong with the database.
+            let mut connection = AnyConnection::open(url)?;
+            connection.be_patient();
+            migrate::migrate(&mut connection, url)
+        })
     }
 
     /// Opens a database that exists: makes no file, and no tables in a database that has none.
@@ -163,7 +200,14 @@ impl Store {
         if self.0.caller.as_ref().is_some_and(|caller| caller.strong_count() == 0) {
             return Err(no_connection(&self.0.url, "nobody awaits it"));
         }
-        connection_of(pool, &self.0.url, Instant::now() + CONNECTION_TIMEOUT)
+        self.connection_by(pool, Instant::now() + CONNECTION_TIMEOUT)
+    }
+
+    fn connection_by(&self, pool: &ConnectionPool, deadline: Instant) -> Result<PooledConnection<Manager>> {
+        self.reach(deadline).map_err(|error| {
+            Error::with_source(error.kind(), format!("{} was not reached yet", self.0.url), error.to_string())
+        })?;
+        connection_of(pool, &self.0.url, deadline)
     }
 
     pub(crate) fn explain_read(&self, failure: ReadFailure) -> Error {

@@ -8,7 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::connection::{self, AnyConnection, Manager, ReadFailure};
 use super::dialect::io;
-use super::{CONNECTION_TIMEOUT, Failure, Inner, Store, connection_of, no_connection};
+use super::{CONNECTION_TIMEOUT, Failure, Inner, Store, no_connection};
 use crate::error::Result;
 
 /// How long the server may take to hear that nobody waits for an answer any more.
@@ -85,7 +85,7 @@ impl Store {
         let permit = self.admit().await?;
         let store = self.clone();
         let held = io::blocking(move || {
-            let connection = connection_of(&store.0.readers, &store.0.url, deadline)?;
+            let connection = store.connection_by(&store.0.readers, deadline)?;
             Ok(Held { connection, _permit: permit })
         });
         Ok(Read { store: self.clone(), held: Some(held.await?), is_finished: false })
@@ -120,13 +120,14 @@ impl Store {
 
     /// The same store, but for a caller that may go away.
     fn while_alive(&self, caller: Weak<()>) -> Self {
-        let Inner { url, readers, writer, admission, caller: _ } = &*self.0;
+        let Inner { url, readers, writer, admission, caller: _, shared } = &*self.0;
         Self(Arc::new(Inner {
             url: url.clone(),
             readers: readers.clone(),
             writer: writer.clone(),
             admission: Arc::clone(admission),
             caller: Some(caller),
+            shared: Arc::clone(shared),
         }))
     }
 

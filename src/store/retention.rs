@@ -123,6 +123,7 @@ impl Store {
             }
         }
         while self.write(|connection| Ok(prune_lost_events(connection, before_ns)?))? {}
+        self.prune_lost(before_ns)?;
         while self.write(|connection| Ok(dialect::release_space(connection)?))? {}
         Ok(deleted)
     }

@@ -2,9 +2,12 @@
 
 use diesel::prelude::*;
 
-use super::schema::{processes, resources, scopes, sessions, span_contents, span_events, spans, trace_facets, traces};
+use super::schema::{
+    dead_letter_parts, dead_letters, losses, processes, resources, scopes, sessions, settled_sequences, span_contents,
+    span_events, spans, trace_facets, trace_identity, traces,
+};
 #[cfg(doc)]
-use crate::model::{Kind, TraceStatus};
+use crate::model::{DeadLetterReason, Kind, LossReason, TraceStatus};
 
 /// One row a span: what lists and statistics read. The payload is in `span_contents`.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
@@ -379,4 +382,98 @@ pub struct ProcessRow {
     pub heartbeat_ns: i64,
     /// When it shut down in order; NULL while it runs or when it died.
     pub ended_ns: Option<i64>,
+}
+
+/// What a process refused or lost for one reason, in some time.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = losses, treat_none_as_default_value = false)]
+#[non_exhaustive]
+pub struct LossRow {
+    /// The process, 16 bytes.
+    pub process_id: Vec<u8>,
+    /// Counts what the process tells, from 0.
+    pub number: i64,
+    /// A word of [`LossReason`].
+    pub reason: String,
+    /// How many spans.
+    pub span_count: i64,
+    /// How many spans the process had accepted by then.
+    pub accepted_count: i64,
+    /// Since when, nanoseconds since 1970.
+    pub from_ns: i64,
+    /// Until when, nanoseconds since 1970.
+    pub to_ns: i64,
+}
+
+/// A span that could not be stored although others could.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = dead_letters, treat_none_as_default_value = false)]
+#[non_exhaustive]
+pub struct DeadLetterRow {
+    /// The process that accepted it, 16 bytes.
+    pub process_id: Vec<u8>,
+    /// Its number in that process.
+    pub sequence: i64,
+    /// Its trace, 16 bytes; NULL where that could not be read.
+    pub trace_id: Option<Vec<u8>>,
+    /// Its id, 8 bytes; NULL where that could not be read.
+    pub span_id: Option<Vec<u8>>,
+    /// Its name; may be empty.
+    pub name: String,
+    /// A word of [`DeadLetterReason`].
+    pub reason: String,
+    /// What the database or the panic said.
+    pub error: String,
+    /// When it was given up, nanoseconds since 1970.
+    pub time_ns: i64,
+    /// Bytes of its payload, which is in `dead_letter_parts`; 0 where the span could not be read.
+    pub payload_bytes: i64,
+}
+
+/// A part of a dead letter's payload, of at most 1 MiB.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = dead_letter_parts, treat_none_as_default_value = false)]
+#[non_exhaustive]
+pub struct DeadLetterPartRow {
+    /// The process that accepted the span, 16 bytes.
+    pub process_id: Vec<u8>,
+    /// The span's number in that process.
+    pub sequence: i64,
+    /// The part's place in the payload, from 0.
+    pub part: i32,
+    /// The letter's time.
+    pub time_ns: i64,
+    /// The bytes: joined, the span as [`wire::encode`](crate::wire::encode) writes it.
+    pub payload: Vec<u8>,
+}
+
+/// Numbers of spans of one process that were stored, or kept as dead letters, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = settled_sequences, treat_none_as_default_value = false)]
+#[non_exhaustive]
+pub struct SettledRow {
+    /// The process that gave the numbers, 16 bytes.
+    pub process_id: Vec<u8>,
+    /// The smallest one.
+    pub first_sequence: i64,
+    /// The hash of `runs`, 16 bytes: the same set told twice is one row.
+    pub set_id: Vec<u8>,
+    /// The largest one.
+    pub last_sequence: i64,
+    /// How many they are.
+    pub span_count: i64,
+    /// Which they are, from `first_sequence` on: how many follow each other, how many are missing then, and so on; each number as
+    /// protobuf writes a `uint64`.
+    pub runs: Vec<u8>,
+}
+
+/// Which database this is.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = trace_identity, treat_none_as_default_value = false)]
+#[non_exhaustive]
+pub struct IdentityRow {
+    /// What has the identity: `database`.
+    pub name: String,
+    /// 16 random bytes, drawn once.
+    pub identity: Vec<u8>,
 }

@@ -215,6 +215,65 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// What processes refused and lost, as they tell it.
+    losses (process_id, number) {
+        process_id -> Binary,
+        number -> BigInt,
+        reason -> Text,
+        span_count -> BigInt,
+        accepted_count -> BigInt,
+        from_ns -> BigInt,
+        to_ns -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// One row for each span that could not be stored although others could.
+    dead_letters (process_id, sequence) {
+        process_id -> Binary,
+        sequence -> BigInt,
+        trace_id -> Nullable<Binary>,
+        span_id -> Nullable<Binary>,
+        name -> Text,
+        reason -> Text,
+        error -> Text,
+        time_ns -> BigInt,
+        payload_bytes -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// The payloads of dead letters, in parts that any server takes.
+    dead_letter_parts (process_id, sequence, part) {
+        process_id -> Binary,
+        sequence -> BigInt,
+        part -> Integer,
+        time_ns -> BigInt,
+        payload -> Binary,
+    }
+}
+
+diesel::table! {
+    /// The numbers of the spans that are stored or kept as dead letters, one row for each transaction and process.
+    settled_sequences (process_id, first_sequence, set_id) {
+        process_id -> Binary,
+        first_sequence -> BigInt,
+        set_id -> Binary,
+        last_sequence -> BigInt,
+        span_count -> BigInt,
+        runs -> Binary,
+    }
+}
+
+diesel::table! {
+    /// Which database this is, by whatever address it is reached.
+    trace_identity (name) {
+        name -> Text,
+        identity -> Binary,
+    }
+}
+
+diesel::table! {
     /// The versions of these tables' migrations that have run; the row '' is what processes that migrate at once queue at.
     trace_schema (version) {
         version -> Text,
@@ -222,14 +281,19 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    dead_letter_parts,
+    dead_letters,
+    losses,
     processes,
     resources,
     scopes,
     sessions,
+    settled_sequences,
     span_contents,
     span_events,
     spans,
     trace_facets,
+    trace_identity,
     trace_schema,
     traces
 );

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::column::hash128;
 use crate::error::{Error, ErrorKind, Result};
 
 #[cfg(any(feature = "postgres", feature = "mysql"))]
@@ -119,6 +120,24 @@ impl DatabaseUrl {
             #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
             _ => None,
         }
+    }
+
+    /// A hash of the address: where the database is, without who asks. A database in memory is nobody else's.
+    pub(crate) fn fingerprint(&self) -> [u8; 16] {
+        let address = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(SqliteTarget::Memory) => "sqlite::memory:".to_owned(),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(SqliteTarget::File(path)) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                return hash128(&[b"sqlite://", path.as_os_str().as_encoded_bytes()].concat());
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(url) => url.postgres_address(),
+            #[cfg(feature = "mysql")]
+            Self::Mysql(url) => url.mysql_address(),
+        };
+        hash128(address.as_bytes())
     }
 
     /// Whether the database lives in memory, and so belongs to the one connection that opened it.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::time::SystemTime;
 
 use tracing_agents::model::{
-    Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, SpanRecord, Trace, TraceId, TraceTree,
+    Account, Cursor, DeadLetterEntry, Loss, Page, Process, ProcessId, RequestedToolCall, Session, Span, SpanDetail,
+    SpanId, SpanRecord, Trace, TraceId, TraceTree,
 };
 use tracing_agents::{
     PriceTable, Pruned, Repriced, Result, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository,
@@ -96,6 +97,10 @@ calls! {
     find_session(id: &str) -> Option<Session>;
     stats(query: &StatsQuery) -> Vec<StatsRow>;
     processes() -> Vec<Process>;
+    account(process: ProcessId) -> Account;
+    losses(after: Option<&Cursor>, limit: u32) -> Page<Loss>;
+    dead_letters(after: Option<&Cursor>, limit: u32) -> Page<DeadLetterEntry>;
+    dead_letter(process: ProcessId, sequence: u64) -> SpanRecord;
     delete_traces(ids: &[TraceId]) -> u64;
     prune(older_than: SystemTime) -> Pruned;
     reprice(filter: &TraceFilter, prices: &PriceTable) -> Repriced;

@@ -32,8 +32,11 @@ mod cut;
 mod deletion;
 mod details;
 mod filters;
+mod identity;
 mod logged;
 mod lossless;
+mod lost;
+mod migrating;
 mod numbers;
 mod opening;
 mod order;
@@ -44,6 +47,7 @@ mod prices;
 mod processes;
 mod schema;
 mod sessions;
+mod silence;
 mod span_filters;
 mod statistics;
 mod structure;
@@ -98,6 +102,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("details", details::CASES),
     ("lossless", lossless::CASES),
     ("logged", logged::CASES),
+    ("lost", lost::CASES),
     ("statistics", statistics::CASES),
     ("sessions", sessions::CASES),
     ("deletion", deletion::CASES),
@@ -111,7 +116,10 @@ const ROOMS: &[(&str, &[Case])] = &[
 const ONCE: &[(&str, &[Case])] = &[
     ("partitions", partitions::CASES),
     ("processes", processes::CASES),
+    ("migrating", migrating::CASES),
+    ("identity", identity::CASES),
     ("outages", outages::CASES),
+    ("silence", silence::CASES),
     ("tls", tls::CASES),
 ];
 

@@ -49,7 +49,7 @@ fn lose_nothing_on(road: &Road, world: &World) {
     assert_eq!(count().unwrap(), 200);
 }
 
-fn wait_until(mut holds: impl FnMut() -> bool) {
+pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !holds() {
         assert!(begun.elapsed() < PATIENCE, "waited too long");

@@ -10,7 +10,7 @@ use crate::world::World;
 crate::cases!(eight_processes_open_a_new_database_at_once_twenty_times,);
 
 /// Names the database to a process of this program that shall only open it.
-const OPENS: &str = "TRACING_AGENTS_TEST_OPENS";
+pub(crate) const OPENS: &str = "TRACING_AGENTS_TEST_OPENS";
 const PROCESSES: usize = 8;
 const ROUNDS: usize = 20;
 

@@ -1,14 +1,17 @@
-//! A road to a server that can be closed: the server is then away, for whoever takes this road.
+//! A road to a server that can be closed, or swallow what is sent: the server is then away or frozen, for whoever takes this road.
 
-use std::io;
+use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// Carries what goes between a port of its own and a server.
 pub(crate) struct Road {
     listener: TcpListener,
     server: SocketAddr,
     state: Mutex<State>,
+    is_silent: Arc<AtomicBool>,
 }
 
 enum State {
@@ -23,7 +26,7 @@ impl Road {
     /// An open road. It carries while [`carry`](Self::carry) runs.
     pub(crate) fn to(server: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        Self { listener, server, state: Mutex::new(State::Open(Vec::new())) }
+        Self { listener, server, state: Mutex::new(State::Open(Vec::new())), is_silent: Arc::default() }
     }
 
     /// Where the road begins.
@@ -35,7 +38,7 @@ impl Road {
     pub(crate) fn carry(&self) {
         for client in self.listener.incoming() {
             match &mut *self.state() {
-                State::Open(ends) => ends.extend(carried(client.unwrap(), self.server)),
+                State::Open(ends) => ends.extend(carried(client.unwrap(), self.server, &self.is_silent)),
                 State::Closed => {}
                 State::Over => return,
             }
@@ -52,8 +55,14 @@ impl Road {
         self.set(State::Open(Vec::new()));
     }
 
+    /// Takes all that is sent and connects whoever comes, and delivers nothing until it is told to again.
+    pub(crate) fn be_silent(&self, is_silent: bool) {
+        self.is_silent.store(is_silent, Ordering::Relaxed);
+    }
+
     /// Cuts all connections for good.
     pub(crate) fn end(&self) {
+        self.be_silent(false);
         self.set(State::Over);
         // Wakes who waits for connections.
         let _ = TcpStream::connect(self.address());
@@ -71,12 +80,21 @@ impl Road {
 }
 
 /// Carries between a client and the server until one of them, or the road, ends the connection.
-fn carried(client: TcpStream, server: SocketAddr) -> [TcpStream; 2] {
+fn carried(client: TcpStream, server: SocketAddr, is_silent: &Arc<AtomicBool>) -> [TcpStream; 2] {
     let ends = [client, TcpStream::connect(server).unwrap()];
     for [from, to] in [[0, 1], [1, 0]] {
         let (mut from, mut to) = (ends[from].try_clone().unwrap(), ends[to].try_clone().unwrap());
+        let is_silent = Arc::clone(is_silent);
         std::thread::spawn(move || {
-            let _ = io::copy(&mut from, &mut to);
+            let mut piece = [0; 16 * 1024];
+            while let Ok(length @ 1..) = from.read(&mut piece) {
+                while is_silent.load(Ordering::Relaxed) {
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                if to.write_all(&piece[..length]).is_err() {
+                    break;
+                }
+            }
             cut(&from);
             cut(&to);
         });

@@ -265,10 +265,6 @@ impl Disk {
         self.segments.len()
     }
 
-    pub(super) const fn settings(&self) -> &SpoolSettings {
-        &self.settings
-    }
-
     /// Leaves the segments to other processes, and the folder, if it is empty, to nobody.
     pub(super) fn release(&mut self) {
         self.syncer = None;

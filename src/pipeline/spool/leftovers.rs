@@ -5,11 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::segment::{Frame, SegmentReader};
+use super::segment::{Frame, Header, SegmentReader};
 use super::settings::{SpoolDatabase, SpoolSettings};
 use super::{Chunk, try_lock};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Loss, ProcessId};
+use crate::model::{Loss, LossReason, ProcessId};
 
 /// How often the folder is looked into.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -25,6 +25,8 @@ pub(in crate::pipeline) struct Leftovers {
     next_look: Instant,
     /// The segment that is being read. Its lock is held until its spans are stored and it is deleted.
     current: Option<(PathBuf, SegmentReader)>,
+    /// Spans of it that are damaged, of which nothing was told yet.
+    damaged: u64,
     /// Segments that the disk did not give, or that could not be deleted: not to be tried again and again.
     failed: Vec<PathBuf>,
 }
@@ -38,13 +40,14 @@ pub(in crate::pipeline) struct Found {
 }
 
 impl Leftovers {
-    pub(super) fn new(settings: &SpoolSettings, process: ProcessId) -> Self {
+    pub(in crate::pipeline) fn new(settings: &SpoolSettings, process: ProcessId) -> Self {
         Self {
             folder: settings.folder.clone(),
             process,
             database: settings.database.clone(),
             next_look: Instant::now(),
             current: None,
+            damaged: 0,
             failed: Vec::new(),
         }
     }
@@ -100,6 +103,9 @@ impl Leftovers {
                 Ok(Some(Frame::Damaged { count })) => found.chunk.damaged += u64::from(count),
                 Ok(Some(Frame::Losses(losses))) => found.losses.append(&mut super::losses::decode(&losses)),
                 Ok(Some(Frame::Torn { bytes })) => found.torn_bytes += bytes,
+                Ok(None) if self.damaged > 0 => {
+                    found.losses.push(damage(reader.header(), std::mem::take(&mut self.damaged)))
+                }
                 Ok(None) => break,
                 Err(_) => {
                     // The disk may give it another time, to another process.
@@ -110,6 +116,7 @@ impl Leftovers {
             }
             is_over = false;
         }
+        self.damaged += found.chunk.damaged;
         (!is_over).then_some(found)
     }
 
@@ -122,6 +129,15 @@ impl Leftovers {
             self.failed.push(path);
         }
     }
+}
+
+/// What its process does not know: that the disk did not keep its spans. The number is one that the process itself never comes to, and the
+/// same for whoever reads the segment.
+fn damage(header: &Header, spans: u64) -> Loss {
+    let number = 1 << 62 | header.created_ns.unsigned_abs();
+    let mut loss = Loss::new(header.process, number, LossReason::DiskError, spans);
+    (loss.from_ns, loss.to_ns) = (header.created_ns, header.created_ns);
+    loss
 }
 
 /// How a segment is found.

@@ -10,6 +10,7 @@ struct Told {
     number: u64,
     reason: String,
     count: u64,
+    accepted: u64,
     from_ns: i64,
     to_ns: i64,
 }
@@ -23,6 +24,7 @@ pub(in crate::pipeline) fn encode(losses: &[Loss]) -> Option<Vec<u8>> {
             number: loss.number,
             reason: loss.reason.as_str().to_owned(),
             count: loss.count,
+            accepted: loss.accepted,
             from_ns: loss.from_ns,
             to_ns: loss.to_ns,
         })
@@ -35,14 +37,10 @@ pub(super) fn decode(bytes: &[u8]) -> Vec<Loss> {
     let told: Vec<Told> = serde_json::from_slice(bytes).unwrap_or_default();
     told.into_iter()
         .filter_map(|told| {
-            Some(Loss {
-                process: told.process.parse::<ProcessId>().ok()?,
-                number: told.number,
-                reason: told.reason.parse().ok()?,
-                count: told.count,
-                from_ns: told.from_ns,
-                to_ns: told.to_ns,
-            })
+            let process = told.process.parse::<ProcessId>().ok()?;
+            let mut loss = Loss::new(process, told.number, told.reason.parse().ok()?, told.count);
+            (loss.accepted, loss.from_ns, loss.to_ns) = (told.accepted, told.from_ns, told.to_ns);
+            Some(loss)
         })
         .collect()
 }
@@ -54,13 +52,10 @@ mod tests {
 
     #[test]
     fn what_is_told_is_understood() {
-        let loss = |number, reason| Loss {
-            process: ProcessId::from_bytes([7; 16]),
-            number,
-            reason,
-            count: u64::MAX,
-            from_ns: -1,
-            to_ns: i64::MAX,
+        let loss = |number, reason: LossReason| {
+            let mut loss = Loss::new(ProcessId::from_bytes([7; 16]), number, reason, u64::MAX);
+            (loss.accepted, loss.from_ns, loss.to_ns) = (3, -1, i64::MAX);
+            loss
         };
         let losses: Vec<_> = LossReason::ALL.iter().zip(0..).map(|(reason, number)| loss(number, *reason)).collect();
         assert_eq!(decode(&encode(&losses).unwrap()), losses);

@@ -57,7 +57,6 @@ pub struct SpoolHealth {
 #[derive(Debug)]
 pub(super) struct Spool {
     disk: Mutex<Disk>,
-    process: ProcessId,
     pub(super) durability: Durability,
     pub(super) when_full: WhenFull,
 }
@@ -73,16 +72,12 @@ pub(super) struct Chunk {
 impl Spool {
     pub(super) fn new(settings: SpoolSettings, process: ProcessId) -> Self {
         let (durability, when_full) = (settings.durability, settings.when_full);
-        Self { disk: Mutex::new(Disk::new(settings, process)), process, durability, when_full }
+        Self { disk: Mutex::new(Disk::new(settings, process)), durability, when_full }
     }
 
     /// Taken before the pipeline's own lock, where both are.
     pub(super) fn lock(&self) -> DiskGuard<'_> {
         DiskGuard(self.disk.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn leftovers(&self) -> Leftovers {
-        Leftovers::new(self.lock().0.settings(), self.process)
     }
 
     /// Reads spans back, some hundred; `None` when all are in memory again.

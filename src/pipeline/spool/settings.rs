@@ -63,7 +63,8 @@ pub struct SpoolDatabase {
 pub struct SpoolSettings {
     /// The folder. It is made when the first span is written, for its owner only, and may be shared by processes and databases.
     pub folder: PathBuf,
-    /// [`Spool`](Durability::Spool) or [`Journal`](Durability::Journal).
+    /// [`Spool`](Durability::Spool), [`Journal`](Durability::Journal), or [`Memory`](Durability::Memory): then only what other processes left
+    /// there is stored.
     pub durability: Durability,
     /// Bytes that the files of this process may have together; default 1 GiB.
     pub max_bytes: u64,

@@ -2,6 +2,7 @@
 //! text, so that each statement is written once and checked against each database, without a wall of trait bounds.
 
 mod details;
+mod losses;
 mod sessions;
 mod spans;
 mod traces;
@@ -26,6 +27,9 @@ macro_rules! stamp {
             }
             pub(crate) mod details {
                 super::super::details::detail_statements!();
+            }
+            pub(crate) mod losses {
+                super::super::losses::loss_statements!();
             }
         }
     };
@@ -57,6 +61,8 @@ pub(crate) type TraceKey = (i64, Vec<u8>);
 pub(crate) type SpanKey = (i64, Vec<u8>, Vec<u8>);
 /// A place in a list of sessions: the last activity and the session's id.
 pub(crate) type SessionKey = (i64, String);
+/// A place in a list of losses or dead letters: the time, the process, and the number in it.
+pub(crate) type LossKey = (i64, Vec<u8>, i64);
 
 /// Where spans are looked for.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,7 +2,8 @@
 //! times for each execution, which costs more than SQLite's work.
 
 use crate::store::rows::{
-    ContentRow, EventRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow,
+    ContentRow, DeadLetterPartRow, DeadLetterRow, EventRow, FacetRow, IdentityRow, LossRow, ProcessRow, ResourceRow,
+    ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
 };
 
 /// One value of a row, as one of the portable types.
@@ -242,3 +243,8 @@ row!(
 row!(ResourceRow, "resources", key[resource_id], [resource_id, service_name, attributes, schema_url, extra, verbatim]);
 row!(ScopeRow, "scopes", key[scope_id], [scope_id, name, version, attributes, schema_url, extra, verbatim]);
 row!(ProcessRow, "processes", key[process_id], [process_id, pid, host, started_ns, heartbeat_ns, ended_ns]);
+row!(LossRow, "losses", key [process_id, number], [process_id, number, reason, span_count, accepted_count, from_ns, to_ns]);
+row!(DeadLetterRow, "dead_letters", key [process_id, sequence], [process_id, sequence, trace_id, span_id, name, reason, error, time_ns, payload_bytes]);
+row!(DeadLetterPartRow, "dead_letter_parts", key [process_id, sequence, part], [process_id, sequence, part, time_ns, payload]);
+row!(SettledRow, "settled_sequences", key [process_id, first_sequence, set_id], [process_id, first_sequence, set_id, last_sequence, span_count, runs]);
+row!(IdentityRow, "trace_identity", key[name], [name, identity]);

@@ -13,6 +13,8 @@ mod server;
 pub(crate) mod sqlite;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub(crate) mod stream;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+mod timed;
 #[cfg(feature = "postgres")]
 mod tls;
 #[cfg(any(feature = "sqlite", feature = "mysql"))]

@@ -1,9 +1,20 @@
 //! What the servers have in common.
 
-use diesel::connection::SimpleConnection;
+use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
+use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
+use diesel_async::{AnsiTransactionManager, AsyncConnection};
+
+use super::io::Io;
+use super::timed::Timed;
 use crate::error::{Error, ErrorKind};
 use crate::store::url::ServerUrl;
+
+/// How long the question may take whether a server is still there.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a statement may take that brings tables up to date, or waits until another process did.
+const MIGRATION_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 
 /// A connection to a server, and what is known about it.
 pub(crate) struct Server<C> {
@@ -12,14 +23,30 @@ pub(crate) struct Server<C> {
     pub(crate) is_suspect: bool,
 }
 
-impl<C: SimpleConnection> Server<C> {
-    pub(crate) fn new(connection: C) -> Self {
+impl<A> Server<AsyncConnectionWrapper<Timed<A>, Io>>
+where
+    A: AsyncConnection<TransactionManager = AnsiTransactionManager>,
+{
+    pub(crate) const fn new(connection: AsyncConnectionWrapper<Timed<A>, Io>) -> Self {
         Self { connection, is_suspect: false }
     }
 
     /// Whether the server is still there. Asked each time before the connection is used: servers restart, and end what lies idle.
     pub(crate) fn answers(&mut self) -> bool {
-        self.connection.batch_execute("SELECT 1").is_ok()
+        let time = self.connection.set_time(CHECK_TIMEOUT);
+        let answers = self.connection.batch_execute("SELECT 1").is_ok();
+        self.connection.set_time(time);
+        answers
+    }
+
+    /// From now on, a statement may take as long as bringing large tables up to date does, or waiting for another process to do that.
+    pub(crate) fn be_patient(&mut self) {
+        self.connection.set_time(MIGRATION_TIMEOUT);
+    }
+
+    /// Whether it must not be used again.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.is_suspect || self.connection.is_late()
     }
 }
 

@@ -2,6 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a server may take to answer a statement, where the URL does not say it.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where a database server is, and how to speak to it.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,6 +19,8 @@ pub(crate) struct ServerUrl {
     pub(crate) authorities: Option<PathBuf>,
     /// How new tables are laid out (PostgreSQL).
     pub(crate) partition: Option<Partition>,
+    /// How long the server may take to answer a statement.
+    pub(crate) timeout: Duration,
 }
 
 /// Whether the connection is encrypted, and what is demanded of the server's certificate. The words are those of libpq's `sslmode`
@@ -108,6 +114,24 @@ impl ServerUrl {
         }
     }
 
+    /// The address as this driver understands it: hosts, ports and the database, without who asks.
+    #[cfg(feature = "postgres")]
+    pub(super) fn postgres_address(&self) -> String {
+        let Ok(config) = self.driver.parse::<tokio_postgres::Config>() else { return self.shown.clone() };
+        // The server takes the user's name where none is given.
+        let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+        let ports = if config.get_ports().is_empty() { &[5432] } else { config.get_ports() };
+        format!("postgres {:?} {ports:?} {database:?}", config.get_hosts())
+    }
+
+    /// The same.
+    #[cfg(feature = "mysql")]
+    pub(super) fn mysql_address(&self) -> String {
+        let Ok(options) = mysql_async::Opts::from_url(&self.driver) else { return self.shown.clone() };
+        let database = options.db_name().unwrap_or_default();
+        format!("mysql {:?} {} {:?} {database:?}", options.ip_or_hostname(), options.tcp_port(), options.socket())
+    }
+
     /// Takes out the parameters that the driver does not know.
     fn new(scheme: &str, rest: &str) -> Result<Self, String> {
         if !rest.starts_with("//") {
@@ -120,6 +144,7 @@ impl ServerUrl {
             tls: TlsMode::Prefer,
             authorities: None,
             partition: None,
+            timeout: TIMEOUT,
         };
         let mut separator = '?';
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -140,6 +165,12 @@ impl ServerUrl {
                         Partition::from_word(&value)
                             .ok_or_else(|| format!("has the unknown partition {value:?} (known: daily, weekly)"))?,
                     );
+                }
+                "timeout" => {
+                    let seconds = value.parse().ok().filter(|seconds| *seconds > 0);
+                    url.timeout = seconds.map(Duration::from_secs).ok_or_else(|| {
+                        format!("has the timeout {value:?}, which is no whole number of seconds above 0")
+                    })?;
                 }
                 _ => {
                     url.driver.push(separator);

@@ -14,7 +14,7 @@ use diesel::result::QueryResult;
 pub(super) const KEYS_A_QUERY: usize = 500;
 
 /// One of these conditions; there must be one at least.
-pub(super) struct AnyOf<E>(Vec<E>);
+pub(crate) struct AnyOf<E>(Vec<E>);
 
 impl<E> FromIterator<E> for AnyOf<E> {
     fn from_iter<I: IntoIterator<Item = E>>(conditions: I) -> Self {

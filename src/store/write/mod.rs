@@ -21,6 +21,7 @@ mod join;
 mod lineage;
 mod load;
 mod logged;
+mod lost;
 mod prepare;
 mod pricing;
 mod recompute;
@@ -46,7 +47,8 @@ pub(crate) use reprice::reprice;
 pub(crate) use session::{lock_sessions, recompute_sessions};
 pub(crate) use sink::StoreSink;
 
-use self::any_of::{AnyOf, pieces};
+pub(crate) use self::any_of::AnyOf;
+use self::any_of::pieces;
 use self::facets::{FacetChange, write_facets};
 use self::load::{forget_missing, load_touched, load_traces, pass_ids_down};
 use self::recompute::recompute;
@@ -152,6 +154,11 @@ pub(crate) fn recompute_trace(
     lock_sessions(connection, &sessions)?;
     recompute_sessions(connection, &sessions)?;
     Ok(true)
+}
+
+/// A trace's summary, if it is stored.
+pub(crate) fn load_trace(connection: &mut AnyConnection, trace_id: &[u8]) -> QueryResult<Option<TraceRow>> {
+    Ok(load_traces(connection, &[trace_id])?.pop())
 }
 
 /// Adds the resources and scopes of a batch that are not known yet.

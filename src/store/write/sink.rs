@@ -1,17 +1,18 @@
 //! The store as the pipeline sees it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use diesel::result::DatabaseErrorKind;
 
-use super::{NewRows, Prepared, Torn, places, prepare, regroup, regroup_all, torn_runs, write_batch};
+use super::{NewRows, Prepared, Torn, lost, places, prepare, regroup, regroup_all, torn_runs, write_batch};
 use crate::error::{Error, Result};
-use crate::model::{InterpretedSpan, ProcessId, start_day};
+use crate::model::{DeadLetter, InterpretedSpan, Loss, ProcessId, start_day};
 use crate::pipeline::Sink;
 use crate::semconv::Prices;
-use crate::store::rows::ProcessRow;
-use crate::store::{Store, dialect, key_text};
+use crate::store::column::from_count;
+use crate::store::rows::{ProcessRow, SettledRow};
+use crate::store::{AnyConnection, Failure, Numbers, Store, dialect, key_text};
 
 /// Spans in one transaction, and bytes of their payload: a bigger batch would keep other writers waiting.
 const MAX_ROWS: usize = 1000;
@@ -54,10 +55,35 @@ impl StoreSink {
     }
 
     fn write_part(&self, part: Vec<Prepared<'_>>, new: NewRows) -> Result<BTreeSet<Vec<u8>>> {
+        let settled = settled(&part);
+        let others = others(&part, &self.process.process_id);
         self.store.write(|connection| {
-            dialect::put(connection, &[&self.process])?;
-            write_batch(connection, part, new, &self.prices)
+            self.say_alive(connection, &others)?;
+            let torn = write_batch(connection, part, new, &self.prices)?;
+            dialect::keep(connection, &settled.iter().collect::<Vec<_>>())?;
+            Ok(torn)
         })
+    }
+
+    /// Writes the process's row, and makes one for each of `others` that never wrote one itself: what is stored of it has a place.
+    fn say_alive(&self, connection: &mut AnyConnection, others: &BTreeMap<Vec<u8>, ProcessRow>) -> Result<(), Failure> {
+        dialect::put(connection, &[&self.process])?;
+        Ok(dialect::keep(connection, &others.values().collect::<Vec<_>>())?)
+    }
+
+    /// Sees to it that a process has a row: this one, or another one whose spans were taken over.
+    fn say_alive_beside(&mut self, process: ProcessId, time_ns: i64) -> Result<()> {
+        let mut others = BTreeMap::new();
+        if process.as_bytes() != self.process.process_id {
+            others.insert(process.as_bytes().to_vec(), unknown_process(process.as_bytes(), time_ns, time_ns));
+        }
+        self.process.heartbeat_ns = now_ns();
+        self.store.write(|connection| self.say_alive(connection, &others))
+    }
+
+    /// Which database this is: what other processes left for it waits for that. Remembered once it is known, so it costs nothing then.
+    fn learn_identity(&self) {
+        let _ = self.store.identity();
     }
 
     /// Lets the database make ready for the days to come. Where it cannot now, spans are stored all the same, only not where they are
@@ -94,6 +120,7 @@ impl Sink for StoreSink {
                 result => result?,
             });
         }
+        self.learn_identity();
         let places = places(batch, &mut self.has_torn);
         if places.is_empty() && changed.is_empty() {
             return Ok(());
@@ -108,7 +135,21 @@ impl Sink for StoreSink {
 
     fn probe(&mut self) -> Result<()> {
         self.process.heartbeat_ns = now_ns();
-        self.store.write(|connection| Ok(dialect::put(connection, &[&self.process])?))
+        self.store.write(|connection| self.say_alive(connection, &BTreeMap::new()))?;
+        self.learn_identity();
+        Ok(())
+    }
+
+    fn dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
+        self.say_alive_beside(letter.process, letter.time_ns)?;
+        lost::keep_dead_letter(&self.store, letter)
+    }
+
+    fn report_losses(&mut self, losses: &[Loss]) -> Result<()> {
+        for loss in losses {
+            self.say_alive_beside(loss.process, loss.to_ns)?;
+        }
+        lost::keep_losses(&self.store, losses)
     }
 }
 
@@ -120,6 +161,42 @@ impl Drop for StoreSink {
         self.process.ended_ns = Some(now);
         let _ = self.store.write(|connection| Ok(dialect::put(connection, &[&self.process])?));
     }
+}
+
+/// What there is to say of a process that never reached the database: that it had spans in this time.
+fn unknown_process(process_id: &[u8], first_ns: i64, last_ns: i64) -> ProcessRow {
+    ProcessRow {
+        process_id: process_id.to_vec(),
+        pid: 0,
+        host: String::new(),
+        started_ns: first_ns,
+        heartbeat_ns: last_ns,
+        ended_ns: None,
+    }
+}
+
+/// The processes that a batch's spans are from, but for this one.
+fn others(part: &[Prepared<'_>], own: &[u8]) -> BTreeMap<Vec<u8>, ProcessRow> {
+    let mut others: BTreeMap<Vec<u8>, ProcessRow> = BTreeMap::new();
+    for row in part.iter().map(|prepared| &prepared.row) {
+        let Some(id) = row.process_id.as_ref().filter(|id| id.as_slice() != own) else { continue };
+        let last_ns = row.end_ns.unwrap_or(row.start_ns);
+        let process = others.entry(id.clone()).or_insert_with(|| unknown_process(id, row.start_ns, last_ns));
+        process.started_ns = process.started_ns.min(row.start_ns);
+        process.heartbeat_ns = process.heartbeat_ns.max(last_ns);
+    }
+    others
+}
+
+/// The numbers of a batch's spans, by process.
+fn settled(part: &[Prepared<'_>]) -> Vec<SettledRow> {
+    let mut numbers: BTreeMap<&[u8], Vec<u64>> = BTreeMap::new();
+    for row in part.iter().map(|prepared| &prepared.row) {
+        if let (Some(process), Some(sequence)) = (&row.process_id, row.sequence) {
+            numbers.entry(process).or_default().push(from_count(sequence));
+        }
+    }
+    numbers.into_iter().filter_map(|(process, numbers)| numbers.into_iter().collect::<Numbers>().row(process)).collect()
 }
 
 /// Whether a row that was to be added is stored.

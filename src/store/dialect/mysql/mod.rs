@@ -16,15 +16,17 @@ use super::Dialect;
 use super::cell::{Keep, OnConflict, Row};
 use super::io::{self, Io};
 use super::server::{cannot_connect, lock_stored};
+use super::timed::Timed;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{
-    ContentRow, EventRow, FacetRow, ProcessRow, ResourceRow, ScopeRow, SessionRow, SpanRow, TraceRow,
+    ContentRow, DeadLetterPartRow, DeadLetterRow, EventRow, FacetRow, IdentityRow, LossRow, ProcessRow, ResourceRow,
+    ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
 };
 use crate::store::schema::{resources, scopes, sessions, traces};
 use crate::store::url::{ServerUrl, TlsMode};
 
 /// A connection as Diesel's blocking interface sees it; the asynchronous one is inside.
-pub(crate) type MysqlConnection = AsyncConnectionWrapper<AsyncMysqlConnection, Io>;
+pub(crate) type MysqlConnection = AsyncConnectionWrapper<Timed<AsyncMysqlConnection>, Io>;
 
 /// How long the server may take to answer a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -49,21 +51,21 @@ pub(crate) fn open(url: &ServerUrl) -> Result<MysqlConnection> {
     let tls = tls_options(url);
     io::wait(async {
         let connecting = async {
-            match mysql_async::Conn::new(options.clone().ssl_opts(tls)).await {
+            let connection = match mysql_async::Conn::new(options.clone().ssl_opts(tls)).await {
                 Err(mysql_async::Error::Driver(DriverError::NoClientSslFlagFromServer))
                     if url.tls == TlsMode::Prefer =>
                 {
                     mysql_async::Conn::new(options.ssl_opts(None)).await
                 }
                 result => result,
-            }
+            };
+            let connection = connection.map_err(|error| cannot_connect(url, &error))?;
+            AsyncMysqlConnection::try_from(connection).await.map_err(|error| cannot_connect(url, &error))
         };
-        let connection = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
-            Ok(connection) => connection.map_err(|error| cannot_connect(url, &error))?,
-            Err(late) => return Err(cannot_connect(url, &late)),
-        };
-        let connection = AsyncMysqlConnection::try_from(connection).await;
-        connection.map(MysqlConnection::from).map_err(|error| cannot_connect(url, &error))
+        match tokio::time::timeout(CONNECT_TIMEOUT.min(url.timeout), connecting).await {
+            Ok(connection) => connection.map(|connection| Timed::new(connection, url.timeout).into()),
+            Err(late) => Err(cannot_connect(url, &late)),
+        }
     })
 }
 
@@ -87,7 +89,7 @@ fn tls_options(url: &ServerUrl) -> Option<SslOpts> {
 /// Has the server stop the statement that it runs for this connection.
 #[cfg(feature = "async")]
 pub(crate) fn stop(connection: &MysqlConnection) -> impl Future<Output = ()> + Send + use<> {
-    let token = connection.cancel_token();
+    let token = connection.inner().cancel_token();
     async move {
         // Without it the server goes on until it has something to send, and finds nobody there.
         let _ = token.cancel_query().await;
@@ -129,7 +131,12 @@ pub(crate) fn expect_columns(connection: &mut MysqlConnection) -> QueryResult<()
     expect::<SessionRow>(connection)?;
     expect::<ResourceRow>(connection)?;
     expect::<ScopeRow>(connection)?;
-    expect::<ProcessRow>(connection)
+    expect::<ProcessRow>(connection)?;
+    expect::<LossRow>(connection)?;
+    expect::<DeadLetterRow>(connection)?;
+    expect::<DeadLetterPartRow>(connection)?;
+    expect::<SettledRow>(connection)?;
+    expect::<IdentityRow>(connection)
 }
 
 lock_stored!(lock_stored_traces, MysqlConnection, traces::trace_id, [u8], Vec<u8>);

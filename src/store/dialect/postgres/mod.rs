@@ -19,6 +19,7 @@ use super::Dialect;
 use super::cell::{Keep, OnConflict, Row};
 use super::io::{self, Io};
 use super::server::{cannot_connect, lock_stored};
+use super::timed::Timed;
 use super::tls;
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ResourceRow, ScopeRow, SessionRow, TraceRow};
@@ -26,7 +27,7 @@ use crate::store::schema::{sessions, traces};
 use crate::store::url::{ServerUrl, TlsMode};
 
 /// A connection as Diesel's blocking interface sees it; the asynchronous one is inside.
-pub(crate) type PostgresConnection = AsyncConnectionWrapper<AsyncPgConnection, Io>;
+pub(crate) type PostgresConnection = AsyncConnectionWrapper<Timed<AsyncPgConnection>, Io>;
 
 /// How long the server may take to answer a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -53,17 +54,24 @@ pub(crate) fn open(url: &ServerUrl) -> Result<PostgresConnection> {
     }
     config.keepalives_idle(SILENCE);
     let tls = MakeRustlsConnect::new(tls::client_config(url)?);
+    // The driver's own limit ends with the connection; a server that takes it and then says nothing has all the time of the world.
+    let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1).max(1);
+    let all = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT).min(url.timeout).saturating_mul(hosts);
     io::wait(async {
-        let (client, connection) = config.connect(tls).await.map_err(|error| cannot_connect(url, &error))?;
-        let connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
-        connection.map(PostgresConnection::from).map_err(|error| cannot_connect(url, &error))
+        let connecting = async {
+            let (client, connection) = config.connect(tls).await.map_err(|error| cannot_connect(url, &error))?;
+            let connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await;
+            connection.map_err(|error| cannot_connect(url, &error))
+        };
+        let connection = tokio::time::timeout(all, connecting).await.map_err(|late| cannot_connect(url, &late))??;
+        Ok(PostgresConnection::from(Timed::new(connection, url.timeout)))
     })
 }
 
 /// Has the server stop the statement that it runs for this connection.
 #[cfg(feature = "async")]
 pub(crate) fn stop(connection: &PostgresConnection, url: &ServerUrl) -> impl Future<Output = ()> + Send + use<> {
-    let token = connection.cancel_token();
+    let token = connection.inner().cancel_token();
     let tls = tls::client_config(url).map(MakeRustlsConnect::new);
     async move {
         if let Ok(tls) = tls {

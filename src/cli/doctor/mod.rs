@@ -1,0 +1,61 @@
+//! `doctor`: whether the database is well, and what was lost.
+//!
+//! `findings` gathers, `text` and `json` show. Whatever needs somebody's attention is a sentence with the way out, and makes the exit code 1.
+
+mod findings;
+mod json;
+mod letters;
+mod text;
+
+use std::io::Write as _;
+
+use clap::Args;
+
+use self::findings::Findings;
+use super::failure::Failure;
+use super::{Database, output};
+
+/// Tells whether the database is well: its schema, the processes that write to it, what was lost, and whether its summaries are right.
+#[derive(Debug, Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Options {
+    /// Compares the summaries of all traces with their spans, not only of the latest 200.
+    #[arg(long)]
+    deep: bool,
+    /// Makes summaries that are wrong anew.
+    #[arg(long)]
+    repair: bool,
+    /// Lists the spans that could not be stored although others could, the latest first.
+    #[arg(long, conflicts_with_all = ["deep", "repair"])]
+    dead_letters: bool,
+    /// With each dead letter its span, as OTLP in JSON, one a line.
+    #[arg(long, requires = "dead_letters")]
+    payload: bool,
+    /// JSON: one object, or one a line for dead letters, with every field.
+    #[arg(long)]
+    json: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  agent-traces doctor
+  agent-traces doctor --deep --repair
+  agent-traces doctor --dead-letters --payload > poison.json
+  agent-traces doctor --json | jq .findings
+
+The exit code is 1 when something needs attention. Nothing is changed without --repair.";
+
+pub(super) fn run(database: &Database, options: &Options) -> Result<(), Failure> {
+    if options.dead_letters {
+        return letters::list(&database.repository()?, options.json, options.payload);
+    }
+    let findings = Findings::gather(database.url()?, options.deep, options.repair)?;
+    let mut out = output::stdout();
+    if options.json {
+        writeln!(out, "{:#}", json::findings(&findings))?;
+    } else {
+        text::write(&findings, &mut out)?;
+    }
+    out.flush()?;
+    if findings.attention.is_empty() { Ok(()) } else { Err(Failure::Attention) }
+}
