@@ -137,11 +137,45 @@ fn run_in_mysql(connection: &mut super::dialect::mysql::MysqlConnection, url: &D
     waiting.batch_execute("SET SESSION innodb_lock_wait_timeout = 600")?;
     waiting.transaction::<_, AnyError, _>(|waiting| {
         queue(waiting)?;
-        connection.run_pending_migrations(MYSQL)?;
+        // Held by the connection that migrates itself, so until the server is done with what it was sent. Not every engine has named
+        // locks: where there is none, what the dead asked for and what we do meet each other.
+        let _ = connection.batch_execute(&format!("DO GET_LOCK({MIGRATES}, 600)"));
+        run_beside_the_dead(connection)?;
+        let _ = connection.batch_execute(&format!("DO RELEASE_LOCK({MIGRATES})"));
         // A table of the same name that was there before has been passed over.
         mysql::expect_columns(connection)?;
         Ok(())
     })
+}
+
+/// The name of the lock of who migrates this database.
+#[cfg(feature = "mysql")]
+const MIGRATES: &str = "LEFT(CONCAT('tracing-agents migrates ', DATABASE()), 64)";
+
+/// Between two tries to migrate.
+#[cfg(feature = "mysql")]
+const MIGRATION_PAUSE: std::time::Duration = std::time::Duration::from_millis(100);
+/// How often migrating may fail in the same way, and in all.
+#[cfg(feature = "mysql")]
+const MIGRATION_TRIES: (u32, u32) = (5, 100);
+
+/// Migrates, while a server may still do what a process asked for that was killed: it reads a file's statements at once, and sees only
+/// when it answers that nobody is there. Each statement asks first whether it is needed, so what both do at the same time fails, in another
+/// way each time, and is done when it is tried again.
+#[cfg(feature = "mysql")]
+fn run_beside_the_dead(connection: &mut super::dialect::mysql::MysqlConnection) -> Result<(), AnyError> {
+    let (mut last, mut same) = (String::new(), 0);
+    let mut all = 0;
+    loop {
+        let Err(error) = connection.run_pending_migrations(MYSQL) else { return Ok(()) };
+        let said = error.to_string();
+        (same, all) = (if said == last { same + 1 } else { 1 }, all + 1);
+        if same == MIGRATION_TRIES.0 || all == MIGRATION_TRIES.1 {
+            return Err(error);
+        }
+        last = said;
+        std::thread::sleep(MIGRATION_PAUSE);
+    }
 }
 
 /// How often the queue's table is tried to be made: of processes that make it at once, all but one can fail.

@@ -239,14 +239,31 @@ mod tests {
             assert_eq!(format!("{parsed:?}"), shown);
         }
         let DatabaseUrl::Postgres(url) = DatabaseUrl::parse(
-            "postgres://h/db?sslmode=verify-full&application_name=x&partition=weekly&sslrootcert=%2Fca.pem",
+            "postgres://h/db?sslmode=verify-full&application_name=x&partition=weekly&sslrootcert=%2Fca.pem&timeout=7",
         )
         .unwrap() else {
             panic!("another database")
         };
         assert_eq!(url.driver, "postgres://h/db?application_name=x");
         assert_eq!((url.tls, url.partition), (TlsMode::VerifyFull, Some(Partition::Weekly)));
+        assert_eq!(url.timeout.as_secs(), 7);
         assert_eq!(url.authorities.as_deref(), Some(std::path::Path::new("/ca.pem")));
+    }
+
+    #[cfg(all(feature = "postgres", feature = "mysql"))]
+    #[test]
+    fn a_fingerprint_is_of_the_address_and_not_of_who_asks() {
+        let of = |url: &str| DatabaseUrl::parse(url).unwrap().fingerprint();
+        for [one, same] in [
+            ["postgres://u:s3cret@h/db", "postgresql://v@h:5432/db?sslmode=require&timeout=5"],
+            ["mysql://u:s3cret@h/db", "mariadb://v:w@h:3306/db?ssl-mode=DISABLED"],
+            ["sqlite:/a/b.db", "sqlite:///a/b.db"],
+        ] {
+            assert_eq!(of(one), of(same), "{one} {same}");
+        }
+        let others = ["postgres://h/db", "postgres://h/dc", "postgres://h:1/db", "postgres://g/db", "mysql://h/db"];
+        let others: std::collections::BTreeSet<_> = others.iter().map(|url| of(url)).collect();
+        assert_eq!(others.len(), 5);
     }
 
     #[cfg(all(feature = "postgres", feature = "mysql"))]
@@ -262,6 +279,8 @@ mod tests {
             ("mysql://u:s3cret@h/", "names no database"),
             ("mysql://u:s3cret@h/db?color=red", "\"color\""),
             ("mysql://u:s3cret@h/db?partition=daily", "only PostgreSQL"),
+            ("mysql://u:s3cret@h/db?timeout=soon", "the timeout \"soon\""),
+            ("postgres://u:s3cret@h/db?timeout=0", "the timeout \"0\""),
             ("mysql://u:s3cret?@h/db", "is no MySQL URL"),
         ] {
             let error = DatabaseUrl::parse(url).unwrap_err();

@@ -14,7 +14,6 @@ crate::cases!(
     losses_that_are_told_twice_are_told_once,
     losses_come_page_by_page_the_latest_first,
     dead_letters_come_page_by_page_and_their_spans_whole,
-    a_dead_letter_larger_than_any_packet_comes_back_whole,
     a_dead_letter_whose_span_could_not_be_read_says_so,
     texts_of_dead_letters_are_the_same_everywhere,
     what_is_stored_told_or_kept_is_not_missing,
@@ -22,6 +21,12 @@ crate::cases!(
     spans_that_another_process_takes_over_count_for_the_first,
     pruning_forgets_what_was_lost_before,
 );
+
+/// So large that once for each database is enough.
+pub(crate) const LARGE: &[crate::Case] = &[crate::Case {
+    name: "a_dead_letter_larger_than_any_packet_comes_back_whole",
+    run: a_dead_letter_larger_than_any_packet_comes_back_whole,
+}];
 
 const OWN: u8 = 1;
 

@@ -116,6 +116,7 @@ const ROOMS: &[(&str, &[Case])] = &[
 const ONCE: &[(&str, &[Case])] = &[
     ("partitions", partitions::CASES),
     ("processes", processes::CASES),
+    ("lost", lost::LARGE),
     ("migrating", migrating::CASES),
     ("identity", identity::CASES),
     ("outages", outages::CASES),

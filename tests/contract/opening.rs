@@ -16,6 +16,7 @@ crate::cases!(
     a_database_that_does_not_exist_is_named_without_its_password,
     wrong_credentials_are_refused_without_the_password,
     a_newer_schema_is_refused,
+    looking_at_a_database_changes_nothing,
     tables_of_another_program_are_refused,
 );
 
@@ -121,6 +122,38 @@ fn a_newer_schema_is_refused(world: &World) {
         let text = error.to_string();
         assert!(text.contains("20990101000000") && text.contains("update this program"), "{text}");
     }
+}
+
+fn looking_at_a_database_changes_nothing(world: &World) {
+    assert_eq!(Store::inspect(world.database.url()).unwrap_err().kind(), ErrorKind::Connect);
+    assert_eq!(world.api.open(world.database.url()).unwrap_err().kind(), ErrorKind::Connect, "tables were made");
+    world.writer().write([span(0, 0).agent("A").session("s").tokens(3, 1), span(0, 1).model("m").tokens(3, 1)]);
+    let found = Store::inspect(world.database.url()).unwrap();
+    let product = match world.database.place().engine().name {
+        "sqlite" => "SQLite 3.",
+        "mariadb" => "MariaDB 1",
+        "mysql" => "MySQL ",
+        _ => "PostgreSQL 1",
+    };
+    assert!(found.server.starts_with(product), "{found:?}");
+    assert!(!found.applied.is_empty() && found.pending.is_empty() && found.newer.is_empty(), "{found:?}");
+    assert!(passwords(world.database.url()).iter().all(|password| !found.url.contains(password)), "{found:?}");
+
+    let store = Store::open(world.database.url()).unwrap();
+    assert_eq!(store.known_identity().unwrap(), None);
+    assert_eq!(store.check_trace(trace_id(0)).unwrap(), Some(true));
+    assert_eq!(store.check_trace(trace_id(9)).unwrap(), None);
+    world.database.sql().execute("UPDATE traces SET input_tokens = 77");
+    for _ in 0..2 {
+        assert_eq!(store.check_trace(trace_id(0)).unwrap(), Some(false));
+    }
+    assert!(store.recompute_trace(trace_id(0)).unwrap());
+    assert_eq!(store.check_trace(trace_id(0)).unwrap(), Some(true));
+
+    let (last, newer) = (found.applied.last().unwrap(), "20990101000000");
+    world.database.sql().execute(&format!("UPDATE trace_schema SET version = '{newer}' WHERE version = '{last}'"));
+    let found = Store::inspect(world.database.url()).unwrap();
+    assert_eq!((found.pending, found.newer), (vec![last.clone()], vec![newer.to_owned()]));
 }
 
 fn tables_of_another_program_are_refused(world: &World) {

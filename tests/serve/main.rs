@@ -1,4 +1,4 @@
-//! `agent-traces serve`, asked by clients good and bad.
+//! `agent-traces serve`, asked by clients good and bad, and the other commands.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,6 +11,7 @@
 mod access;
 mod client;
 mod commands;
+mod doctor;
 mod export;
 mod exporters;
 mod files;

@@ -10,7 +10,7 @@ use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::rows::{DeadLetterPartRow, DeadLetterRow, LossRow};
 use crate::store::schema::dead_letter_parts;
 use crate::store::settled::Numbers;
-use crate::store::{Store, dialect};
+use crate::store::{Failure, Store, dialect};
 
 /// Bytes of a payload in one row: far below what any server takes in one packet by default.
 const PART_BYTES: usize = 1024 * 1024;
@@ -18,11 +18,11 @@ const PART_BYTES: usize = 1024 * 1024;
 const PARTS_AT_ONCE: usize = 4;
 
 /// Keeps what was refused and lost; told twice, it is there once.
-pub(super) fn keep_losses(store: &Store, losses: &[Loss]) -> Result<()> {
+pub(super) fn keep_losses(connection: &mut AnyConnection, losses: &[Loss]) -> Result<(), Failure> {
     let mut rows: Vec<LossRow> = losses.iter().map(loss_row).collect();
     rows.sort_unstable_by(|a, b| (&a.process_id, a.number).cmp(&(&b.process_id, b.number)));
     rows.dedup_by(|a, b| (&a.process_id, a.number) == (&b.process_id, b.number));
-    store.write(|connection| Ok(dialect::put(connection, &rows.iter().collect::<Vec<_>>())?))
+    Ok(dialect::put(connection, &rows.iter().collect::<Vec<_>>())?)
 }
 
 fn loss_row(loss: &Loss) -> LossRow {

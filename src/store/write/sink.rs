@@ -56,7 +56,11 @@ impl StoreSink {
 
     fn write_part(&self, part: Vec<Prepared<'_>>, new: NewRows) -> Result<BTreeSet<Vec<u8>>> {
         let settled = settled(&part);
-        let others = others(&part, &self.process.process_id);
+        let rows = part.iter().map(|prepared| &prepared.row);
+        let others =
+            self.others(rows.filter_map(|row| {
+                Some((row.process_id.as_deref()?, row.start_ns, row.end_ns.unwrap_or(row.start_ns)))
+            }));
         self.store.write(|connection| {
             self.say_alive(connection, &others)?;
             let torn = write_batch(connection, part, new, &self.prices)?;
@@ -65,20 +69,32 @@ impl StoreSink {
         })
     }
 
-    /// Writes the process's row, and makes one for each of `others` that never wrote one itself: what is stored of it has a place.
-    fn say_alive(&self, connection: &mut AnyConnection, others: &BTreeMap<Vec<u8>, ProcessRow>) -> Result<(), Failure> {
-        dialect::put(connection, &[&self.process])?;
-        Ok(dialect::keep(connection, &others.values().collect::<Vec<_>>())?)
+    /// A row for each process other than this one that something is told of, with the first and the last time: all there is to say where a
+    /// process never reached the database itself.
+    fn others<'a>(&self, told: impl IntoIterator<Item = (&'a [u8], i64, i64)>) -> Vec<ProcessRow> {
+        let mut others: BTreeMap<&[u8], ProcessRow> = BTreeMap::new();
+        for (process_id, first_ns, last_ns) in told {
+            if process_id == self.process.process_id {
+                continue;
+            }
+            let process = others.entry(process_id).or_insert_with(|| ProcessRow {
+                process_id: process_id.to_vec(),
+                pid: 0,
+                host: String::new(),
+                started_ns: first_ns,
+                heartbeat_ns: last_ns,
+                ended_ns: None,
+            });
+            process.started_ns = process.started_ns.min(first_ns);
+            process.heartbeat_ns = process.heartbeat_ns.max(last_ns);
+        }
+        others.into_values().collect()
     }
 
-    /// Sees to it that a process has a row: this one, or another one whose spans were taken over.
-    fn say_alive_beside(&mut self, process: ProcessId, time_ns: i64) -> Result<()> {
-        let mut others = BTreeMap::new();
-        if process.as_bytes() != self.process.process_id {
-            others.insert(process.as_bytes().to_vec(), unknown_process(process.as_bytes(), time_ns, time_ns));
-        }
-        self.process.heartbeat_ns = now_ns();
-        self.store.write(|connection| self.say_alive(connection, &others))
+    /// Writes the process's row, and makes one for each of `others` that never wrote one itself: what is stored of it has a place.
+    fn say_alive(&self, connection: &mut AnyConnection, others: &[ProcessRow]) -> Result<(), Failure> {
+        dialect::put(connection, &[&self.process])?;
+        Ok(dialect::keep(connection, &others.iter().collect::<Vec<_>>())?)
     }
 
     /// Which database this is: what other processes left for it waits for that. Remembered once it is known, so it costs nothing then.
@@ -135,21 +151,25 @@ impl Sink for StoreSink {
 
     fn probe(&mut self) -> Result<()> {
         self.process.heartbeat_ns = now_ns();
-        self.store.write(|connection| self.say_alive(connection, &BTreeMap::new()))?;
+        self.store.write(|connection| self.say_alive(connection, &[]))?;
         self.learn_identity();
         Ok(())
     }
 
     fn dead_letter(&mut self, letter: &DeadLetter) -> Result<()> {
-        self.say_alive_beside(letter.process, letter.time_ns)?;
+        self.process.heartbeat_ns = now_ns();
+        let others = self.others([(letter.process.as_bytes(), letter.time_ns, letter.time_ns)]);
+        self.store.write(|connection| self.say_alive(connection, &others))?;
         lost::keep_dead_letter(&self.store, letter)
     }
 
     fn report_losses(&mut self, losses: &[Loss]) -> Result<()> {
-        for loss in losses {
-            self.say_alive_beside(loss.process, loss.to_ns)?;
-        }
-        lost::keep_losses(&self.store, losses)
+        self.process.heartbeat_ns = now_ns();
+        let others = self.others(losses.iter().map(|loss| (loss.process.as_bytes(), loss.from_ns, loss.to_ns)));
+        self.store.write(|connection| {
+            self.say_alive(connection, &others)?;
+            lost::keep_losses(connection, losses)
+        })
     }
 }
 
@@ -161,31 +181,6 @@ impl Drop for StoreSink {
         self.process.ended_ns = Some(now);
         let _ = self.store.write(|connection| Ok(dialect::put(connection, &[&self.process])?));
     }
-}
-
-/// What there is to say of a process that never reached the database: that it had spans in this time.
-fn unknown_process(process_id: &[u8], first_ns: i64, last_ns: i64) -> ProcessRow {
-    ProcessRow {
-        process_id: process_id.to_vec(),
-        pid: 0,
-        host: String::new(),
-        started_ns: first_ns,
-        heartbeat_ns: last_ns,
-        ended_ns: None,
-    }
-}
-
-/// The processes that a batch's spans are from, but for this one.
-fn others(part: &[Prepared<'_>], own: &[u8]) -> BTreeMap<Vec<u8>, ProcessRow> {
-    let mut others: BTreeMap<Vec<u8>, ProcessRow> = BTreeMap::new();
-    for row in part.iter().map(|prepared| &prepared.row) {
-        let Some(id) = row.process_id.as_ref().filter(|id| id.as_slice() != own) else { continue };
-        let last_ns = row.end_ns.unwrap_or(row.start_ns);
-        let process = others.entry(id.clone()).or_insert_with(|| unknown_process(id, row.start_ns, last_ns));
-        process.started_ns = process.started_ns.min(row.start_ns);
-        process.heartbeat_ns = process.heartbeat_ns.max(last_ns);
-    }
-    others
 }
 
 /// The numbers of a batch's spans, by process.
