@@ -31,7 +31,7 @@ pub(super) enum Work {
     Ahead,
     /// Flush the store for those who wait, and answer them with [`Flow::flushed`] and this number.
     Flush(u64),
-    /// Write open spans, if that is asked for.
+    /// See to what is to be done now and then.
     Tick,
     /// Nothing more comes.
     Finish,
@@ -262,7 +262,6 @@ impl Flow {
             }
             if now >= *tick {
                 *tick = now + delay;
-                state.queue.drain();
                 return Work::Tick;
             }
             if is_ahead {

@@ -42,13 +42,13 @@ mod worker;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) use block_on::block_on;
 pub use health::{
     DeadLettered, Discarded, Dropped, Health, HiddenContent, KeptTraces, Rejected, SinkDropped, SinkHealth,
 };
-pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
+pub use inlet::{Inlet, LiveSpans, OpenSpan, PendingSpan, Refused};
 pub use receipt::{LeftOut, Receipt};
 pub use report::OnError;
 pub use selection::TailSampling;
@@ -111,6 +111,7 @@ impl Pipeline {
         let worker = Worker {
             intake: Intake::new(Arc::clone(&flow), reading, Reporter::new(on_error.clone()), Selection::new(&settings)),
             store: Delivery::new(store, &settings),
+            drain_at: Instant::now() + settings.scheduled_delay,
             settings,
             written: WrittenVersions::default(),
         };

@@ -1,22 +1,22 @@
 //! The worker thread: takes batches, interprets them, writes them to the store, hands them to the other sinks.
 
 use std::collections::VecDeque;
-use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use std::vec::IntoIter;
 
 use super::delivery::{self, Delivery};
 use super::flow::{GivenUp, Work};
 use super::flush::Outcome;
+use super::inlet::OpenSpan;
 use super::intake::Intake;
 use super::isolation::isolated;
-use super::live::WrittenVersions;
+use super::live::{self, WrittenVersions};
 use super::reading::Batch;
 use super::settings::Settings;
 use crate::error::Error;
-use crate::model::{InterpretedSpan, SpanRecord};
+use crate::model::InterpretedSpan;
 
 /// What the worker thread owns.
 pub(super) struct Worker {
@@ -24,6 +24,8 @@ pub(super) struct Worker {
     pub(super) settings: Settings,
     pub(super) store: Delivery,
     pub(super) written: WrittenVersions,
+    /// When what waits is written although no batch is full.
+    pub(super) drain_at: Instant,
 }
 
 impl Worker {
@@ -41,9 +43,10 @@ impl Worker {
     fn work(mut self) -> Outcome {
         let flow = Arc::clone(&self.intake.flow);
         let mut batch = VecDeque::new();
-        let mut tick = Instant::now() + self.settings.scheduled_delay;
+        let tick_every = self.settings.shortest_tick();
+        let mut tick = self.drain_at.min(Instant::now() + tick_every);
         loop {
-            match flow.next(&mut batch, self.intake.is_ahead(), &mut tick, self.settings.scheduled_delay) {
+            match flow.next(&mut batch, self.intake.is_ahead(), &mut tick, tick_every) {
                 Work::Batch(first) => {
                     let batch = self.intake.read(first, &mut batch);
                     self.write(batch);
@@ -57,7 +60,10 @@ impl Worker {
                     let outcome = self.flush();
                     flow.flushed(number, &outcome);
                 }
-                Work::Tick => self.tick(),
+                Work::Tick => {
+                    self.tick();
+                    tick = tick.min(self.drain_at);
+                }
                 Work::Finish => break,
             }
         }
@@ -81,38 +87,50 @@ impl Worker {
         }
     }
 
+    /// What is to be done now and then, and at each `scheduled_delay`.
     fn tick(&mut self) {
-        self.intake.report_refusals();
-        self.intake.report_drops();
-        self.intake.report_hidden_content();
-        if let Some(batch) = self.intake.held(false) {
-            self.write(batch);
+        let now = Instant::now();
+        if now >= self.drain_at {
+            self.drain_at = now + self.settings.scheduled_delay;
+            self.intake.flow.account(|queue| {
+                queue.drain();
+            });
+            self.intake.report_refusals();
+            self.intake.report_drops();
+            self.intake.report_hidden_content();
+            if let Some(batch) = self.intake.held(false) {
+                self.write(batch);
+            }
         }
-        if self.settings.live {
-            let open = self.intake.snapshot_live(Some(self.settings.live_after));
-            let open = self.intake.shown(open, false);
-            let news = self.written.news(open, now_ns(), self.settings.live_after);
-            self.write_live(news);
+        if self.written.is_due(now, &self.settings) {
+            let open = self.intake.open_spans(Some(self.settings.live_after));
+            let news = self.written.news(open, now, self.settings.live_every);
+            self.write_live(news, false);
+        }
+        if let Err(error) = delivery::tick(self.store.sink()) {
+            self.intake.fail(&error);
         }
     }
 
     /// Writes open spans as they are now. Versions, not spans: they are tried once, and counted apart.
-    fn write_live(&mut self, open: Vec<SpanRecord>) {
-        let mut open = open.into_iter().peekable();
-        while open.peek().is_some() && self.intake.flow.go_on().is_ok() {
-            let spans = self.read_live(&mut open);
+    fn write_live(&mut self, open: Vec<OpenSpan>, at_end: bool) {
+        let mut open = open.into_iter();
+        while !open.as_slice().is_empty() && self.intake.flow.go_on().is_ok() {
+            let (taken, spans) = self.read_live(&mut open, at_end);
             if spans.is_empty() {
                 continue;
             }
             let batch = Arc::new(Batch { spans, end: 0 });
             let written = delivery::write(self.store.sink(), &batch.spans);
             self.intake.flow.sides.hand_over_open(&batch);
+            let now = Instant::now();
             let Err(error) = written else {
                 self.intake.flow.account(|queue| queue.live_written(batch.spans.len()));
-                batch.spans.iter().for_each(|span| self.written.add(&span.record));
+                taken.iter().for_each(|span| self.written.add(span, now));
                 continue;
             };
             self.intake.fail(&Error::write(format!("open spans could not be written: {error}")));
+            self.written.put_off(now, &self.settings);
             if self.store.is_out() {
                 // Each try may take as long as the store's timeout, and spans that ended wait behind it.
                 return;
@@ -120,22 +138,41 @@ impl Worker {
         }
     }
 
-    /// Reads the next open spans, as many as go into one batch.
-    fn read_live(&mut self, open: &mut Peekable<IntoIter<SpanRecord>>) -> Vec<InterpretedSpan> {
-        let (mut taken, mut bytes) = (0, 0_usize);
-        let mut batch = Vec::new();
-        while let Some(record) = open.next_if(|record| {
-            bytes = bytes.saturating_add(record.size());
-            taken == 0 || (taken < self.settings.max_export_batch_size && bytes <= self.settings.max_batch_bytes)
-        }) {
-            taken += 1;
-            batch.extend(self.intake.read_open(record));
+    /// Reads the next open spans, as many as go into one batch: their records are made now, not all at once.
+    fn read_live(&mut self, open: &mut IntoIter<OpenSpan>, at_end: bool) -> (Vec<OpenSpan>, Vec<InterpretedSpan>) {
+        let (mut taken, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+        while batch.len() < self.settings.max_export_batch_size
+            && let Some(next) = open.as_slice().first()
+            && (batch.is_empty() || bytes.saturating_add(next.span.size()) <= self.settings.max_batch_bytes)
+            && let Some(next) = open.next()
+        {
+            bytes = bytes.saturating_add(next.span.size());
+            let record = match live::record_of(&next) {
+                Ok(record) => record,
+                Err(panic) => {
+                    self.intake.fail(&Error::write(format!("an open span could not be read: {panic}")));
+                    None
+                }
+            };
+            // Where tail sampling may yet discard the trace, nothing of it is shown.
+            let shown = self.intake.shown(record.into_iter().collect(), at_end);
+            match shown.into_iter().next().and_then(|record| self.intake.read_open(record)) {
+                Some(span) => {
+                    batch.push(span);
+                    taken.push(next);
+                }
+                None => self.written.pass_over(&next, Instant::now()),
+            }
         }
-        batch
+        (taken, batch)
     }
 
     fn flush(&mut self) -> Outcome {
         self.intake.report_hidden_content();
+        if self.intake.flow.live.take_wanted() {
+            let open = self.intake.open_spans(None);
+            self.write_live(open, false);
+        }
         delivery::flush(self.store.sink()).map_err(|error| {
             let failure = format!("the store could not be flushed: {error}");
             self.intake.fail(&Error::write(failure.clone()));
@@ -151,15 +188,8 @@ impl Worker {
         if let Some(batch) = self.intake.held(true) {
             self.write(batch);
         }
-        let open = self.intake.snapshot_live(None);
-        let open = self.intake.shown(open, true);
-        self.write_live(open);
+        let open = self.intake.open_spans(None);
+        self.write_live(open, true);
         self.flush()
     }
-}
-
-/// Nanoseconds since 1970.
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

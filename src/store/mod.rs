@@ -6,6 +6,7 @@ mod connection;
 mod convert;
 mod derived;
 pub(crate) mod dialect;
+mod interrupted;
 mod logged;
 mod migrate;
 #[cfg(feature = "async")]
@@ -41,7 +42,7 @@ pub(crate) use record::{expect_readable, record_of};
 pub use repricing::Repriced;
 pub use retention::Pruned;
 use url::DatabaseUrl;
-pub(crate) use write::{MAX_EVENTS, StoreSink};
+pub(crate) use write::{HEARTBEAT, MAX_EVENTS, StoreSink};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::TraceId;

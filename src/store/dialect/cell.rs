@@ -241,4 +241,10 @@ row!(
 );
 row!(ResourceRow, "resources", key[resource_id], [resource_id, service_name, attributes, schema_url, extra, verbatim]);
 row!(ScopeRow, "scopes", key[scope_id], [scope_id, name, version, attributes, schema_url, extra, verbatim]);
-row!(ProcessRow, "processes", key[process_id], [process_id, pid, host, started_ns, heartbeat_ns, ended_ns]);
+// What others say of a process (`settled_ns`) is no part of what it says of itself.
+row!(
+    ProcessRow,
+    "processes",
+    key[process_id],
+    [process_id, pid, host, started_ns, heartbeat_ns, ended_ns, interval_ns]
+);
