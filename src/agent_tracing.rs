@@ -2,6 +2,7 @@
 
 mod builder;
 mod environment;
+mod last_words;
 #[cfg(feature = "opentelemetry")]
 mod only_door;
 

@@ -37,8 +37,13 @@ pub(super) enum Work {
     Finish,
 }
 
+/// Spans between two looks whether this is still the process that the worker is in: asking the system costs as much as a span.
+const SPANS_A_LOOK: u64 = 64;
+
 pub(super) struct Flow {
     state: Mutex<State>,
+    /// The process that has the worker: a fork of it has none.
+    process: u32,
     /// Something for the worker to do.
     work: Condvar,
     /// Something that a flush or a shutdown waits for.
@@ -81,6 +86,7 @@ impl Flow {
                 nudges: 0,
                 farewell: Ok(()),
             }),
+            process: std::process::id(),
             work: Condvar::new(),
             done: Condvar::new(),
             worker: OnceLock::new(),
@@ -98,6 +104,9 @@ impl Flow {
     pub(super) fn offer(&self, entry: Entry, size: usize) -> Result<(), Refused> {
         let mut entry = Some(entry);
         let mut state = self.lock();
+        if state.queue.accepted().is_multiple_of(SPANS_A_LOOK) && self.is_forked() {
+            state = self.abandon(state);
+        }
         let wake = state.queue.push(&mut entry, size)?;
         if wake {
             state.queue.parked = false;
@@ -110,6 +119,9 @@ impl Flow {
     /// Takes all of `slots` or none, and has `tell` called when their fate is decided.
     pub(super) fn deliver(&self, mut slots: Vec<Slot>, tell: OnReceipt) -> Result<(), Refused> {
         let mut state = self.lock();
+        if self.is_forked() {
+            state = self.abandon(state);
+        }
         let numbers = state.queue.push_all(&mut slots)?;
         state.receipts.expect(numbers, tell);
         if std::mem::take(&mut state.queue.parked) {
@@ -130,6 +142,7 @@ impl Flow {
 
     /// First the store, which hands over what it has had, then the other sinks in the time that is left.
     pub(super) fn force_flush(&self, deadline: Duration) -> Result<()> {
+        self.expect_own_process()?;
         let until = after(deadline);
         if self.is_worker() {
             self.lock().queue.drain();
@@ -169,6 +182,7 @@ impl Flow {
     /// Stops accepting, and waits until everything is out. What is left at the deadline is dropped and counted, and the worker and the
     /// other sinks' threads are left to themselves: a sink may hang.
     pub(super) fn shutdown(&self, deadline: Duration) -> Result<()> {
+        self.expect_own_process()?;
         let until = after(deadline);
         if self.lock().queue.phase == Phase::Over && self.sides.are_over() {
             return Ok(());
@@ -221,6 +235,34 @@ impl Flow {
         // Freed outside the lock: these may be spans of any size.
         drop(left);
         due.into_iter().for_each(Due::tell);
+    }
+
+    /// Whether this process is a fork of the one that the worker runs in. Then nobody will ever take what is queued.
+    pub(super) fn is_forked(&self) -> bool {
+        std::process::id() != self.process
+    }
+
+    /// Refuses all that comes in a forked process. Neither what the other process had queued nor its callbacks are this one's: they are left
+    /// alone, and not told anything.
+    fn abandon<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if state.queue.phase == Phase::Over {
+            return state;
+        }
+        let left = (state.queue.close(), state.receipts.close());
+        drop(state);
+        drop(left);
+        self.lock()
+    }
+
+    fn expect_own_process(&self) -> Result<()> {
+        if !self.is_forked() {
+            return Ok(());
+        }
+        drop(self.abandon(self.lock()));
+        Err(Error::new(
+            ErrorKind::Shutdown,
+            "this process was forked from the one that opened the tracing, and has no part of it; open it here too",
+        ))
     }
 
     /// Whether the calling thread is the worker, one that the worker waits for, or another sink's.

@@ -448,6 +448,7 @@ impl TryFrom<TraceRow> for Trace {
             span_count: from_count(row.span_count),
             error_count: from_count(row.error_count),
             open_count: from_count(row.open_count),
+            interrupted_count: from_count(row.interrupted_count),
             usage: summed_usage!(row),
             cost_nano_usd: row.cost_nano_usd,
             unpriced_count: from_count(row.unpriced_count),

@@ -77,10 +77,16 @@ impl Watch {
     }
 }
 
+/// Writes what a process says of itself. What others say of it (`settled_ns`) stays.
+pub(super) fn put_process(connection: &mut AnyConnection, process: &ProcessRow) -> QueryResult<()> {
+    // No column of it adds up; a plain replacement would take the others' away on SQLite.
+    dialect::add_up(connection, &[process])
+}
+
 /// Says that a process runs. Returns whether others had thought that it does not.
 pub(super) fn beat(connection: &mut AnyConnection, process: &ProcessRow) -> QueryResult<bool> {
     // First the write, which waits for who is just settling the process; then what that has left.
-    dialect::put(connection, &[process])?;
+    put_process(connection, process)?;
     dispatch!(connection, concrete => {
         let own = processes::table.find(&process.process_id);
         let settled: Option<i64> = own.select(processes::settled_ns).first(concrete)?;

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::{InterpretedSpan, ProcessId, SpanState, start_day};
 use crate::pipeline::Sink;
 use crate::semconv::Prices;
-use crate::store::interrupted::{Watch, beat, resume, settle, unsettle, unsettled};
+use crate::store::interrupted::{Watch, beat, put_process, resume, settle, unsettle, unsettled};
 use crate::store::rows::ProcessRow;
 use crate::store::{Store, dialect, key_text};
 
@@ -91,7 +91,7 @@ impl StoreSink {
 
     fn write_part(&self, part: Vec<Prepared<'_>>, new: NewRows) -> Result<BTreeSet<Vec<u8>>> {
         self.store.write(|connection| {
-            dialect::put(connection, &[&self.process])?;
+            put_process(connection, &self.process)?;
             unsettle(connection, &self.others_running(&part))?;
             write_batch(connection, part, new, &self.prices)
         })
@@ -194,7 +194,7 @@ impl Sink for StoreSink {
 
     fn probe(&mut self) -> Result<()> {
         self.process.heartbeat_ns = now_ns();
-        self.store.write(|connection| Ok(dialect::put(connection, &[&self.process])?))
+        self.store.write(|connection| Ok(put_process(connection, &self.process)?))
     }
 
     fn tick(&mut self) -> Result<()> {
@@ -213,7 +213,7 @@ impl Drop for StoreSink {
         let now = now_ns();
         self.process.heartbeat_ns = now;
         self.process.ended_ns = Some(now);
-        let _ = self.store.write(|connection| Ok(dialect::put(connection, &[&self.process])?));
+        let _ = self.store.write(|connection| Ok(put_process(connection, &self.process)?));
     }
 }
 
