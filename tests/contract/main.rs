@@ -32,6 +32,7 @@ mod cut;
 mod deletion;
 mod details;
 mod filters;
+mod interrupted;
 mod logged;
 mod lossless;
 mod numbers;
@@ -111,6 +112,7 @@ const ROOMS: &[(&str, &[Case])] = &[
 const ONCE: &[(&str, &[Case])] = &[
     ("partitions", partitions::CASES),
     ("processes", processes::CASES),
+    ("interrupted", interrupted::CASES),
     ("outages", outages::CASES),
     ("tls", tls::CASES),
 ];
