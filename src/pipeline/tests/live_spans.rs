@@ -136,3 +136,53 @@ fn a_store_that_is_out_is_not_asked_for_each_open_span() {
     assert_eq!(log.writes(), [1]);
     assert_eq!(pipeline.health().live_written, 0);
 }
+
+#[test]
+fn a_flush_that_may_be_the_last_writes_open_spans_too() {
+    let log = SharedLog::default();
+    let pipeline = start(Settings { live: false, ..settings() }, FakeSink::new(&log));
+    let spans = source(vec![open("open")]);
+    pipeline.register_live(Arc::clone(&spans) as Arc<dyn LiveSpans>);
+    accept(&pipeline.inlet(), 1);
+    pipeline.force_flush(LONG).unwrap();
+    assert_eq!(log.names(), ["0"]);
+    pipeline.force_flush_with_open(LONG).unwrap();
+    assert_eq!(log.names(), ["0", "open"]);
+    pipeline.force_flush(LONG).unwrap();
+    assert_eq!((log.count(), pipeline.health().live_written), (2, 1));
+}
+
+#[test]
+fn a_store_that_panics_at_a_tick_is_reported_and_the_ticks_go_on() {
+    struct Ticking(Arc<Mutex<u32>>);
+    impl Sink for Ticking {
+        fn name(&self) -> &str {
+            "ticking"
+        }
+        fn write(&mut self, _: &[crate::model::InterpretedSpan]) -> crate::error::Result<()> {
+            Ok(())
+        }
+        fn probe(&mut self) -> crate::error::Result<()> {
+            Ok(())
+        }
+        fn tick(&mut self) -> crate::error::Result<()> {
+            let mut ticks = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *ticks += 1;
+            assert!(*ticks > 1, "the first tick's bug");
+            Ok(())
+        }
+    }
+    let ticks = Arc::new(Mutex::new(0));
+    let interpret = |record: SpanRecord| {
+        let span = crate::model::Span::as_recorded(&record);
+        crate::model::InterpretedSpan::new(record, span)
+    };
+    let settings = Settings { tick_every: Duration::from_millis(10), live: false, ..settings() };
+    let store = Box::new(Ticking(Arc::clone(&ticks)));
+    let pipeline = crate::pipeline::Pipeline::start(settings, store, Vec::new(), interpret, None, PROCESS).unwrap();
+    eventually("ticks go on", || *ticks.lock().unwrap_or_else(std::sync::PoisonError::into_inner) > 2);
+    assert!(pipeline.health().last_error.unwrap().contains("the first tick's bug"));
+    accept(&pipeline.inlet(), 1);
+    pipeline.force_flush(LONG).unwrap();
+    assert_eq!(pipeline.health().stored, 1);
+}
