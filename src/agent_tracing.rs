@@ -3,6 +3,7 @@
 mod builder;
 mod durability;
 mod environment;
+mod last_words;
 #[cfg(feature = "opentelemetry")]
 mod only_door;
 

@@ -63,6 +63,7 @@
 //! - `opentelemetry` (default): `otel::StoreExporter`, `Builder::exporter`, `Builder::tracer_provider`,
 //!   `Builder::sampler`, and `propagation`: one trace across processes.
 //! - `otlp`: `Builder::otlp`, OTLP over HTTP and gRPC to Phoenix, Langfuse, Jaeger, a Collector.
+//! - `signals`: `AgentTracing::flush_on_signals`, for programs that do not handle SIGTERM and SIGINT themselves.
 //! - `cli`: the command `agent-traces`: an OTLP receiver, export, import, lists. It adds nothing to the library.
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]

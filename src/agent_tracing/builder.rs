@@ -16,7 +16,7 @@ use crate::layer::{AgentFilter, Ambient, Capture, Limits};
 use crate::model::{Attributes, Kind, ProcessId, Resource, Scope, Value};
 use crate::pipeline::{Durability, Fsync, OnError, Pipeline, Settings, Sink, TailSampling, WhenFull};
 use crate::semconv::{self, PriceTable, Prices, Profiles, profile::Profile};
-use crate::store::{Store, StoreSink};
+use crate::store::{HEARTBEAT, Store, StoreSink};
 
 /// How long dropping the last handle may take.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,6 +35,7 @@ pub struct Builder {
     scheduled_delay: Option<Duration>,
     immediate: bool,
     live: bool,
+    heartbeat: Duration,
     limits: Option<Limits>,
     service_name: Option<String>,
     resource: Attributes,
@@ -67,7 +68,8 @@ impl Builder {
             max_export_batch_size: None,
             scheduled_delay: None,
             immediate: false,
-            live: false,
+            live: true,
+            heartbeat: HEARTBEAT,
             limits: None,
             service_name: None,
             resource: Attributes::new(),
@@ -171,10 +173,22 @@ impl Builder {
         self
     }
 
-    /// Also writes spans that are still open, at each [`scheduled_delay`](Self::scheduled_delay), so that long runs are visible while
-    /// they run. By default off: open spans are written at shutdown only.
+    /// Also writes spans that are still open, so that long runs are visible while they run: when they have been open for a second, and again
+    /// when they have changed, every five seconds at most. Spans that end before cost nothing for it. By default on; off, open spans are
+    /// written at shutdown only, and what is open when the process dies is lost.
     pub fn live(mut self, live: bool) -> Self {
         self.live = live;
+        self
+    }
+
+    /// How often the process says in the database that it runs, and looks whether the others there do. By default every 10 s; at least
+    /// 10 ms, at most an hour.
+    ///
+    /// Of a process that has not said so for six intervals, while others watched, the spans that it left open become
+    /// [interrupted](crate::model::SpanState::Interrupted); of one that shut down they do at the next look. Should it come back, they are
+    /// running again.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = interval.clamp(Duration::from_millis(10), Duration::from_secs(3600));
         self
     }
 
@@ -454,6 +468,7 @@ impl Builder {
             scheduled_delay: self.scheduled_delay.or(environment.scheduled_delay).unwrap_or(default.scheduled_delay),
             immediate: self.immediate,
             live: self.live,
+            tick_every: self.heartbeat.min(default.tick_every),
             without_kinds: self.without_kinds,
             tail_sampling: self.tail_sampling,
             spool,
@@ -465,7 +480,9 @@ impl Builder {
         let filter = self.without_names.into_iter().fold(filter, AgentFilter::without_name);
         let prices = Prices::new(self.prices);
         let known = profiles.clone();
-        let sink = StoreSink::new(store.clone(), process, environment::host_name()).with_prices(prices.clone());
+        let sink = StoreSink::new(store.clone(), process, environment::host_name())
+            .with_prices(prices.clone())
+            .with_heartbeat(self.heartbeat);
         let interpret = move |record| {
             let mut item = semconv::interpret_with(&profiles, record);
             prices.apply(&mut item);

@@ -21,6 +21,7 @@ pub(super) fn trace(trace: &Trace) -> Value {
         "span_count": trace.span_count,
         "error_count": trace.error_count,
         "open_count": trace.open_count,
+        "interrupted_count": trace.interrupted_count,
         "cost_nano_usd": trace.cost_nano_usd,
         "unpriced_count": trace.unpriced_count,
         "joined_to": text(trace.joined_to),

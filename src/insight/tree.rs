@@ -115,7 +115,9 @@ impl Drawing<'_> {
     fn totals(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let trace = &self.0.trace;
         write!(f, "{} span{}", trace.span_count, if trace.span_count == 1 { "" } else { "s" })?;
-        for (count, what) in [(trace.error_count, "failed"), (trace.open_count, "running")] {
+        let counts =
+            [(trace.error_count, "failed"), (trace.open_count, "running"), (trace.interrupted_count, "interrupted")];
+        for (count, what) in counts {
             if count > 0 {
                 write!(f, ", {count} {what}")?;
             }

@@ -45,6 +45,7 @@ pub use self::limits::Limits;
 pub(crate) use self::lineage::Ambient;
 pub(crate) use self::shared::Capture;
 pub use self::span_ext::SpanExt;
+pub(crate) use self::text::is_formatting;
 
 use self::ending::{ClosingChild, ClosingChildren};
 use self::shared::Shared;

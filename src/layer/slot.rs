@@ -46,6 +46,8 @@ pub(super) struct Slot {
     aliases: AtomicU32,
     /// [`NEVER`] while the span runs.
     end: AtomicU64,
+    /// Changes of what is recorded. A caller pays this counter for the look at running spans, and nothing else.
+    changes: AtomicU64,
     recorded: Mutex<Recorded>,
 }
 
@@ -85,6 +87,7 @@ impl Slot {
             panicked: AtomicBool::new(false),
             aliases: AtomicU32::new(0),
             end: AtomicU64::new(NEVER),
+            changes: AtomicU64::new(0),
             recorded: Mutex::new(Recorded { buffers, lineage, closing_children: Vec::new() }),
         }
     }
@@ -108,7 +111,7 @@ impl Slot {
 
     /// The ids, where nothing comes any more that could give others: a span that is still open at the end, and has none yet, keeps those
     /// that it was made with.
-    fn known_ids_or_own(&self) -> (TraceId, SpanId) {
+    pub(super) fn known_ids_or_own(&self) -> (TraceId, SpanId) {
         self.ids.known().unwrap_or_else(|| {
             let (trace_id, span_id) = self.ids.own();
             let parents = self.parent_in_trace().and_then(|parent| parent.ids.known());
@@ -137,10 +140,17 @@ impl Slot {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// A number that is another one when the span's record is: what it recorded has changed, or an id somewhere in its trace.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed).wrapping_add(self.trace.id_version())
+    }
+
     /// Changes what is recorded. `change` must not run a user's code: the span's lock is held.
     pub(super) fn write(&self, change: impl FnOnce(&mut Buffers)) {
         let mut recorded = self.lock();
         change(&mut recorded.buffers);
+        // The lock makes this the only writer.
+        self.changes.store(self.changes.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
         if std::mem::take(&mut recorded.buffers.ids_changed) && recorded.lineage.own_ids_changed() {
             self.trace.ids_changed();
         }

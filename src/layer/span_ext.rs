@@ -113,7 +113,8 @@ pub trait SpanExt: sealed::Sealed {
     /// Makes the span continue the trace of another process, from its W3C `traceparent` and `tracestate`: that process's span is the
     /// parent, also where `tracing` knows another. A `tracestate` that breaks W3C's rules counts as not sent.
     ///
-    /// It has to come first: before the span is entered, has a child, or tells its ids. Where no layer records the span, it does nothing.
+    /// It has to come first: before the span is entered, has a child, or tells its ids, which a [live](crate::Builder::live) view does when it
+    /// has been open for a second. Where no layer records the span, it does nothing.
     /// With a [tracer provider](crate::Builder::tracer_provider) this is `OpenTelemetrySpanExt::set_parent`, and the sampler may leave the
     /// span out.
     ///

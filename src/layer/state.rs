@@ -16,9 +16,9 @@ use super::table::Table;
 use super::trace::Trace;
 use super::visit::{FieldVisitor, LateVisitor};
 use super::watch::Watch;
-use crate::model::{Link, SpanId, SpanRecord, SpanState, TraceId, Traceparent};
+use crate::model::{Link, SpanId, TraceId, Traceparent};
 use crate::pipeline::companion;
-use crate::pipeline::{HiddenContent, Inlet, LiveSpans, PendingSpan};
+use crate::pipeline::{HiddenContent, Inlet, LiveSpans, OpenSpan, PendingSpan};
 
 /// Where closed spans go.
 pub(super) trait Outlet: Send + Sync {
@@ -227,29 +227,20 @@ thread_local! {
     static PASSED_OVER: Cell<usize> = const { Cell::new(0) };
 }
 
-/// The spans that are open, in the order in which they began.
-fn records_of(open: Vec<Arc<Slot>>) -> Vec<SpanRecord> {
-    let mut records: Vec<SpanRecord> = open
-        .iter()
-        .filter(|slot| slot.ids.is_sampled())
-        .map(|slot| slot.record())
-        // One that closed in the meantime goes its regular way.
-        .filter(|record| record.state == SpanState::Open)
-        .collect();
-    records.sort_by_key(|record| record.start_ns);
-    records
-}
-
 impl LiveSpans for LayerState {
-    fn snapshot(&self) -> Vec<SpanRecord> {
-        records_of(self.table.open())
-    }
-
-    /// Without spans that are to get their ids from a companion and have none yet: only a thread that holds the span can ask for them.
-    fn snapshot_after(&self, min_age: Duration) -> Vec<SpanRecord> {
+    /// While everything goes on, without spans that are to get their ids from a companion and have none yet: only a thread that holds the
+    /// span can ask for them.
+    fn open(&self, min_age: Option<Duration>) -> Vec<OpenSpan> {
         let mut open = self.table.open();
-        open.retain(|slot| slot.age() >= min_age && slot.ids.known().is_some());
-        records_of(open)
+        open.retain(|slot| {
+            slot.ids.is_sampled() && min_age.is_none_or(|age| slot.age() >= age && slot.ids.known().is_some())
+        });
+        open.sort_by_cached_key(|slot| slot.start_ns());
+        let told = |slot: Arc<Slot>| {
+            let (trace_id, span_id) = slot.known_ids_or_own();
+            OpenSpan::new(trace_id, span_id, slot.changes(), slot)
+        };
+        open.into_iter().map(told).collect()
     }
 
     fn hidden_content(&self) -> Vec<HiddenContent> {

@@ -1,5 +1,6 @@
 //! Texts in an arena: bounded, cut where a character ends, and safe from what a value's `Debug` may do.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -65,8 +66,11 @@ pub(super) fn format(
 ) -> Formatted {
     let start = arena.len();
     let mut out = Bounded { arena, room: limit, cut: 0 };
+    let formatting = Formatting::begin();
+    let outcome = catch_unwind(AssertUnwindSafe(|| write(&mut out)));
+    drop(formatting);
     // A failed `fmt` keeps what it wrote: there is nobody to tell.
-    if catch_unwind(AssertUnwindSafe(|| write(&mut out))).is_err() {
+    if outcome.is_err() {
         out.arena.truncate(start);
         out.arena.extend_from_slice(PANICKED.as_bytes());
         out.cut = 0;
@@ -76,6 +80,33 @@ pub(super) fn format(
         arena.extend_from_slice(cut_marker(cut).as_bytes());
     }
     Formatted { text: Text { start, len: arena.len() - start }, cut }
+}
+
+thread_local! {
+    /// How many values are being formatted on this thread, one within the other.
+    static FORMATTING: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether a panic on this thread would be one of a value that is being formatted, and so end here.
+pub(crate) fn is_formatting() -> bool {
+    FORMATTING.try_with(|depth| depth.get() > 0).unwrap_or(false)
+}
+
+/// A value is being formatted.
+struct Formatting;
+
+impl Formatting {
+    fn begin() -> Self {
+        // A thread that is ending has no place for it any more, and nobody who asks.
+        let _ = FORMATTING.try_with(|depth| depth.set(depth.get() + 1));
+        Self
+    }
+}
+
+impl Drop for Formatting {
+    fn drop(&mut self) {
+        let _ = FORMATTING.try_with(|depth| depth.set(depth.get().saturating_sub(1)));
+    }
 }
 
 /// An error and its sources, joined by `: `. A source that its error's own text already names is not repeated.

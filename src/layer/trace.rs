@@ -26,7 +26,12 @@ pub(super) struct Trace {
 impl Trace {
     /// A new trace that starts now. Its id carries the start in milliseconds.
     pub(super) fn start(shared: Arc<Shared>) -> Self {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::start_at(shared, SystemTime::now())
+    }
+
+    /// The same, where the wall clock says `wall`.
+    fn start_at(shared: Arc<Shared>, wall: SystemTime) -> Self {
+        let unix = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
         let anchor = Instant::now();
         let unix_ns = i64::try_from(unix.as_nanos()).unwrap_or(i64::MAX);
         Self {
@@ -119,12 +124,35 @@ fn unix_ns_of(time: Instant, wall_ns: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::layer::Capture;
+
+    #[test]
+    fn a_clock_that_is_set_by_an_hour_moves_later_traces_and_no_duration() {
+        let shared = Arc::new(Shared::new(Capture::default()));
+        let now = SystemTime::now();
+        let hour = Duration::from_secs(3600);
+        for wall in [now - hour, now + hour, now, UNIX_EPOCH - hour] {
+            let trace = Trace::start_at(Arc::clone(&shared), wall);
+            let (start, begun) = (trace.now(), Instant::now());
+            std::thread::sleep(Duration::from_millis(2));
+            let end = trace.now();
+            let lasted = u64::try_from(trace.unix_ns(end) - trace.unix_ns(start)).unwrap();
+            assert!(
+                (2_000_000..=u64::try_from(begun.elapsed().as_nanos()).unwrap() + 1_000_000).contains(&lasted),
+                "{lasted}"
+            );
+            let told = i64::try_from(wall.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()).unwrap();
+            assert!(trace.unix_ns(0).abs_diff(told) < 10_000_000, "the trace begins when the clock says");
+        }
+    }
 
     #[test]
     fn times_of_all_traces_are_in_order_until_the_clock_is_set() {
         let first = Instant::now();
-        let second = first + std::time::Duration::from_nanos(500);
+        let second = first + Duration::from_nanos(500);
         let set = 3_600_000_000_000;
         // Other tests start traces too, so what is believed may be the system's clock: start from a time that is far from it.
         let far = 1_000_000_000_000_000_000;

@@ -21,6 +21,11 @@ pub struct Process {
     pub heartbeat_ns: i64,
     /// When it shut down in order, nanoseconds since 1970; `None` while it runs, or when it died.
     pub ended_ns: Option<i64>,
+    /// How often it promises to say that it runs, in nanoseconds; `None` where it only does when it writes spans.
+    pub interval_ns: Option<u64>,
+    /// When another process had found that it ended or died, and the last span that it left open was marked as interrupted, nanoseconds
+    /// since 1970.
+    pub settled_ns: Option<i64>,
 }
 
 /// What can be said of a process's spans from the database alone, also when it was killed.

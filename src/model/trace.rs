@@ -40,6 +40,8 @@ pub struct Trace {
     pub error_count: u64,
     /// Spans that are open.
     pub open_count: u64,
+    /// Spans whose process died, or shut down, before they ended.
+    pub interrupted_count: u64,
     /// Tokens over its leaf model calls (a run's own total is never added to its model calls').
     pub usage: Usage,
     /// Known cost in billionths of a US dollar; `None` when no span has one.
@@ -227,6 +229,7 @@ impl Trace {
             span_count: 0,
             error_count: 0,
             open_count: 0,
+            interrupted_count: 0,
             usage: Usage::default(),
             unpriced_count: 0,
             cost_nano_usd: None,

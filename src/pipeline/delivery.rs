@@ -35,14 +35,14 @@ pub(super) fn flush(sink: &mut dyn Sink) -> Result<()> {
     caught(|| sink.flush())
 }
 
+/// Has a sink see to what is to be done without spans; a panic is an error.
+pub(super) fn tick(sink: &mut dyn Sink) -> Result<()> {
+    caught(|| sink.tick())
+}
+
 /// Asks a sink whether it can write; a panic is an error.
 pub(super) fn probe(sink: &mut dyn Sink) -> Result<()> {
     caught(|| sink.probe())
-}
-
-/// Lets a sink do what is to be done once a second; a panic is an error.
-pub(super) fn tick(sink: &mut dyn Sink) -> Result<()> {
-    caught(|| sink.tick())
 }
 
 /// Tells a sink what was lost; a panic is an error.

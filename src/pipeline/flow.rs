@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
@@ -29,21 +29,19 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GivenUp;
 
-/// How often the worker sees after what is to be done without spans.
-const UPKEEP: Duration = Duration::from_secs(1);
-
 /// When the worker does what nobody asks it for.
 pub(super) struct Timers {
     /// When spans are written although no batch is full.
     tick: Instant,
     delay: Duration,
     upkeep: Instant,
+    upkeep_every: Duration,
 }
 
 impl Timers {
-    pub(super) fn new(delay: Duration) -> Self {
+    pub(super) fn new(delay: Duration, upkeep_every: Duration) -> Self {
         let now = Instant::now();
-        Self { tick: now + delay, delay, upkeep: now + UPKEEP }
+        Self { tick: now + delay, delay, upkeep: now + upkeep_every, upkeep_every }
     }
 }
 
@@ -60,9 +58,9 @@ pub(super) enum Work {
     Ahead,
     /// Flush the store for those who wait, and answer them with [`Flow::flushed`] and this number.
     Flush(u64),
-    /// Write open spans, if that is asked for.
+    /// Write what waits although no batch is full.
     Tick,
-    /// See after what is to be done once a second.
+    /// See to what is to be done now and then without spans.
     Upkeep,
     /// Go on with what another process left.
     Leftovers,
@@ -70,8 +68,13 @@ pub(super) enum Work {
     Finish,
 }
 
+/// Spans between two looks whether this is still the process that the worker is in: asking the system costs as much as a span.
+const SPANS_A_LOOK: u64 = 64;
+
 pub(super) struct Flow {
     state: Mutex<State>,
+    /// The process that has the worker: a fork of it has none.
+    process: u32,
     /// Something for the worker to do.
     pub(super) work: Condvar,
     /// Something that a flush or a shutdown waits for.
@@ -126,6 +129,7 @@ impl Flow {
                 nudges: 0,
                 farewell: Ok(()),
             }),
+            process: std::process::id(),
             work: Condvar::new(),
             done: Condvar::new(),
             spool_work: Condvar::new(),
@@ -151,7 +155,7 @@ impl Flow {
             return self.journal(spool, vec![slot], None);
         }
         let mut slot = Some(slot);
-        let mut state = self.lock();
+        let mut state = self.lock_own()?;
         if state.queue.is_full(size) {
             state = self.wait_for_room(state, size);
         }
@@ -165,12 +169,26 @@ impl Flow {
         if let Some(spool) = self.journals() {
             return self.journal(spool, slots, Some(tell));
         }
-        let mut state = self.lock();
+        let mut state = self.lock_own()?;
         let numbers = state.queue.push_all(&mut slots)?;
         state.receipts.expect(numbers, tell);
         let wake = if state.queue.spooler == Spooler::Over { Wake::Worker } else { Wake::Spooler };
         self.wake(state, wake);
         Ok(())
+    }
+
+    /// The lock, for spans that are offered. In a fork nobody can take them any more; a thread that held the lock may be gone, too.
+    fn lock_own(&self) -> Result<MutexGuard<'_, State>, Refused> {
+        let state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(state)) => state.into_inner(),
+            Err(TryLockError::WouldBlock) if self.is_forked() => return Err(Refused::AfterShutdown),
+            Err(TryLockError::WouldBlock) => self.lock(),
+        };
+        if state.queue.accepted().is_multiple_of(SPANS_A_LOOK) && self.is_forked() {
+            return Ok(self.abandon(state));
+        }
+        Ok(state)
     }
 
     /// The spool, where callers write to it themselves.
@@ -227,6 +245,7 @@ impl Flow {
 
     /// First the store, which hands over what it has had, then the other sinks in the time that is left.
     pub(super) fn force_flush(&self, deadline: Duration) -> Result<()> {
+        self.expect_own_process()?;
         let until = after(deadline);
         if self.is_worker() {
             self.lock().queue.drain();
@@ -267,6 +286,7 @@ impl Flow {
     /// Stops accepting, and waits until everything is out. What is left at the deadline is dropped and counted, and the worker and the
     /// other sinks' threads are left to themselves: a sink may hang.
     pub(super) fn shutdown(&self, deadline: Duration) -> Result<()> {
+        self.expect_own_process()?;
         let until = after(deadline);
         if self.lock().queue.phase == Phase::Over && self.sides.are_over() {
             return Ok(());
@@ -337,6 +357,34 @@ impl Flow {
         due.into_iter().for_each(Due::tell);
     }
 
+    /// Whether this process is a fork of the one that the worker runs in. Then nobody will ever take what is queued.
+    pub(super) fn is_forked(&self) -> bool {
+        std::process::id() != self.process
+    }
+
+    /// Refuses all that comes in a forked process. Neither what the other process had queued nor its callbacks are this one's: they are left
+    /// alone, and not told anything.
+    fn abandon<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if state.queue.phase == Phase::Over {
+            return state;
+        }
+        let left = (state.queue.close(), state.receipts.close());
+        drop(state);
+        drop(left);
+        self.lock()
+    }
+
+    fn expect_own_process(&self) -> Result<()> {
+        if !self.is_forked() {
+            return Ok(());
+        }
+        drop(self.abandon(self.lock()));
+        Err(Error::new(
+            ErrorKind::Shutdown,
+            "this process was forked from the one that opened the tracing, and has no part of it; open it here too",
+        ))
+    }
+
     /// Whether the calling thread is the worker, one that the worker waits for, or another sink's.
     pub(super) fn is_worker(&self) -> bool {
         let this = std::thread::current().id();
@@ -395,7 +443,7 @@ impl Flow {
                 return Work::Tick;
             }
             if now >= timers.upkeep {
-                timers.upkeep = now + UPKEEP;
+                timers.upkeep = now + timers.upkeep_every;
                 return Work::Upkeep;
             }
             if is_ahead {

@@ -9,7 +9,7 @@ use super::health::{Health, HiddenContent};
 use super::line::{Entry, Slot};
 use super::receipt::Receipt;
 use crate::error::Result;
-use crate::model::SpanRecord;
+use crate::model::{SpanId, SpanRecord, TraceId};
 
 /// A span on its way to the worker, cheap to make on the caller's thread; the worker turns it into a record.
 pub trait PendingSpan: Send + Sync {
@@ -20,17 +20,54 @@ pub trait PendingSpan: Send + Sync {
     fn size(&self) -> usize;
 }
 
+/// A record is its own pending span: for doors that have records at hand.
+impl PendingSpan for SpanRecord {
+    fn record(&self) -> SpanRecord {
+        self.clone()
+    }
+
+    fn size(&self) -> usize {
+        Self::size(self)
+    }
+}
+
+/// A span that is open, told without making its record: most have not changed since they were last written.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct OpenSpan {
+    /// Its trace.
+    pub trace_id: TraceId,
+    /// Its id.
+    pub span_id: SpanId,
+    /// A number that grows when the span's record becomes another one. Read before the record is made, it may be too low, never too high.
+    pub changes: u64,
+    /// Makes the record, as far as the span has come by then.
+    pub span: Arc<dyn PendingSpan>,
+}
+
+impl OpenSpan {
+    /// A span that is open.
+    #[must_use]
+    pub fn new(trace_id: TraceId, span_id: SpanId, changes: u64, span: Arc<dyn PendingSpan>) -> Self {
+        Self { trace_id, span_id, changes, span }
+    }
+}
+
+impl fmt::Debug for OpenSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut f = f.debug_struct("OpenSpan");
+        f.field("trace_id", &self.trace_id).field("span_id", &self.span_id).field("changes", &self.changes);
+        f.finish_non_exhaustive()
+    }
+}
+
 /// Who can tell which spans are running: a layer.
 pub trait LiveSpans: Send + Sync {
-    /// Records of the spans that are open now, as far as they have come.
-    fn snapshot(&self) -> Vec<SpanRecord>;
-
-    /// The same for a look while everything goes on: of the spans that have been open for `min_age`. Others need not be told apart from those
-    /// that have just begun, which may still change whose child they are.
-    fn snapshot_after(&self, min_age: Duration) -> Vec<SpanRecord> {
-        let _ = min_age;
-        self.snapshot()
-    }
+    /// The spans that have been open for `min_age`, in the order in which they began. Asked about once a second, so it is to be cheap.
+    ///
+    /// `None` asks for all that are open, at the end: no more will be known of them. Before it, spans that have just begun may still
+    /// change whose child they are.
+    fn open(&self, min_age: Option<Duration>) -> Vec<OpenSpan>;
 
     /// Content that does not come with the spans because a filter hides it, as far as that is certain. Asked now and then; an answer
     /// may be repeated.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::flow::Flow;
+use super::inlet::OpenSpan;
 use super::isolation::isolated;
 use super::letters;
 use super::line::Slot;
@@ -208,10 +209,10 @@ impl Intake {
         }
     }
 
-    /// The records of all spans that are open now, or have been for some time.
-    pub(super) fn snapshot_live(&mut self, min_age: Option<Duration>) -> Vec<SpanRecord> {
+    /// All spans that are open now, or those that have been for some time.
+    pub(super) fn open_spans(&mut self, min_age: Option<Duration>) -> Vec<OpenSpan> {
         let flow = Arc::clone(&self.flow);
-        flow.live.snapshot(min_age, |error| self.fail(&error))
+        flow.live.open(min_age, |error| self.fail(&error))
     }
 
     /// Refusals happen on the callers' threads, which must not wait for a callback; so they are reported here, some at a time.

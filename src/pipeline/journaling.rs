@@ -15,6 +15,10 @@ use crate::model::Origin;
 impl Flow {
     /// Writes spans to the disk and accepts them: all or none. Where the disk fails, they are taken as long as memory has room.
     pub(super) fn journal(&self, spool: &Spool, slots: Vec<Slot>, mut tell: Option<OnReceipt>) -> Result<(), Refused> {
+        if self.is_forked() {
+            // A thread that held a lock may be gone.
+            return Err(Refused::AfterShutdown);
+        }
         let offered = count(slots.len());
         {
             let mut state = self.lock();

@@ -56,7 +56,7 @@ pub(crate) use block_on::block_on;
 pub use health::{
     DeadLettered, Discarded, Dropped, Health, HiddenContent, KeptTraces, Rejected, SinkDropped, SinkHealth,
 };
-pub use inlet::{Inlet, LiveSpans, PendingSpan, Refused};
+pub use inlet::{Inlet, LiveSpans, OpenSpan, PendingSpan, Refused};
 pub use receipt::{LeftOut, Receipt};
 pub use report::OnError;
 pub use selection::TailSampling;
@@ -174,6 +174,20 @@ impl Pipeline {
         self.flow.force_flush(deadline)
     }
 
+    /// As [`force_flush`](Self::force_flush), and spans that are still open are written as such: for the case that it was the last time.
+    ///
+    /// # Errors
+    /// As [`Inlet::force_flush`].
+    pub fn force_flush_with_open(&self, deadline: Duration) -> Result<()> {
+        self.flow.live.want();
+        self.flow.force_flush(deadline)
+    }
+
+    /// Whether the calling thread is one of the pipeline's own, which cannot wait for it.
+    pub(crate) fn is_own_thread(&self) -> bool {
+        self.flow.is_worker()
+    }
+
     /// As [`Inlet::register_live`].
     pub fn register_live(&self, source: Arc<dyn LiveSpans>) {
         self.flow.live.register(&source);
@@ -194,6 +208,10 @@ impl Pipeline {
 
 impl Drop for Pipeline {
     fn drop(&mut self) {
+        if self.flow.is_forked() {
+            // The process that this one was forked from writes what there is.
+            return;
+        }
         let outcome = self.shutdown(self.drop_deadline);
         // A callback that drops the pipeline must not be called from within itself.
         if let (Err(error), false) = (outcome, self.flow.is_worker()) {

@@ -324,6 +324,11 @@ impl Queue {
         self.settled = self.settled.max(number);
     }
 
+    /// The number of spans that were accepted so far.
+    pub(super) const fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
     pub(super) const fn settled(&self) -> u64 {
         self.settled
     }

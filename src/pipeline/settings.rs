@@ -6,6 +6,9 @@ use super::selection::TailSampling;
 use super::spool::{Durability, SpoolSettings};
 use crate::model::Kind;
 
+/// The worker looks around this often at most.
+const SHORTEST_TICK: Duration = Duration::from_millis(10);
+
 /// The limits and delays of a pipeline. Names and defaults of the first four are those of OpenTelemetry's batch span processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,10 +30,15 @@ pub struct Settings {
     pub max_batch_bytes: usize,
     /// Write each span as soon as it is accepted; default `false`. For debugging: a batch is then often a single span.
     pub immediate: bool,
-    /// Also write spans that are still open, at each `scheduled_delay`; default `false`. At shutdown they are written anyway.
+    /// Also write spans that are still open; default `true`. At shutdown they are written anyway.
     pub live: bool,
-    /// How long a span must have been open before `live` writes it; default 1 s.
+    /// How long a span must have been open before `live` writes it; default 1 s. It is looked for about once a second, more often where
+    /// this or `live_every` is shorter.
     pub live_after: Duration,
+    /// How long after it was written an open span that has changed is written again at the earliest; default 5 s.
+    pub live_every: Duration,
+    /// How often the worker sees to what is to be done without spans ([`Sink::tick`](super::Sink::tick)); default 1 s, at least 10 ms.
+    pub tick_every: Duration,
     /// The shortest wait before a store that is out is tried again; default 50 ms, at least 1 ms.
     pub retry_min_delay: Duration,
     /// The longest wait before a store that is out is tried again; default 5 s, at least `retry_min_delay`.
@@ -57,8 +65,10 @@ impl Default for Settings {
             max_span_bytes: 256 * 1024 * 1024,
             max_batch_bytes: 4 * 1024 * 1024,
             immediate: false,
-            live: false,
+            live: true,
             live_after: Duration::from_secs(1),
+            live_every: Duration::from_secs(5),
+            tick_every: Duration::from_secs(1),
             retry_min_delay: Duration::from_millis(50),
             retry_max_delay: Duration::from_secs(5),
             retry_max_attempts: 100,
@@ -71,6 +81,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How often the worker looks around, whatever else it does.
+    pub(super) fn shortest_tick(&self) -> Duration {
+        let live = if self.live { self.live_after.min(self.live_every) } else { self.tick_every };
+        live.min(self.tick_every).max(SHORTEST_TICK)
+    }
+
     /// The same, with what makes no sense moved to the nearest value that does: observability must not stop a program from starting.
     pub(super) fn clamped(mut self) -> Self {
         const MIN_DELAY: Duration = Duration::from_millis(1);
@@ -83,6 +99,7 @@ impl Settings {
         self.retry_min_delay = self.retry_min_delay.clamp(MIN_DELAY, MAX_DELAY);
         self.retry_max_delay = self.retry_max_delay.clamp(self.retry_min_delay, MAX_DELAY);
         self.retry_max_attempts = self.retry_max_attempts.max(1);
+        self.tick_every = self.tick_every.clamp(SHORTEST_TICK, MAX_DELAY);
         self
     }
 

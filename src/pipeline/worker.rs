@@ -1,7 +1,6 @@
 //! The worker thread: takes batches, interprets them, writes them to the store, hands them to the other sinks.
 
 use std::collections::VecDeque;
-use std::iter::Peekable;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -10,15 +9,16 @@ use std::vec::IntoIter;
 use super::delivery::{self, Delivery};
 use super::flow::{GivenUp, Timers, Work};
 use super::flush::Outcome;
+use super::inlet::OpenSpan;
 use super::intake::Intake;
 use super::isolation::isolated;
-use super::live::WrittenVersions;
+use super::live::{self, WrittenVersions};
 use super::reading::Batch;
 use super::settings::Settings;
 use super::spool::Leftovers;
 use super::spooling::DISK_PAUSE;
 use crate::error::Error;
-use crate::model::{InterpretedSpan, Loss, SpanRecord};
+use crate::model::{InterpretedSpan, Loss};
 
 /// What the worker thread owns.
 pub(super) struct Worker {
@@ -47,7 +47,7 @@ impl Worker {
     fn work(mut self) -> Outcome {
         let flow = Arc::clone(&self.intake.flow);
         let mut batch = VecDeque::new();
-        let mut timers = Timers::new(self.settings.scheduled_delay);
+        let mut timers = Timers::new(self.settings.scheduled_delay, self.settings.shortest_tick());
         loop {
             let has_leftovers = self.leftovers.as_ref().is_some_and(Leftovers::is_reading);
             match flow.next(&mut batch, self.intake.is_ahead(), has_leftovers, &mut timers) {
@@ -100,10 +100,16 @@ impl Worker {
         }
     }
 
-    /// What is to be done once a second, as long as the store is well.
+    /// What is to be done now and then, whatever spans come.
     fn upkeep(&mut self) {
         let flow = Arc::clone(&self.intake.flow);
+        let now = Instant::now();
         self.intake.tell_unread();
+        if self.written.is_due(now, &self.settings) {
+            let open = self.intake.open_spans(Some(self.settings.live_after));
+            let news = self.written.news(open, now, self.settings.live_every);
+            self.write_live(news, false);
+        }
         if flow.is_degraded() {
             return;
         }
@@ -113,7 +119,7 @@ impl Worker {
         self.tell_losses(flow.news_of_losses());
         self.store.post(&mut self.intake);
         if let Some(leftovers) = &mut self.leftovers {
-            leftovers.look(Instant::now());
+            leftovers.look(now);
         }
     }
 
@@ -143,6 +149,7 @@ impl Worker {
         }
     }
 
+    /// What is to be done when spans are written although no batch is full.
     fn tick(&mut self) {
         self.intake.report_refusals();
         self.intake.report_drops();
@@ -150,31 +157,27 @@ impl Worker {
         if let Some(batch) = self.intake.held(false) {
             self.write(batch);
         }
-        if self.settings.live {
-            let open = self.intake.snapshot_live(Some(self.settings.live_after));
-            let open = self.intake.shown(open, false);
-            let news = self.written.news(open, now_ns(), self.settings.live_after);
-            self.write_live(news);
-        }
     }
 
     /// Writes open spans as they are now. Versions, not spans: they are tried once, and counted apart.
-    fn write_live(&mut self, open: Vec<SpanRecord>) {
-        let mut open = open.into_iter().peekable();
-        while open.peek().is_some() && self.intake.flow.go_on().is_ok() {
-            let spans = self.read_live(&mut open);
+    fn write_live(&mut self, open: Vec<OpenSpan>, at_end: bool) {
+        let mut open = open.into_iter();
+        while !open.as_slice().is_empty() && self.intake.flow.go_on().is_ok() {
+            let (taken, spans) = self.read_live(&mut open, at_end);
             if spans.is_empty() {
                 continue;
             }
             let batch = Arc::new(Batch { spans, end: 0 });
             let written = delivery::write(self.store.sink(), &batch.spans);
             self.intake.flow.sides.hand_over_open(&batch);
+            let now = Instant::now();
             let Err(error) = written else {
                 self.intake.flow.account(|queue| queue.live_written(batch.spans.len()));
-                batch.spans.iter().for_each(|span| self.written.add(&span.record));
+                taken.iter().for_each(|span| self.written.add(span, now));
                 continue;
             };
             self.intake.fail(&Error::write(format!("open spans could not be written: {error}")));
+            self.written.put_off(now, &self.settings);
             if self.store.is_out() {
                 // Each try may take as long as the store's timeout, and spans that ended wait behind it.
                 return;
@@ -182,24 +185,43 @@ impl Worker {
         }
     }
 
-    /// Reads the next open spans, as many as go into one batch.
-    fn read_live(&mut self, open: &mut Peekable<IntoIter<SpanRecord>>) -> Vec<InterpretedSpan> {
-        let (mut taken, mut bytes) = (0, 0_usize);
-        let mut batch = Vec::new();
-        while let Some(record) = open.next_if(|record| {
-            bytes = bytes.saturating_add(record.size());
-            taken == 0 || (taken < self.settings.max_export_batch_size && bytes <= self.settings.max_batch_bytes)
-        }) {
-            taken += 1;
-            batch.extend(self.intake.read_open(record));
+    /// Reads the next open spans, as many as go into one batch: their records are made now, not all at once.
+    fn read_live(&mut self, open: &mut IntoIter<OpenSpan>, at_end: bool) -> (Vec<OpenSpan>, Vec<InterpretedSpan>) {
+        let (mut taken, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0_usize);
+        while batch.len() < self.settings.max_export_batch_size
+            && let Some(next) = open.as_slice().first()
+            && (batch.is_empty() || bytes.saturating_add(next.span.size()) <= self.settings.max_batch_bytes)
+            && let Some(next) = open.next()
+        {
+            bytes = bytes.saturating_add(next.span.size());
+            let record = match live::record_of(&next) {
+                Ok(record) => record,
+                Err(panic) => {
+                    self.intake.fail(&Error::write(format!("an open span could not be read: {panic}")));
+                    None
+                }
+            };
+            // Where tail sampling may yet discard the trace, nothing of it is shown.
+            let shown = self.intake.shown(record.into_iter().collect(), at_end);
+            match shown.into_iter().next().and_then(|record| self.intake.read_open(record)) {
+                Some(span) => {
+                    batch.push(span);
+                    taken.push(next);
+                }
+                None => self.written.pass_over(&next, Instant::now()),
+            }
         }
-        batch
+        (taken, batch)
     }
 
     fn flush(&mut self) -> Outcome {
         self.intake.tell_unread();
         self.store.post(&mut self.intake);
         self.intake.report_hidden_content();
+        if self.intake.flow.live.take_wanted() {
+            let open = self.intake.open_spans(None);
+            self.write_live(open, false);
+        }
         delivery::flush(self.store.sink()).map_err(|error| {
             let failure = format!("the store could not be flushed: {error}");
             self.intake.fail(&Error::write(failure.clone()));
@@ -215,9 +237,8 @@ impl Worker {
         if let Some(batch) = self.intake.held(true) {
             self.write(batch);
         }
-        let open = self.intake.snapshot_live(None);
-        let open = self.intake.shown(open, true);
-        self.write_live(open);
+        let open = self.intake.open_spans(None);
+        self.write_live(open, true);
         self.intake.tell_unread();
         self.store.post(&mut self.intake);
         let news = self.intake.flow.news_of_losses();

@@ -151,5 +151,7 @@ pub(super) fn read_process(row: ProcessRow) -> Result<Process> {
         started_ns: row.started_ns,
         heartbeat_ns: row.heartbeat_ns,
         ended_ns: row.ended_ns,
+        interval_ns: row.interval_ns.and_then(|interval| u64::try_from(interval).ok()),
+        settled_ns: row.settled_ns.filter(|settled| *settled > 0),
     })
 }

@@ -27,6 +27,21 @@ const fn version_hash(content: i64, origin: i64) -> i64 {
     (content & !of_origin) | (origin & of_origin)
 }
 
+/// Bits of `version_hash` below those that tell how much an open version has to say.
+const EXTENT_SHIFT: u32 = 40;
+
+/// The hash of a version that is not closed: a running span only ever says more, so of two such versions the one that says more is the
+/// later, and must outrank the other.
+fn by_extent(hash: i64, item: &InterpretedSpan) -> i64 {
+    let InterpretedSpan { record, .. } = item;
+    let recorded = record.attributes.len() + record.events.len() + record.links.len() + record.inherited.iter().count();
+    let dropped = [record.dropped_attributes, record.dropped_events, record.dropped_links].map(i64::from);
+    let has_status = i64::from(record.status.code != StatusCode::Unset);
+    let extent = i64::try_from(recorded).unwrap_or(i64::MAX).saturating_add(dropped.iter().sum::<i64>() + has_status);
+    let most = i64::MAX >> EXTENT_SHIFT;
+    (extent.min(most) << EXTENT_SHIFT) | (hash & ((1 << EXTENT_SHIFT) - 1))
+}
+
 /// The six token columns of a row, as a usage without basis.
 macro_rules! summed_usage {
     ($row:expr) => {
@@ -129,7 +144,10 @@ impl SpanRow {
             sequence: span.sequence.map(count),
             service_name: sender::service_name(&item.record.resource),
             inherited_ids: 0,
-            version_hash: version_hash(hash64(&parts), hash64(&origin)),
+            version_hash: version_hash(
+                if span.state == SpanState::Closed { hash64(&parts) } else { by_extent(hash64(&parts), item) },
+                hash64(&origin),
+            ),
             created_ns: now_ns,
             adopted_by: None,
             cost_counted: false,
@@ -208,9 +226,25 @@ impl SpanRow {
         self.kind_source == SYNTHETIC
     }
 
-    /// What decides between two versions of one span: the state's rank, then the later end, then the hash.
+    /// What a version is, told from others.
     pub(crate) fn version(&self) -> (i16, Option<i64>, i64) {
         (self.state, self.end_ns, self.version_hash)
+    }
+
+    /// Whether of two versions of one span this is the one that stays: a closed one before others, then the later end, then the hash.
+    ///
+    /// That a span was interrupted says nothing new of what it recorded, and may be found before its last open version has come: so that is
+    /// no version of its own, and [stays](Self::stay_interrupted) whichever open one does.
+    pub(crate) fn outranks(&self, other: &Self) -> bool {
+        let rank = |row: &Self| (row.state == SpanState::Closed.rank(), row.end_ns, row.version_hash);
+        rank(self) > rank(other)
+    }
+
+    /// Makes this an interrupted span, if it is not closed and the other version, of whatever rank, is one.
+    pub(crate) const fn stay_interrupted(&mut self, other: &Self) {
+        if self.state == SpanState::Open.rank() && other.state == SpanState::Interrupted.rank() {
+            self.state = other.state;
+        }
     }
 }
 
@@ -414,6 +448,7 @@ impl TryFrom<TraceRow> for Trace {
             span_count: from_count(row.span_count),
             error_count: from_count(row.error_count),
             open_count: from_count(row.open_count),
+            interrupted_count: from_count(row.interrupted_count),
             usage: summed_usage!(row),
             cost_nano_usd: row.cost_nano_usd,
             unpriced_count: from_count(row.unpriced_count),

@@ -9,6 +9,7 @@ pub(crate) mod dialect;
 mod forgetting;
 mod identity;
 mod inspecting;
+mod interrupted;
 mod logged;
 mod migrate;
 mod reaching;
@@ -50,7 +51,7 @@ pub use repricing::Repriced;
 pub use retention::Pruned;
 pub(crate) use settled::Numbers;
 use url::DatabaseUrl;
-pub(crate) use write::{MAX_EVENTS, StoreSink};
+pub(crate) use write::{HEARTBEAT, MAX_EVENTS, StoreSink};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ProcessId, TraceId};

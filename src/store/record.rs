@@ -30,6 +30,8 @@ pub(crate) fn record_of(
     record.end_ns = row.end_ns;
     record.state = match &extra.state {
         Some(state) => word("a span's state", state)?,
+        // Found by others, since the record was written.
+        None if row.state == SpanState::Interrupted.rank() => SpanState::Interrupted,
         None => SpanState::by_end(row.end_ns),
     };
     record.status =

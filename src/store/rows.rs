@@ -378,10 +378,14 @@ pub struct ProcessRow {
     pub host: String,
     /// When it opened the database.
     pub started_ns: i64,
-    /// When it last wrote.
+    /// When it last said that it runs.
     pub heartbeat_ns: i64,
     /// When it shut down in order; NULL while it runs or when it died.
     pub ended_ns: Option<i64>,
+    /// How often it promises to say that it runs; NULL: only when it writes spans.
+    pub interval_ns: Option<i64>,
+    /// When another process saw to the spans that it left open; 0 while that goes on, NULL while nobody has reason to.
+    pub settled_ns: Option<i64>,
 }
 
 /// What a process refused or lost for one reason, in some time.

@@ -211,6 +211,8 @@ diesel::table! {
         started_ns -> BigInt,
         heartbeat_ns -> BigInt,
         ended_ns -> Nullable<BigInt>,
+        interval_ns -> Nullable<BigInt>,
+        settled_ns -> Nullable<BigInt>,
     }
 }
 

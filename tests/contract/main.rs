@@ -33,6 +33,7 @@ mod deletion;
 mod details;
 mod filters;
 mod identity;
+mod interrupted;
 mod logged;
 mod lossless;
 mod lost;
@@ -119,6 +120,7 @@ const ONCE: &[(&str, &[Case])] = &[
     ("lost", lost::LARGE),
     ("migrating", migrating::CASES),
     ("identity", identity::CASES),
+    ("interrupted", interrupted::CASES),
     ("outages", outages::CASES),
     ("silence", silence::CASES),
     ("tls", tls::CASES),

@@ -193,6 +193,10 @@ fn changes_taken_back(dialect: Dialect) -> [(&'static str, &'static str); 4] {
                     include_str!(concat!("../../migrations/", $folder, "/2026-11-26-000000_keep_losses/down.sql")),
                 ),
                 (
+                    "20261127000000",
+                    include_str!(concat!("../../migrations/", $folder, "/2026-11-27-000000_watch_processes/down.sql")),
+                ),
+                (
                     "20261125000000",
                     include_str!(concat!(
                         "../../migrations/",

@@ -35,6 +35,8 @@ impl World {
             .max_queue_bytes(1 << 30)
             .max_export_batch_size(1_000)
             .scheduled_delay(PATIENCE)
+            // Writers come and go in one test: none of them is to look after what another left open, unless it is told to.
+            .heartbeat(60 * PATIENCE)
             .shutdown_timeout(PATIENCE)
     }
 

@@ -1,17 +1,18 @@
-//! The one place for unsafe code.
+//! The places for unsafe code: one in the library, and one in a test.
 
 use proc_macro2::TokenTree;
 
 use crate::source::SourceFile;
 use crate::tokens::{attributes, flat, parse};
 
-const PLACE: &str = "src/layer/";
-const FUNCTION: &str = "downcast_raw";
+/// Where unsafe code is allowed, once each, and what it stands before: the only way in which a `Span` finds its layer, and the call that
+/// the standard library has not, for the test of what a forked process does.
+const PLACES: [(&str, &str); 2] = [("src/layer/", "fn downcast_raw"), ("tests/host/fork.rs", "unsafe")];
 
-/// Allowances of unsafe code other than the one at `downcast_raw` in the layer, and `unsafe` in files without it.
+/// Allowances of unsafe code elsewhere, and `unsafe` in files without one.
 pub(crate) fn misplaced(files: &[SourceFile]) -> Vec<String> {
     let mut findings = Vec::new();
-    let mut right_ones = 0;
+    let mut left = PLACES.to_vec();
     for file in files {
         let mut has_right_one = false;
         for (inside, after) in attributes(parse(file)) {
@@ -20,8 +21,9 @@ pub(crate) fn misplaced(files: &[SourceFile]) -> Vec<String> {
             if lifts("deny") || lifts("forbid") {
                 continue;
             }
-            if file.path.starts_with(PLACE) && names_the_function(&after) && right_ones == 0 {
-                right_ones += 1;
+            let right = left.iter().position(|(place, what)| file.path.starts_with(place) && is_before(what, &after));
+            if let Some(right) = right {
+                left.remove(right);
                 has_right_one = true;
             } else {
                 findings.push(format!("{}:{}: unsafe code is allowed here", file.path, lint.line));
@@ -35,11 +37,14 @@ pub(crate) fn misplaced(files: &[SourceFile]) -> Vec<String> {
     findings
 }
 
-/// The item that an attribute stands on is `fn downcast_raw`: the first name after the first `fn`.
-fn names_the_function(after: &[TokenTree]) -> bool {
+/// What an attribute stands on: a function of that name, which is the first after the first `fn`, or a block with that word before it.
+fn is_before(what: &str, after: &[TokenTree]) -> bool {
     let is = |tree: &TokenTree, word: &str| matches!(tree, TokenTree::Ident(ident) if *ident == word);
-    let name = after.iter().skip_while(|tree| !is(tree, "fn")).nth(1);
-    name.is_some_and(|name| is(name, FUNCTION))
+    let named = match what.strip_prefix("fn ") {
+        Some(function) => (after.iter().skip_while(|tree| !is(tree, "fn")).nth(1), function),
+        None => (after.first(), what),
+    };
+    named.0.is_some_and(|tree| is(tree, named.1))
 }
 
 #[cfg(test)]
@@ -56,6 +61,15 @@ mod tests {
     fn the_one_allowance_is_fine() {
         assert_eq!(count(&[("src/lib.rs", "#![deny(unsafe_code)] // unsafe"), ("src/layer/mod.rs", RIGHT)]), 0);
         assert_eq!(count(&[("src/model/mod.rs", "fn f() { g(\"unsafe\") }")]), 0);
+    }
+
+    #[test]
+    fn a_block_is_allowed_in_its_place_alone_and_once() {
+        let fork = "fn fork() { #[expect(unsafe_code, reason = \"r\")] unsafe { f() } }";
+        assert_eq!(count(&[("tests/host/fork.rs", fork)]), 0);
+        assert_eq!(count(&[("tests/host/fork.rs", &fork.repeat(2))]), 1);
+        assert_eq!(count(&[("tests/host/ends.rs", fork)]), 2);
+        assert_eq!(count(&[("tests/host/fork.rs", "#[allow(unsafe_code)] fn f() {}")]), 1);
     }
 
     #[test]

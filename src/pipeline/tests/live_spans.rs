@@ -6,15 +6,26 @@ use std::time::Duration;
 use super::fakes::{FakeSink, LONG, PROCESS, SharedLog, accept, eventually, record, settings, start, start_with};
 use crate::error::Error;
 use crate::model::{SpanId, SpanRecord, SpanState, TraceId, Value};
-use crate::pipeline::{LiveSpans, Settings, Sink};
+use crate::pipeline::{LiveSpans, OpenSpan, Settings, Sink};
 
 #[derive(Default)]
 struct OpenSpans(Mutex<Vec<SpanRecord>>);
 
 impl LiveSpans for OpenSpans {
-    fn snapshot(&self) -> Vec<SpanRecord> {
-        self.0.lock().unwrap().clone()
+    /// Young spans are told by their start.
+    fn open(&self, min_age: Option<Duration>) -> Vec<OpenSpan> {
+        let open = |record: &SpanRecord| {
+            let changes = record.attributes.len() as u64;
+            OpenSpan::new(record.trace_id, record.span_id, changes, Arc::new(record.clone()))
+        };
+        let is_old = |record: &&SpanRecord| min_age.is_none() || record.start_ns < i64::MAX;
+        self.0.lock().unwrap().iter().filter(is_old).map(open).collect()
     }
+}
+
+/// Live, without delays.
+fn at_once() -> Settings {
+    Settings { live: true, live_after: Duration::ZERO, live_every: Duration::ZERO, ..settings() }
 }
 
 fn open(name: &str) -> SpanRecord {
@@ -61,9 +72,7 @@ fn sinks_of_ended_spans_get_no_open_ones() {
 #[test]
 fn live_mode_writes_each_version_once() {
     let log = SharedLog::default();
-    let settings =
-        Settings { live: true, live_after: Duration::ZERO, scheduled_delay: Duration::from_millis(2), ..settings() };
-    let pipeline = start(settings, FakeSink::new(&log));
+    let pipeline = start(Settings { scheduled_delay: Duration::from_millis(2), ..at_once() }, FakeSink::new(&log));
     let mut young = open("young");
     young.start_ns = i64::MAX;
     let spans = source(vec![open("open"), young]);
@@ -84,9 +93,7 @@ fn a_version_that_could_not_be_written_is_tried_again() {
         failures -= 1;
         if failures >= 0 { Err(Error::write("busy")) } else { Ok(()) }
     });
-    let settings =
-        Settings { live: true, live_after: Duration::ZERO, scheduled_delay: Duration::from_millis(2), ..settings() };
-    let pipeline = start(settings, store);
+    let pipeline = start(at_once(), store);
     let spans = source(vec![open("open")]);
     pipeline.register_live(Arc::clone(&spans) as Arc<dyn LiveSpans>);
     eventually("the span is written", || log.names() == ["open"]);
@@ -128,4 +135,54 @@ fn a_store_that_is_out_is_not_asked_for_each_open_span() {
     pipeline.shutdown(LONG).unwrap();
     assert_eq!(log.writes(), [1]);
     assert_eq!(pipeline.health().live_written, 0);
+}
+
+#[test]
+fn a_flush_that_may_be_the_last_writes_open_spans_too() {
+    let log = SharedLog::default();
+    let pipeline = start(Settings { live: false, ..settings() }, FakeSink::new(&log));
+    let spans = source(vec![open("open")]);
+    pipeline.register_live(Arc::clone(&spans) as Arc<dyn LiveSpans>);
+    accept(&pipeline.inlet(), 1);
+    pipeline.force_flush(LONG).unwrap();
+    assert_eq!(log.names(), ["0"]);
+    pipeline.force_flush_with_open(LONG).unwrap();
+    assert_eq!(log.names(), ["0", "open"]);
+    pipeline.force_flush(LONG).unwrap();
+    assert_eq!((log.count(), pipeline.health().live_written), (2, 1));
+}
+
+#[test]
+fn a_store_that_panics_at_a_tick_is_reported_and_the_ticks_go_on() {
+    struct Ticking(Arc<Mutex<u32>>);
+    impl Sink for Ticking {
+        fn name(&self) -> &str {
+            "ticking"
+        }
+        fn write(&mut self, _: &[crate::model::InterpretedSpan]) -> crate::error::Result<()> {
+            Ok(())
+        }
+        fn probe(&mut self) -> crate::error::Result<()> {
+            Ok(())
+        }
+        fn tick(&mut self) -> crate::error::Result<()> {
+            let mut ticks = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            *ticks += 1;
+            assert!(*ticks > 1, "the first tick's bug");
+            Ok(())
+        }
+    }
+    let ticks = Arc::new(Mutex::new(0));
+    let interpret = |record: SpanRecord| {
+        let span = crate::model::Span::as_recorded(&record);
+        crate::model::InterpretedSpan::new(record, span)
+    };
+    let settings = Settings { tick_every: Duration::from_millis(10), live: false, ..settings() };
+    let store = Box::new(Ticking(Arc::clone(&ticks)));
+    let pipeline = crate::pipeline::Pipeline::start(settings, store, Vec::new(), interpret, None, PROCESS).unwrap();
+    eventually("ticks go on", || *ticks.lock().unwrap_or_else(std::sync::PoisonError::into_inner) > 2);
+    assert!(pipeline.health().last_error.unwrap().contains("the first tick's bug"));
+    accept(&pipeline.inlet(), 1);
+    pipeline.force_flush(LONG).unwrap();
+    assert_eq!(pipeline.health().stored, 1);
 }

@@ -84,10 +84,10 @@ fn a_trace_that_has_nothing_new_is_decided_on_at_a_tick() {
 fn a_span_is_open_for_all_to_see_only_in_a_trace_that_is_kept() {
     struct Running(TraceId);
     impl crate::pipeline::LiveSpans for Running {
-        fn snapshot(&self) -> Vec<SpanRecord> {
+        fn open(&self, _: Option<std::time::Duration>) -> Vec<crate::pipeline::OpenSpan> {
             let mut span = SpanRecord::new(self.0, SpanId::generate(), "running", 1);
             span.state = SpanState::Open;
-            vec![span]
+            vec![crate::pipeline::OpenSpan::new(self.0, span.span_id, 0, std::sync::Arc::new(span))]
         }
     }
     let log = SharedLog::default();

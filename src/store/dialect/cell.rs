@@ -242,7 +242,13 @@ row!(
 );
 row!(ResourceRow, "resources", key[resource_id], [resource_id, service_name, attributes, schema_url, extra, verbatim]);
 row!(ScopeRow, "scopes", key[scope_id], [scope_id, name, version, attributes, schema_url, extra, verbatim]);
-row!(ProcessRow, "processes", key[process_id], [process_id, pid, host, started_ns, heartbeat_ns, ended_ns]);
+// What others say of a process (`settled_ns`) is no part of what it says of itself.
+row!(
+    ProcessRow,
+    "processes",
+    key[process_id],
+    [process_id, pid, host, started_ns, heartbeat_ns, ended_ns, interval_ns]
+);
 row!(LossRow, "losses", key [process_id, number], [process_id, number, reason, span_count, accepted_count, from_ns, to_ns]);
 row!(DeadLetterRow, "dead_letters", key [process_id, sequence], [process_id, sequence, trace_id, span_id, name, reason, error, time_ns, payload_bytes]);
 row!(DeadLetterPartRow, "dead_letter_parts", key [process_id, sequence, part], [process_id, sequence, part, time_ns, payload]);

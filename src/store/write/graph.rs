@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Add, Neg};
 
 use super::lineage;
-use crate::model::Kind;
+use crate::model::{Kind, SpanState};
 use crate::store::rows::SpanRow;
 
 /// A span's id as the rows hold it.
@@ -131,6 +131,13 @@ impl Graph {
         self.propagate(&priced.span_id, parent, after + -before);
     }
 
+    /// Says otherwise whether a span that is here is running or interrupted.
+    pub(super) fn set_state(&mut self, span: &[u8], state: SpanState) {
+        if let Some(node) = self.nodes.get_mut(span) {
+            node.row.state = state.rank();
+        }
+    }
+
     pub(super) fn contains(&self, span: &[u8]) -> bool {
         self.nodes.contains_key(span)
     }
@@ -155,9 +162,13 @@ impl Graph {
 
     /// Puts a span's new version in place, unless the version that is there outranks it; whether it did.
     pub(super) fn apply(&mut self, mut row: SpanRow) -> bool {
-        let (before, below, old_parent) = match self.nodes.get(&row.span_id) {
-            Some(node) if row.version() <= node.row.version() => return false,
+        let (before, below, old_parent) = match self.nodes.get_mut(&row.span_id) {
+            Some(node) if !row.outranks(&node.row) => {
+                node.row.stay_interrupted(&row);
+                return false;
+            }
             Some(node) => {
+                row.stay_interrupted(&node.row);
                 row.keep_cost_of(&node.row);
                 (Above::of(&node.row), Above::below(&node.row), node.row.parent_span_id.clone())
             }

@@ -1,7 +1,7 @@
 //! The batch writer: one transaction a batch, idempotent and independent of order.
 //!
-//! A span version merges by its rank (closed over interrupted over open, then the later end, then a hash), so any replay or
-//! permutation ends in the same tables. Summaries change in the same transaction by the difference between a span's stored and its
+//! A span version merges by its rank (closed over others, then the later end, then a hash; that it was interrupted stays until it is
+//! closed), so any replay or permutation ends in the same tables. Summaries change in the same transaction by the difference between a span's stored and its
 //! new version; where a difference cannot tell (the first or the last of something went), the summary is made anew from the rows.
 //! [`recompute_trace`] makes any summary anew: the two must always agree.
 //!
@@ -26,6 +26,7 @@ mod prepare;
 mod pricing;
 mod recompute;
 mod reprice;
+mod running;
 mod session;
 mod sink;
 mod structure;
@@ -40,12 +41,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-pub(crate) use join::{Torn, fragments_of, places, regroup, regroup_all, torn_runs};
+pub(crate) use join::{Place, Torn, fragments_of, places, regroup, regroup_all, torn_runs};
 pub(crate) use logged::{MAX_EVENTS, renew_previews, write_events};
 pub(crate) use prepare::{Prepared, prepare};
 pub(crate) use reprice::reprice;
+pub(crate) use running::{Moved, move_state};
 pub(crate) use session::{lock_sessions, recompute_sessions};
-pub(crate) use sink::StoreSink;
+pub(crate) use sink::{HEARTBEAT, StoreSink};
 
 pub(crate) use self::any_of::AnyOf;
 use self::any_of::pieces;
@@ -100,12 +102,16 @@ pub(crate) fn write_batch(
     parts.values_mut().for_each(Part::merge);
     pass_ids_down(connection, &mut parts)?;
     write_parts(connection, &parts, new, prices)?;
-    // Of a torn run, more than the batch's own traces is to be written.
-    let torn = parts.values().filter_map(|part| part.before.as_ref());
-    Ok(torn
+    Ok(torn_among(&parts))
+}
+
+/// Of a torn run, more than the batch's own traces is to be written.
+fn torn_among(parts: &Parts<'_>) -> BTreeSet<Vec<u8>> {
+    let before = parts.values().filter_map(|part| part.before.as_ref());
+    before
         .filter(|before| before.structured_count.is_some())
         .map(|before| before.joined_to.clone().unwrap_or_else(|| before.trace_id.clone()))
-        .collect())
+        .collect()
 }
 
 /// Writes what changes in these traces: spans, summaries, facets and sessions.

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use diesel::result::DatabaseErrorKind;
 
-use super::{NewRows, Prepared, Torn, lost, places, prepare, regroup, regroup_all, torn_runs, write_batch};
+use super::{NewRows, Place, Prepared, Torn, lost, places, prepare, regroup, regroup_all, torn_runs, write_batch};
 use crate::error::{Error, Result};
-use crate::model::{DeadLetter, InterpretedSpan, Loss, ProcessId, start_day};
+use crate::model::{DeadLetter, InterpretedSpan, Loss, ProcessId, SpanState, start_day};
 use crate::pipeline::Sink;
 use crate::semconv::Prices;
 use crate::store::column::from_count;
+use crate::store::interrupted::{Watch, beat, put_process, resume, settle, unsettle, unsettled};
 use crate::store::rows::{ProcessRow, SettledRow};
 use crate::store::{AnyConnection, Failure, Numbers, Store, dialect, key_text};
 
@@ -19,6 +20,11 @@ const MAX_ROWS: usize = 1000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Between two tries to make ready for the days to come.
 const PREPARING_PAUSE: Duration = Duration::from_secs(60);
+
+/// How often a process says that it runs.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
+/// For so long a tick goes on with what there is to be done: spans wait.
+const LONGEST_TICK: Duration = Duration::from_millis(20);
 
 /// Writes batches into a [`Store`], and keeps the process's row alive.
 pub(crate) struct StoreSink {
@@ -31,6 +37,13 @@ pub(crate) struct StoreSink {
     has_torn: bool,
     /// When they are next tried to be made ready.
     next_try: Instant,
+    /// How often the process says that it runs, and when it does so next.
+    heartbeat: Duration,
+    next_beat: Instant,
+    /// The other processes on the database.
+    watch: Watch,
+    /// Others took this process for dead.
+    was_missed: bool,
 }
 
 impl StoreSink {
@@ -44,8 +57,31 @@ impl StoreSink {
             started_ns: now,
             heartbeat_ns: now,
             ended_ns: None,
+            interval_ns: None,
+            settled_ns: None,
         };
-        Self { store, process, prices: Prices::default(), ready_for: None, has_torn: false, next_try: Instant::now() }
+        let sink = Self {
+            store,
+            process,
+            prices: Prices::default(),
+            ready_for: None,
+            has_torn: false,
+            next_try: Instant::now(),
+            heartbeat: HEARTBEAT,
+            next_beat: Instant::now(),
+            watch: Watch::default(),
+            was_missed: false,
+        };
+        sink.with_heartbeat(HEARTBEAT)
+    }
+
+    /// How often the process says that it runs, and looks whether others do.
+    pub(crate) fn with_heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = interval;
+        self.process.interval_ns = i64::try_from(interval.as_nanos()).ok();
+        // Many programs are over by then, and need no sign of life.
+        self.next_beat = Instant::now() + interval;
+        self
     }
 
     /// What costs are computed by that only all spans of a trace together tell.
@@ -63,6 +99,7 @@ impl StoreSink {
             }));
         self.store.write(|connection| {
             self.say_alive(connection, &others)?;
+            unsettle(connection, &self.others_running(&part))?;
             let torn = write_batch(connection, part, new, &self.prices)?;
             dialect::keep(connection, &settled.iter().collect::<Vec<_>>())?;
             Ok(torn)
@@ -84,6 +121,8 @@ impl StoreSink {
                 started_ns: first_ns,
                 heartbeat_ns: last_ns,
                 ended_ns: None,
+                interval_ns: None,
+                settled_ns: None,
             });
             process.started_ns = process.started_ns.min(first_ns);
             process.heartbeat_ns = process.heartbeat_ns.max(last_ns);
@@ -93,13 +132,70 @@ impl StoreSink {
 
     /// Writes the process's row, and makes one for each of `others` that never wrote one itself: what is stored of it has a place.
     fn say_alive(&self, connection: &mut AnyConnection, others: &[ProcessRow]) -> Result<(), Failure> {
-        dialect::put(connection, &[&self.process])?;
+        put_process(connection, &self.process)?;
         Ok(dialect::keep(connection, &others.iter().collect::<Vec<_>>())?)
     }
 
     /// Which database this is: what other processes left for it waits for that. Remembered once it is known, so it costs nothing then.
     fn learn_identity(&self) {
         let _ = self.store.identity();
+    }
+
+    /// The other processes of which open spans come.
+    fn others_running<'a>(&self, part: &'a [Prepared<'_>]) -> Vec<&'a [u8]> {
+        let open = part.iter().filter(|prepared| prepared.row.state == SpanState::Open.rank());
+        let processes = open.filter_map(|prepared| prepared.row.process_id.as_deref());
+        let others: BTreeSet<&[u8]> = processes.filter(|process| *process != self.process.process_id).collect();
+        others.into_iter().collect()
+    }
+
+    /// Puts torn runs together: what they are made of has changed. Each run holds other traces than a batch does, so it has a transaction of
+    /// its own.
+    fn put_together(&self, places: &[Place], changed: &BTreeSet<Vec<u8>>) -> Result<()> {
+        if places.is_empty() && changed.is_empty() {
+            return Ok(());
+        }
+        let torn = self.store.write(|connection| torn_runs(connection, places, changed))?;
+        if torn.iter().any(Torn::parts) {
+            return self.store.write(|connection| regroup_all(connection, &torn, &self.prices));
+        }
+        torn.iter().try_for_each(|torn| self.store.write(|connection| regroup(connection, torn, &self.prices)))
+    }
+
+    /// Says that the process runs, and looks who else does.
+    fn beat(&mut self) -> Result<()> {
+        // Where the clock stands still or is set back, it is a sign of life all the same.
+        self.process.heartbeat_ns = now_ns().max(self.process.heartbeat_ns.saturating_add(1));
+        let (was_missed, others) = self.store.write(|connection| {
+            let was_missed = beat(connection, &self.process)?;
+            Ok((was_missed, unsettled(connection, &self.process.process_id)?))
+        })?;
+        self.was_missed |= was_missed;
+        self.watch.look(others, Instant::now());
+        Ok(())
+    }
+
+    /// Sees to spans of which it has turned out that they are not running, or are after all: some of them, where there are many.
+    fn set_right(&mut self) -> Result<()> {
+        let until = Instant::now() + LONGEST_TICK;
+        while Instant::now() < until {
+            let moved = if self.was_missed {
+                let process = &self.process.process_id;
+                let moved = self.store.write(|connection| resume(connection, process, &self.prices))?;
+                self.was_missed = moved.is_more;
+                moved
+            } else if let Some(doomed) = self.watch.doomed.front() {
+                let moved = self.store.write(|connection| settle(connection, doomed, now_ns(), &self.prices))?;
+                if !moved.is_more {
+                    self.watch.doomed.pop_front();
+                }
+                moved
+            } else {
+                break;
+            };
+            self.put_together(&[], &moved.torn)?;
+        }
+        Ok(())
     }
 
     /// Lets the database make ready for the days to come. Where it cannot now, spans are stored all the same, only not where they are
@@ -138,15 +234,7 @@ impl Sink for StoreSink {
         }
         self.learn_identity();
         let places = places(batch, &mut self.has_torn);
-        if places.is_empty() && changed.is_empty() {
-            return Ok(());
-        }
-        // Each run holds other traces than the batch did, so it has a transaction of its own.
-        let torn = self.store.write(|connection| torn_runs(connection, &places, &changed))?;
-        if torn.iter().any(Torn::parts) {
-            return self.store.write(|connection| regroup_all(connection, &torn, &self.prices));
-        }
-        torn.iter().try_for_each(|torn| self.store.write(|connection| regroup(connection, torn, &self.prices)))
+        self.put_together(&places, &changed)
     }
 
     fn probe(&mut self) -> Result<()> {
@@ -171,6 +259,15 @@ impl Sink for StoreSink {
             lost::keep_losses(connection, losses)
         })
     }
+
+    fn tick(&mut self) -> Result<()> {
+        let now = Instant::now();
+        if now >= self.next_beat {
+            self.next_beat = now + self.heartbeat;
+            self.beat()?;
+        }
+        self.set_right()
+    }
 }
 
 impl Drop for StoreSink {
@@ -179,7 +276,7 @@ impl Drop for StoreSink {
         let now = now_ns();
         self.process.heartbeat_ns = now;
         self.process.ended_ns = Some(now);
-        let _ = self.store.write(|connection| Ok(dialect::put(connection, &[&self.process])?));
+        let _ = self.store.write(|connection| Ok(put_process(connection, &self.process)?));
     }
 }
 

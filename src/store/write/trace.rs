@@ -46,8 +46,11 @@ pub(super) fn parts(batch: Vec<Prepared<'_>>) -> Parts<'_> {
             None => {
                 part.spans.insert(prepared.row.span_id.clone(), prepared);
             }
-            Some(newest) if newest.row.version() < prepared.row.version() => *newest = prepared,
-            Some(_) => {}
+            Some(newest) if prepared.row.outranks(&newest.row) => {
+                let older = std::mem::replace(newest, prepared);
+                newest.row.stay_interrupted(&older.row);
+            }
+            Some(newest) => newest.row.stay_interrupted(&prepared.row),
         }
     }
     parts

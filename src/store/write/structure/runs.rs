@@ -194,7 +194,12 @@ fn row_of(family: &Family, parent: &[u8], run: &Run) -> Option<SpanRow> {
     let last = family.rows.get(run.last)?;
     let id = hash64(&[&first.trace_id, parent, run.agent.as_bytes(), &first.span_id]);
     let has_failed = last.status_code == StatusCode::Error.otlp();
-    let state = if run.end_ns.is_some() { SpanState::Closed } else { SpanState::Open };
+    let is_running = |place: &usize| family.rows.get(*place).is_some_and(|row| row.state == SpanState::Open.rank());
+    let state = match run.end_ns {
+        Some(_) => SpanState::Closed,
+        None if run.members.iter().any(is_running) => SpanState::Open,
+        None => SpanState::Interrupted,
+    };
     Some(SpanRow {
         span_id: id.to_be_bytes().to_vec(),
         parent_span_id: Some(parent.to_vec()),
