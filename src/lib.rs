@@ -90,7 +90,7 @@ pub use pipeline::TailSampling;
 #[cfg(feature = "async")]
 pub use repository::AsyncTraceRepository;
 pub use repository::{
-    Durations, Group, Pruned, Repriced, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter,
+    Durations, Group, Pruned, Repriced, Retention, RetentionRun, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter,
     TraceRepository,
 };
 pub use semconv::{Price, PriceTable, field, profile};

@@ -34,6 +34,11 @@ pub(super) fn flush(sink: &mut dyn Sink) -> Result<()> {
     caught(|| sink.flush())
 }
 
+/// Lets a sink do what is to be done without spans; a panic is an error.
+pub(super) fn tick(sink: &mut dyn Sink) -> Result<()> {
+    caught(|| sink.tick())
+}
+
 /// Asks a sink whether it can write; a panic is an error.
 pub(super) fn probe(sink: &mut dyn Sink) -> Result<()> {
     caught(|| sink.probe())

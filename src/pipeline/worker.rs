@@ -88,6 +88,9 @@ impl Worker {
         if let Some(batch) = self.intake.held(false) {
             self.write(batch);
         }
+        if let Err(error) = delivery::tick(self.store.sink()) {
+            self.intake.fail(&error);
+        }
         if self.settings.live {
             let open = self.intake.snapshot_live(Some(self.settings.live_after));
             let open = self.intake.shown(open, false);

@@ -39,7 +39,8 @@ pub(crate) use dialect::for_each_backend;
 pub(crate) use dialect::io::{blocking, within};
 pub(crate) use record::{expect_readable, record_of};
 pub use repricing::Repriced;
-pub use retention::Pruned;
+pub(crate) use retention::Schedule;
+pub use retention::{Pruned, Retention, RetentionRun};
 use url::DatabaseUrl;
 pub(crate) use write::{MAX_EVENTS, StoreSink};
 

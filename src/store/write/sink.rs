@@ -11,7 +11,7 @@ use crate::model::{InterpretedSpan, ProcessId, start_day};
 use crate::pipeline::Sink;
 use crate::semconv::Prices;
 use crate::store::rows::ProcessRow;
-use crate::store::{Store, dialect, key_text};
+use crate::store::{Retention, Schedule, Store, dialect, key_text};
 
 /// Spans in one transaction, and bytes of their payload: a bigger batch would keep other writers waiting.
 const MAX_ROWS: usize = 1000;
@@ -24,6 +24,7 @@ pub(crate) struct StoreSink {
     store: Store,
     process: ProcessRow,
     prices: Prices,
+    schedule: Option<Schedule>,
     /// The day that the tables were last made ready for.
     ready_for: Option<i32>,
     /// Whether a framework that loses parents was seen.
@@ -44,12 +45,18 @@ impl StoreSink {
             heartbeat_ns: now,
             ended_ns: None,
         };
-        Self { store, process, prices: Prices::default(), ready_for: None, has_torn: false, next_try: Instant::now() }
+        Self { store, process, prices: Prices::default(), schedule: None, ready_for: None, has_torn: false, next_try: Instant::now() }
     }
 
     /// What costs are computed by that only all spans of a trace together tell.
     pub(crate) fn with_prices(mut self, prices: Prices) -> Self {
         self.prices = prices;
+        self
+    }
+
+    /// What is to be deleted between batches.
+    pub(crate) fn with_retention(mut self, retention: Option<Retention>) -> Self {
+        self.schedule = retention.map(|retention| Schedule::new(retention, self.process.process_id.clone()));
         self
     }
 
@@ -104,6 +111,10 @@ impl Sink for StoreSink {
             return self.store.write(|connection| regroup_all(connection, &torn, &self.prices));
         }
         torn.iter().try_for_each(|torn| self.store.write(|connection| regroup(connection, torn, &self.prices)))
+    }
+
+    fn tick(&mut self) -> Result<()> {
+        self.schedule.as_mut().map_or(Ok(()), |schedule| schedule.tick(&self.store))
     }
 
     fn probe(&mut self) -> Result<()> {
