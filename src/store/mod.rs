@@ -185,6 +185,11 @@ impl fmt::Debug for Store {
     }
 }
 
+/// A database URL as messages show it.
+pub(crate) fn shown_url(url: &str) -> Result<String> {
+    DatabaseUrl::parse(url).map(|url| url.to_string())
+}
+
 /// What can go wrong inside a transaction.
 pub(crate) enum Failure {
     /// The database refused.
