@@ -5,7 +5,8 @@ use tracing_agents::model::{
     Page, Process, RequestedToolCall, Session, Span, SpanDetail, SpanId, SpanRecord, Trace, TraceId, TraceTree,
 };
 use tracing_agents::{
-    PriceTable, Pruned, Repriced, Result, Retention, RetentionRun, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository,
+    PriceTable, Pruned, Repriced, Result, Retention, RetentionRun, SessionFilter, SpanFilter, StatsQuery, StatsRow,
+    TraceFilter, TraceRepository,
 };
 
 /// A way of asking.

@@ -32,6 +32,7 @@ mod cut;
 mod deletion;
 mod details;
 mod filters;
+mod hostile;
 mod logged;
 mod lossless;
 mod numbers;
@@ -42,6 +43,7 @@ mod paging;
 mod partitions;
 mod prices;
 mod processes;
+mod retention;
 mod schema;
 mod sessions;
 mod span_filters;
@@ -91,6 +93,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("trace_filters", trace_filters::CASES),
     ("span_filters", span_filters::CASES),
     ("filters", filters::CASES),
+    ("hostile", hostile::CASES),
     ("paging", paging::CASES),
     ("trees", trees::CASES),
     ("structure", structure::CASES),
@@ -101,6 +104,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("statistics", statistics::CASES),
     ("sessions", sessions::CASES),
     ("deletion", deletion::CASES),
+    ("retention", retention::CASES),
     ("text", text::CASES),
     ("numbers", numbers::CASES),
     ("prices", prices::CASES),
