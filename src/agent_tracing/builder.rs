@@ -406,7 +406,9 @@ impl Builder {
         let filter = self.without_names.into_iter().fold(filter, AgentFilter::without_name);
         let prices = Prices::new(self.prices);
         let known = profiles.clone();
-        let sink = StoreSink::new(store.clone(), process, environment::host_name()).with_prices(prices.clone()).with_retention(self.retention);
+        let sink = StoreSink::new(store.clone(), process, environment::host_name())
+            .with_prices(prices.clone())
+            .with_retention(self.retention);
         let interpret = move |record| {
             let mut item = semconv::interpret_with(&profiles, record);
             prices.apply(&mut item);

@@ -1,8 +1,8 @@
 //! The repository for asynchronous programs.
 
 use super::{
-    Pruned, Repriced, Retention, RetentionRun, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository, details,
-    not_found, records, requests, sessions, spans, statistics, traces,
+    Pruned, Repriced, Retention, RetentionRun, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter,
+    TraceRepository, details, not_found, records, requests, sessions, spans, statistics, traces,
 };
 use crate::error::Result;
 use crate::model::{

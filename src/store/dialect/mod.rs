@@ -80,8 +80,8 @@ pub(crate) trait Dialect: diesel::Connection {
         Ok(())
     }
 
-    /// How much space the traces take. Not part of a transaction.
-    fn space(&mut self) -> QueryResult<Space>;
+    /// How much space the traces take; what of it is used only when that is asked, since it may take a moment. Not part of a transaction.
+    fn space(&mut self, is_use_asked: bool) -> QueryResult<Space>;
 
     /// Keeps others from writing spans of senders (resources, scopes) until the transaction ends, so that rows of senders can be deleted;
     /// whether it can.
@@ -95,6 +95,8 @@ pub(crate) struct Space {
     pub(crate) allocated: u64,
     /// Without what is free to be used again.
     pub(crate) used: u64,
+    /// What a span takes of that, where it is known without counting them.
+    pub(crate) per_span: Option<u64>,
     /// Whether deletions show in it at once.
     pub(crate) is_exact: bool,
 }
@@ -186,8 +188,8 @@ pub(crate) fn truncate(connection: &mut AnyConnection) -> QueryResult<()> {
     dispatch!(connection, concrete => concrete.truncate())
 }
 
-pub(crate) fn space(connection: &mut AnyConnection) -> QueryResult<Space> {
-    dispatch!(connection, concrete => concrete.space())
+pub(crate) fn space(connection: &mut AnyConnection, is_use_asked: bool) -> QueryResult<Space> {
+    dispatch!(connection, concrete => concrete.space(is_use_asked))
 }
 
 pub(crate) fn hold_senders(connection: &mut AnyConnection) -> QueryResult<bool> {

@@ -10,8 +10,8 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, Transact
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-use super::{Dialect, Space};
 use super::cell::{Keep, OnConflict, Row};
+use super::{Dialect, Space};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ResourceRow, ScopeRow};
 use crate::store::url::SqliteTarget;
@@ -37,14 +37,8 @@ const SETUP_TRIES: u32 = 250;
 
 /// Gives pages back to the file system in one transaction (1 MiB at the default page size).
 const RELEASE_PAGES: &str = "PRAGMA incremental_vacuum(256)";
-/// Brings the write-ahead log into the file, and shortens both, without waiting for anybody: a reader or writer who is at it keeps the log
-/// as it is until the next time. What is left for the second step, which keeps writers waiting, is little.
-const TRUNCATE: &str = "
-    PRAGMA wal_checkpoint(PASSIVE);
-    PRAGMA busy_timeout = 0;
-    PRAGMA wal_checkpoint(TRUNCATE);
-    PRAGMA busy_timeout = 5000;
-";
+/// Brings the write-ahead log into the file, and then shortens both: what is left for the second step, which keeps writers waiting, is little.
+const CHECKPOINTS: [&str; 2] = ["PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(TRUNCATE)"];
 
 /// Opens a database, and makes it when there is none.
 pub(crate) fn open(target: &SqliteTarget) -> Result<SqliteConnection> {
@@ -207,14 +201,19 @@ impl Dialect for SqliteConnection {
     }
 
     fn truncate(&mut self) -> QueryResult<()> {
-        self.batch_execute(TRUNCATE)
+        // Without waiting for anybody: a reader or writer who is at it keeps the log as it is until the next time.
+        self.batch_execute("PRAGMA busy_timeout = 0")?;
+        for checkpoint in CHECKPOINTS {
+            let _ = self.batch_execute(checkpoint);
+        }
+        self.batch_execute("PRAGMA busy_timeout = 5000")
     }
 
-    fn space(&mut self) -> QueryResult<Space> {
+    fn space(&mut self, _: bool) -> QueryResult<Space> {
         let size = number(self, "PRAGMA page_size", |row: PageSize| row.page_size)?;
         let pages = number(self, "PRAGMA page_count", |row: Pages| row.page_count)?;
         let free = number(self, "PRAGMA freelist_count", |row: FreePages| row.freelist_count)?;
-        Ok(Space { allocated: pages * size, used: pages.saturating_sub(free) * size, is_exact: true })
+        Ok(Space { allocated: pages * size, used: pages.saturating_sub(free) * size, per_span: None, is_exact: true })
     }
 
     fn hold_senders(&mut self) -> QueryResult<bool> {

@@ -11,6 +11,8 @@ mod rule;
 mod run;
 mod schedule;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 pub use rule::Retention;
 pub use run::RetentionRun;
@@ -51,7 +53,9 @@ impl Store {
     /// Deletes what a retention does not keep, and gives space back.
     pub(crate) fn prune(&self, retention: &Retention) -> Result<Pruned> {
         let mut sweep = Sweep::begin(self, retention, now_ns(), None)?;
-        while sweep.step(self)? {}
+        while sweep.step(self)? {
+            std::thread::sleep(sweep.pause());
+        }
         Ok(sweep.pruned())
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::MAX_SPANS;
 
 /// What a transaction begins with: some ten milliseconds on a slow disk.
-const FIRST: usize = 500;
+const FIRST: usize = 200;
 /// Fewer spans in a transaction would only be more transactions.
 const LEAST: usize = 50;
 /// A transaction that takes longer is followed by smaller ones.
@@ -17,11 +17,12 @@ const SHORT: Duration = Duration::from_millis(15);
 #[derive(Debug)]
 pub(super) struct Pace {
     spans: usize,
+    last: Duration,
 }
 
 impl Pace {
     pub(super) const fn new() -> Self {
-        Self { spans: FIRST }
+        Self { spans: FIRST, last: Duration::ZERO }
     }
 
     /// How many spans the next transaction may delete.
@@ -29,11 +30,24 @@ impl Pace {
         self.spans
     }
 
-    /// Does something, and learns from how long it took.
-    pub(super) fn timed<T>(&mut self, work: impl FnOnce() -> T) -> T {
+    /// How long to leave the database to others after a transaction: as long as it took. SQLite's writers look only now and then whether it is
+    /// free, and would hardly ever find it so.
+    pub(super) const fn pause(&mut self) -> Duration {
+        std::mem::replace(&mut self.last, Duration::ZERO)
+    }
+
+    /// Does something, after which others have their turn.
+    pub(super) fn measured<T>(&mut self, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let done = work();
-        self.took(begun.elapsed());
+        self.last = begun.elapsed();
+        done
+    }
+
+    /// Deletes something, and learns from how long it took.
+    pub(super) fn timed<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let done = self.measured(work);
+        self.took(self.last);
         done
     }
 

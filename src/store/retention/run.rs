@@ -127,7 +127,8 @@ pub(super) fn claim(connection: &mut AnyConnection, seen: &Row, holder: &[u8], n
 /// How far a run is.
 pub(super) struct Progress<'a> {
     pub(super) until_ns: i64,
-    pub(super) present_ns: i64,
+    /// `None` leaves it as it is, which only a run that failed does.
+    pub(super) present_ns: Option<i64>,
     pub(super) ended_ns: Option<i64>,
     pub(super) pruned: Pruned,
     pub(super) error: Option<&'a str>,
@@ -141,7 +142,7 @@ pub(super) fn report(connection: &mut AnyConnection, holder: &[u8], progress: &P
         let told = diesel::update(own)
             .set((
                 retention::until_ns.eq(progress.until_ns),
-                retention::present_ns.eq(progress.present_ns),
+                progress.present_ns.map(|present_ns| retention::present_ns.eq(present_ns)),
                 retention::ended_ns.eq(progress.ended_ns),
                 retention::traces.eq(number(progress.pruned.traces)),
                 retention::spans.eq(number(progress.pruned.spans)),

@@ -13,8 +13,10 @@ use crate::store::Store;
 
 /// The first look after the start, when the program has other things to do.
 const FIRST: Duration = Duration::from_secs(2);
-/// After this time it is looked again whether a run is due, and tried again what failed.
+/// After this time it is looked again whether a run is due.
 const AGAIN: Duration = Duration::from_secs(60);
+/// After this time what failed is tried again, by whichever process looks first.
+const AFTER_ERROR: Duration = Duration::from_secs(10);
 /// How long the worker may be kept from its batches at a time.
 const SLICE: Duration = Duration::from_millis(50);
 /// How often a run says how far it is.
@@ -47,12 +49,12 @@ impl Schedule {
         }
         let done = self.go_on(store);
         if let Err(error) = &done {
-            self.next = Instant::now() + AGAIN.min(self.retention.interval());
-            if let Some(sweep) = self.sweep.take() {
-                let text = error.to_string();
-                // Where not even this can be written, the lease runs out.
-                let _ = self.tell(store, &sweep, 0, None, Some(&text));
-            }
+            self.next = Instant::now() + AFTER_ERROR.min(self.retention.interval());
+            let text = error.to_string();
+            let pruned = self.sweep.take().map(|sweep| sweep.pruned()).unwrap_or_default();
+            let failed = Progress { until_ns: 0, present_ns: None, ended_ns: None, pruned, error: Some(&text) };
+            // Of a lease that is another's, nothing changes; and where not even this can be written, it runs out.
+            let _ = store.write(|connection| Ok(run::report(connection, &self.holder, &failed)?));
         }
         done
     }
@@ -72,7 +74,7 @@ impl Schedule {
                 Ok(true) if Instant::now() < until => {}
                 Ok(true) => {
                     let is_ours = self.told.elapsed() < REPORT
-                        || self.tell(store, &sweep, now_ns().saturating_add(LEASE_NS), None, None)?;
+                        || self.tell(store, &sweep, now_ns().saturating_add(LEASE_NS), None)?;
                     // Somebody took it for dead, and goes on.
                     self.sweep = is_ours.then_some(sweep);
                     return Ok(());
@@ -84,7 +86,7 @@ impl Schedule {
             }
         }
         self.next = Instant::now() + self.retention.interval();
-        self.tell(store, &sweep, 0, Some(now_ns()), None).map(drop)
+        self.tell(store, &sweep, 0, Some(now_ns())).map(drop)
     }
 
     /// A new run, if one is due and nobody else is at it.
@@ -97,21 +99,14 @@ impl Schedule {
             return Ok(None);
         }
         let sweep = Sweep::begin(store, &self.retention, now_ns, row.latest_present_ns(interval))?;
-        self.tell(store, &sweep, now_ns.saturating_add(LEASE_NS), None, None)?;
+        self.tell(store, &sweep, now_ns.saturating_add(LEASE_NS), None)?;
         Ok(Some(sweep))
     }
 
-    fn tell(
-        &mut self,
-        store: &Store,
-        sweep: &Sweep,
-        until_ns: i64,
-        ended_ns: Option<i64>,
-        error: Option<&str>,
-    ) -> Result<bool> {
+    fn tell(&mut self, store: &Store, sweep: &Sweep, until_ns: i64, ended_ns: Option<i64>) -> Result<bool> {
         self.told = Instant::now();
         let progress =
-            Progress { until_ns, present_ns: sweep.present_ns(), ended_ns, pruned: sweep.pruned(), error };
+            Progress { until_ns, present_ns: Some(sweep.present_ns()), ended_ns, pruned: sweep.pruned(), error: None };
         store.write(|connection| Ok(run::report(connection, &self.holder, &progress)?))
     }
 }

@@ -125,7 +125,8 @@ impl Sweep {
             Some(number) => store.read(|connection| Ok(place_of_newest(connection, number)?))?,
             None => None,
         };
-        let before = store.maintain(dialect::space)?;
+        let is_use_asked = retention.max_bytes.is_some();
+        let before = store.maintain(|connection| dialect::space(connection, is_use_asked))?;
         let mut sweep = Self {
             plan: Plan {
                 before_ns: match retention.age {
@@ -154,6 +155,11 @@ impl Sweep {
     /// What counts as the present.
     pub(super) const fn present_ns(&self) -> i64 {
         self.present_ns
+    }
+
+    /// How long to leave the database to others before the next step.
+    pub(super) const fn pause(&mut self) -> Duration {
+        self.pace.pause()
     }
 
     /// What went so far.
@@ -199,15 +205,12 @@ impl Sweep {
                 Phase::Space
             }
             Phase::Space => {
-                if store.write(|connection| Ok(dialect::release_space(connection)?))? {
-                    Phase::Space
-                } else {
-                    Phase::Truncate
-                }
+                let release = || store.write(|connection| Ok(dialect::release_space(connection)?));
+                if self.pace.measured(release)? { Phase::Space } else { Phase::Truncate }
             }
             Phase::Truncate => {
                 store.maintain(dialect::truncate)?;
-                let after = store.maintain(dialect::space)?;
+                let after = store.maintain(|connection| dialect::space(connection, false))?;
                 self.pruned.freed_bytes = self.before.allocated.saturating_sub(after.allocated);
                 Phase::Done
             }
@@ -239,7 +242,8 @@ impl Sweep {
         }
         if !piece.ids.is_empty() {
             let plan = &self.plan;
-            let deleted = self.pace.timed(|| store.write(|connection| delete_if_taken(connection, plan, &piece.ids)))?;
+            let deleted =
+                self.pace.timed(|| store.write(|connection| delete_if_taken(connection, plan, &piece.ids)))?;
             self.delete(deleted);
         }
         if piece.last.is_some() {
@@ -248,7 +252,8 @@ impl Sweep {
         // An estimate may have left too much, but only a measure that sees deletions at once can tell.
         if self.before.is_exact && self.plan.max_bytes.is_some() && self.measures > 0 {
             self.measures -= 1;
-            self.plan.excess = self.excess(store, store.maintain(dialect::space)?)?;
+            let space = store.maintain(|connection| dialect::space(connection, true))?;
+            self.plan.excess = self.excess(store, space)?;
             if self.plan.excess > 0 && self.pruned.traces > 0 {
                 return Ok(Phase::Traces(None));
             }
@@ -297,9 +302,11 @@ impl Sweep {
         if excess == 0 {
             return Ok(0);
         }
-        let spans = store.read(|connection| Ok(count_spans(connection)?))?;
-        let share = u128::from(spans) * u128::from(excess) / u128::from(space.used.max(1));
-        Ok(u64::try_from(share).unwrap_or(u64::MAX).max(1))
+        let per_span = match space.per_span {
+            Some(per_span) => per_span,
+            None => space.used / store.read(|connection| Ok(count_spans(connection)?))?.max(1),
+        };
+        Ok((excess / per_span.max(1)).max(1))
     }
 }
 

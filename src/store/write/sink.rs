@@ -45,7 +45,15 @@ impl StoreSink {
             heartbeat_ns: now,
             ended_ns: None,
         };
-        Self { store, process, prices: Prices::default(), schedule: None, ready_for: None, has_torn: false, next_try: Instant::now() }
+        Self {
+            store,
+            process,
+            prices: Prices::default(),
+            schedule: None,
+            ready_for: None,
+            has_torn: false,
+            next_try: Instant::now(),
+        }
     }
 
     /// What costs are computed by that only all spans of a trace together tell.

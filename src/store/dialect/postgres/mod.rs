@@ -17,11 +17,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::bulk::BulkInsert;
 pub(crate) use self::partition::partition as lay_out;
-use super::{Dialect, Space};
 use super::cell::{Keep, OnConflict, Row};
 use super::io::{self, Io};
 use super::server::{cannot_connect, lock_stored};
 use super::tls;
+use super::{Dialect, Space};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ResourceRow, ScopeRow, SessionRow, TraceRow};
 use crate::store::schema::{sessions, traces};
@@ -169,13 +169,15 @@ impl Dialect for PostgresConnection {
         Ok(false)
     }
 
-    fn space(&mut self) -> QueryResult<Space> {
-        space::of_traces(self)
+    fn space(&mut self, is_use_asked: bool) -> QueryResult<Space> {
+        space::of_traces(self, is_use_asked)
     }
 
     fn hold_senders(&mut self) -> QueryResult<bool> {
         // Who has looked up a sender holds a weaker lock until its spans are committed.
-        self.batch_execute("SET LOCAL lock_timeout = '50ms'; LOCK TABLE resources, scopes IN SHARE ROW EXCLUSIVE MODE")?;
+        self.batch_execute(
+            "SET LOCAL lock_timeout = '50ms'; LOCK TABLE resources, scopes IN SHARE ROW EXCLUSIVE MODE",
+        )?;
         Ok(true)
     }
 }

@@ -21,7 +21,7 @@ struct Number {
     number: i64,
 }
 
-pub(super) fn of_traces(connection: &mut PostgresConnection) -> QueryResult<Space> {
+pub(super) fn of_traces(connection: &mut PostgresConnection, is_use_asked: bool) -> QueryResult<Space> {
     let allocated = number(
         connection,
         diesel::sql_query(
@@ -32,7 +32,22 @@ pub(super) fn of_traces(connection: &mut PostgresConnection) -> QueryResult<Spac
                      WHERE inhparent IN (to_regclass('spans'), to_regclass('span_contents')))",
         ),
     )?;
-    let spans = number(connection, diesel::sql_query("SELECT count(*) AS number FROM spans"))?;
+    if !is_use_asked {
+        return Ok(Space { allocated, ..Space::default() });
+    }
+    // What was analysed knows its rows; counting is for tables that are too new or too small for it.
+    let known = number(
+        connection,
+        diesel::sql_query(
+            "SELECT CASE WHEN min(reltuples) < 0 THEN -1 ELSE coalesce(sum(reltuples), 0) END::bigint AS number
+             FROM pg_class WHERE relkind = 'r' AND pg_relation_size(oid) > 0 AND (oid = to_regclass('spans')
+                 OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('spans')))",
+        ),
+    )?;
+    let spans = match known {
+        0 => number(connection, diesel::sql_query("SELECT count(*) AS number FROM spans"))?,
+        known => known,
+    };
     #[expect(clippy::cast_precision_loss, reason = "a share in percent")]
     let percent = (100.0 * SAMPLE_BYTES / allocated.max(1) as f32).clamp(0.01, 100.0);
     let content = number(
@@ -52,8 +67,9 @@ pub(super) fn of_traces(connection: &mut PostgresConnection) -> QueryResult<Spac
         )
         .bind::<Float, _>(percent),
     )?;
-    let used = spans.saturating_mul(content + row + BESIDE_COLUMNS).min(allocated);
-    Ok(Space { allocated, used, is_exact: false })
+    let per_span = content + row + BESIDE_COLUMNS;
+    let used = spans.saturating_mul(per_span).min(allocated);
+    Ok(Space { allocated, used, per_span: Some(per_span), is_exact: false })
 }
 
 fn number<'a>(
