@@ -20,8 +20,11 @@ use tracing_agents::propagation::TraceContext;
 use tracing_agents::semconv::interpret;
 use tracing_agents::{__private, PriceTable, SessionFilter, SpanFilter, TraceFilter, wire};
 
+/// Reads whatever the bytes are.
+pub(crate) type Target = fn(&[u8]);
+
 /// All targets, by name.
-pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("otlp", otlp),
     ("otlp_json", otlp_json),
     ("logs", logs),

@@ -24,7 +24,7 @@ fn inputs(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 /// Runs a target, and says of which input when it fails.
-fn run(target: fn(&[u8]), name: &Path, bytes: &[u8]) {
+fn run(target: targets::Target, name: &Path, bytes: &[u8]) {
     let begun = Instant::now();
     let outcome = std::panic::catch_unwind(|| target(bytes));
     assert!(outcome.is_ok(), "it fails on {}", name.display());

@@ -8,8 +8,7 @@ mod targets;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-
-type Target = fn(&[u8]);
+use targets::Target;
 
 fn chosen() -> Target {
     static CHOSEN: OnceLock<Target> = OnceLock::new();
