@@ -35,19 +35,8 @@ pub(super) fn of_traces(connection: &mut PostgresConnection, is_use_asked: bool)
     if !is_use_asked {
         return Ok(Space { allocated, ..Space::default() });
     }
-    // What was analysed knows its rows; counting is for tables that are too new or too small for it.
-    let known = number(
-        connection,
-        diesel::sql_query(
-            "SELECT CASE WHEN min(reltuples) < 0 THEN -1 ELSE coalesce(sum(reltuples), 0) END::bigint AS number
-             FROM pg_class WHERE relkind = 'r' AND pg_relation_size(oid) > 0 AND (oid = to_regclass('spans')
-                 OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = to_regclass('spans')))",
-        ),
-    )?;
-    let spans = match known {
-        0 => number(connection, diesel::sql_query("SELECT count(*) AS number FROM spans"))?,
-        known => known,
-    };
+    // What statistics say of a table that has just grown can be wrong by any factor.
+    let spans = number(connection, diesel::sql_query("SELECT count(*) AS number FROM spans"))?;
     #[expect(clippy::cast_precision_loss, reason = "a share in percent")]
     let percent = (100.0 * SAMPLE_BYTES / allocated.max(1) as f32).clamp(0.01, 100.0);
     let content = number(
