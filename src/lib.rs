@@ -48,6 +48,7 @@
 //! - [`model`] is what it answers with; [`schema`] and [`rows`] are the tables, for Diesel queries of your own.
 //! - [`pipeline::Inlet`] takes spans from elsewhere, and tells when they are stored ([`deliver`](pipeline::Inlet::deliver)).
 //! - [`pipeline::Sink`] is one more place where batches go; [`pipeline::Health`] says what became of every span.
+//! - [`Retention`] says what a database keeps, for [`TraceRepository::prune`] and [`Builder::retention`].
 //! - [`PriceTable`] has prices of your own, for costs that nobody reports.
 //! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`, `Builder::exporter` and `Builder::otlp` send spans on; [`wire`] reads and writes
 //!   OTLP.
@@ -64,7 +65,7 @@
 //!   `Builder::sampler`, and `propagation`: one trace across processes.
 //! - `otlp`: `Builder::otlp`, OTLP over HTTP and gRPC to Phoenix, Langfuse, Jaeger, a Collector.
 //! - `signals`: `AgentTracing::flush_on_signals`, for programs that do not handle SIGTERM and SIGINT themselves.
-//! - `cli`: the command `agent-traces`: an OTLP receiver, export, import, lists. It adds nothing to the library.
+//! - `cli`: the command `agent-traces`: an OTLP receiver, export, import, lists, pruning. It adds nothing to the library.
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
 compile_error!("tracing-agents needs a database: enable one of its features `sqlite`, `postgres` and `mysql`");
@@ -91,8 +92,8 @@ pub use pipeline::TailSampling;
 #[cfg(feature = "async")]
 pub use repository::AsyncTraceRepository;
 pub use repository::{
-    Durations, Group, Pruned, Repriced, SessionFilter, SpanFilter, StatsOrder, StatsQuery, StatsRow, TraceFilter,
-    TraceRepository,
+    Durations, Group, Pruned, Repriced, Retention, RetentionRun, SessionFilter, SpanFilter, StatsOrder, StatsQuery,
+    StatsRow, TraceFilter, TraceRepository,
 };
 pub use semconv::{Price, PriceTable, field, profile};
 pub use store::{rows, schema};
@@ -102,8 +103,18 @@ pub use store::{rows, schema};
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// What the macros expand to. Not part of the interface.
+/// What the macros expand to, and what tests reach. Not part of the interface.
 #[doc(hidden)]
 pub mod __private {
     pub use tracing;
+
+    /// For the fuzz targets: reads Rust's `Debug` text.
+    pub fn debug_text(text: &str) -> Option<serde_json::Value> {
+        crate::semconv::debug_text(text)
+    }
+
+    /// For the fuzz targets: reads a database URL, and shows it without its password.
+    pub fn database_url(url: &str) -> crate::Result<String> {
+        crate::store::shown_url(url)
+    }
 }

@@ -25,6 +25,8 @@ mod paths;
 mod size;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/sql.rs"]
+mod sql;
 #[path = "tidy/tokens.rs"]
 mod tokens;
 #[path = "tidy/unsafety.rs"]
@@ -35,7 +37,7 @@ mod words;
 use source::{SourceFile, files_under, read};
 
 /// Where Rust code of this package and its examples lives.
-const CODE: [&str; 4] = ["src", "tests", "examples", "benches"];
+const CODE: [&str; 5] = ["src", "tests", "examples", "benches", "fuzz"];
 
 #[track_caller]
 fn hold(what_to_do: &str, findings: &[String]) {
@@ -130,6 +132,14 @@ fn unsafe_code_has_one_place() {
     hold(
         "The one allowance is an `#[expect(unsafe_code, reason = …)]` on `downcast_raw` in src/layer.",
         &unsafety::misplaced(&files_under(&CODE, &["rs"])),
+    );
+}
+
+#[test]
+fn no_text_reaches_sql_unbound() {
+    hold(
+        "Bind the value. If it is a name of ours, and nothing else can stand in its place, list it in tests/tidy/sql.rs.",
+        &each(&files_under(&["src"], &["rs"]), sql::unbound),
     );
 }
 

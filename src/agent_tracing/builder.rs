@@ -16,7 +16,7 @@ use crate::layer::{AgentFilter, Ambient, Capture, Limits};
 use crate::model::{Attributes, Kind, ProcessId, Resource, Scope, Value};
 use crate::pipeline::{Durability, Fsync, OnError, Pipeline, Settings, Sink, TailSampling, WhenFull};
 use crate::semconv::{self, PriceTable, Prices, Profiles, profile::Profile};
-use crate::store::{HEARTBEAT, Store, StoreSink};
+use crate::store::{HEARTBEAT, Retention, Store, StoreSink};
 
 /// How long dropping the last handle may take.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -53,6 +53,7 @@ pub struct Builder {
     tail_sampling: Option<TailSampling>,
     durability: DurabilityOptions,
     prices: PriceTable,
+    retention: Option<Retention>,
     sinks: Vec<MakeSink>,
     on_error: Option<OnError>,
     shutdown_timeout: Duration,
@@ -87,6 +88,7 @@ impl Builder {
             tail_sampling: None,
             durability: DurabilityOptions::default(),
             prices: PriceTable::default(),
+            retention: None,
             sinks: Vec::new(),
             on_error: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
@@ -343,6 +345,27 @@ impl Builder {
         self
     }
 
+    /// Deletes what this retention does not keep, every hour ([`Retention::every`]) and soon after the start, on the worker's thread:
+    /// in transactions of some ten milliseconds, between batches, for at most a twentieth of the time. By default nothing is deleted.
+    ///
+    /// Of the processes that have one database, one at a time does it. What fails is told to [`on_error`](Self::on_error) and tried again;
+    /// [`TraceRepository::last_retention`](crate::TraceRepository::last_retention) tells what was done.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tracing_agents::{AgentTracing, Retention};
+    ///
+    /// # fn main() -> Result<(), tracing_agents::Error> {
+    /// let month = Duration::from_secs(30 * 86_400);
+    /// let tracing = AgentTracing::builder("sqlite::memory:").retention(Retention::new().older_than(month)).open()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
     /// One more place where each batch goes, after the store, on a thread of its own: what it does or fails to do never delays the
     /// store. As many spans and bytes wait for it as for the store; a batch that fails is tried again, for five minutes at most. All of
     /// it is counted in [`Health::sinks`](crate::pipeline::Health::sinks).
@@ -435,9 +458,10 @@ impl Builder {
     /// [`InvalidUrl`](crate::ErrorKind::InvalidUrl), [`Connect`](crate::ErrorKind::Connect),
     /// [`NewerSchema`](crate::ErrorKind::NewerSchema) or [`Migration`](crate::ErrorKind::Migration), each naming the URL (without
     /// password) and the way out; [`Thread`](crate::ErrorKind::Thread) when the system gives no thread; for an OTLP receiver also
-    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), of a header that cannot be sent.
+    /// [`InvalidInput`](crate::ErrorKind::InvalidInput), of a header that cannot be sent; the same of a retention without a limit.
     pub fn open(self) -> Result<AgentTracing> {
         let (environment, mut misunderstood) = Environment::read(|name| std::env::var(name).ok());
+        self.retention.as_ref().map_or(Ok(()), Retention::check)?;
         let sinks = self.sinks.into_iter().map(|make| make(&mut misunderstood)).collect::<Result<Vec<_>>>()?;
         #[cfg(feature = "opentelemetry")]
         let provider = match (self.provider, self.sampler) {
@@ -482,7 +506,8 @@ impl Builder {
         let known = profiles.clone();
         let sink = StoreSink::new(store.clone(), process, environment::host_name())
             .with_prices(prices.clone())
-            .with_heartbeat(self.heartbeat);
+            .with_heartbeat(self.heartbeat)
+            .with_retention(self.retention);
         let interpret = move |record| {
             let mut item = semconv::interpret_with(&profiles, record);
             prices.apply(&mut item);

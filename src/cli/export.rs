@@ -51,7 +51,7 @@ pub(super) fn run(database: &Database, options: &Options) -> Result<(), Failure>
         return write(&repository, filter, options, Messages::new(output::stdout(), options.format));
     };
     let cannot = |error: io::Error| Failure::failed(format!("cannot write {}: {error}", path.display()));
-    let file = BufWriter::new(File::create(path).map_err(cannot)?);
+    let file = BufWriter::new(output::create(path).map_err(cannot)?);
     write(&repository, filter, options, Messages::new(Named { file, path }, options.format))
 }
 

@@ -9,6 +9,7 @@ mod json;
 mod log;
 mod ls;
 mod output;
+mod prune;
 mod serve;
 mod show;
 mod table;
@@ -19,7 +20,7 @@ use clap::{Parser, Subcommand};
 use failure::Failure;
 use tracing_agents::TraceRepository;
 
-/// Agent traces in your own database: receive them over OTLP, list, show, export and import them.
+/// Agent traces in your own database: receive them over OTLP, list, show, export, import and prune them.
 #[derive(Debug, Parser)]
 #[command(name = "agent-traces", version, arg_required_else_help = true, after_help = EXIT_CODES)]
 struct Options {
@@ -41,6 +42,7 @@ enum Command {
     Ls(ls::Options),
     Show(show::Options),
     Doctor(doctor::Options),
+    Prune(prune::Options),
 }
 
 /// Does what the command line says; what the process is to end with.
@@ -54,6 +56,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Ls(options) => ls::run(&database, &options),
         Command::Show(options) => show::run(&database, &options),
         Command::Doctor(options) => doctor::run(&database, &options),
+        Command::Prune(options) => prune::run(&database, &options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

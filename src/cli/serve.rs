@@ -9,6 +9,7 @@
 mod access;
 mod answer;
 mod body;
+mod connections;
 mod grpc;
 mod http;
 mod ingest;
@@ -19,7 +20,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -65,6 +65,10 @@ pub(super) struct Options {
     /// The largest request over HTTP when it is unpacked.
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     max_unpacked_mib: u32,
+    /// How long a client may take to send the head of a request, and as long again for the rest, in seconds. A connection on which nothing
+    /// is asked for so long is closed.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600))]
+    read_within: u64,
     /// How long a request may wait for the database, in seconds, before it is answered with 503.
     #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=600))]
     answer_within: u64,
@@ -127,10 +131,11 @@ pub(super) fn run(database: &Database, options: &Options) -> Result<(), Failure>
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start: {error}")))?;
-    let limits = Limits::new(options.max_body_mib, options.max_unpacked_mib);
+    let patience = Duration::from_secs(options.read_within);
+    let limits = Limits::new(options.max_body_mib, options.max_unpacked_mib, patience);
     let ingest = Ingest::new(tracing.clone(), Duration::from_secs(options.answer_within), log::errors());
     let app = http::router(Arc::new(http::App { ingest, limits, access }));
-    let stopped = runtime.block_on(serve(app, addresses))?;
+    let stopped = runtime.block_on(serve(app, addresses, patience))?;
     // Connections that are still open end here.
     runtime.shutdown_background();
     tracing.shutdown(SHUTDOWN_TIMEOUT.saturating_sub(stopped.elapsed()).max(Duration::from_secs(1)))?;
@@ -139,7 +144,7 @@ pub(super) fn run(database: &Database, options: &Options) -> Result<(), Failure>
 }
 
 /// Serves until the process is told to end, and all requests are answered; when it was told.
-async fn serve(app: Router, [http, grpc]: [Option<SocketAddr>; 2]) -> Result<Instant, Failure> {
+async fn serve(app: Router, [http, grpc]: [Option<SocketAddr>; 2], patience: Duration) -> Result<Instant, Failure> {
     let mut signals = Signals::new()?;
     let (stop, stopping) = watch::channel(false);
     let mut servers = tokio::task::JoinSet::new();
@@ -153,13 +158,10 @@ async fn serve(app: Router, [http, grpc]: [Option<SocketAddr>; 2]) -> Result<Ins
             ("--http", address) => format!("http://{address}/v1/traces"),
             (_, address) => format!("grpc://{address}"),
         });
-        // Answers are small and awaited.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let mut stopping = stopping.clone();
-        let server = axum::serve(listener, app.clone()).with_graceful_shutdown(async move {
+        servers.spawn(connections::serve(listener, app.clone(), patience, async move {
             let _ = stopping.wait_for(|stop| *stop).await;
-        });
-        servers.spawn(server.into_future());
+        }));
     }
     note(&format!("listening on {}", places.join(" and ")));
     signals.next().await;

@@ -1,10 +1,8 @@
 //! The repository for asynchronous programs.
 
-use std::time::SystemTime;
-
 use super::{
-    Pruned, Repriced, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository, details, losses,
-    not_found, records, requests, sessions, spans, statistics, traces,
+    Pruned, Repriced, Retention, RetentionRun, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter,
+    TraceRepository, details, losses, not_found, records, requests, sessions, spans, statistics, traces,
 };
 use crate::error::Result;
 use crate::model::{
@@ -288,14 +286,32 @@ impl AsyncTraceRepository {
         self.store.on_thread(move |store| store.delete_traces(&ids)).await
     }
 
-    /// Deletes the traces whose last activity lies before `older_than`: [`TraceRepository::prune`].
+    /// Deletes the traces that a [`Retention`] does not keep, or those before a time: [`TraceRepository::prune`].
     ///
     /// Dropping the future stops it before its next transaction; the next call goes on where it stopped.
     ///
     /// # Errors
     /// As for [`TraceRepository::prune`].
-    pub async fn prune(&self, older_than: SystemTime) -> Result<Pruned> {
-        self.store.on_thread(move |store| TraceRepository::new(store).prune(older_than)).await
+    pub async fn prune(&self, retention: impl Into<Retention>) -> Result<Pruned> {
+        let retention = retention.into();
+        self.store.on_thread(move |store| store.prune(&retention)).await
+    }
+
+    /// What [`prune`](Self::prune) would delete now: [`TraceRepository::prunable`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::prunable`].
+    pub async fn prunable(&self, retention: impl Into<Retention>) -> Result<Pruned> {
+        let retention = retention.into();
+        self.store.read_on_thread(move |store| store.prunable(&retention)).await
+    }
+
+    /// What the last scheduled retention did: [`TraceRepository::last_retention`].
+    ///
+    /// # Errors
+    /// As for [`TraceRepository::last_retention`].
+    pub async fn last_retention(&self) -> Result<Option<RetentionRun>> {
+        self.store.read_on_thread(|store| store.last_retention()).await
     }
 
     /// Computes anew what model calls cost in the traces that pass `filter`: [`TraceRepository::reprice`].

@@ -15,14 +15,12 @@ mod statements;
 mod statistics;
 mod traces;
 
-use std::time::SystemTime;
-
 #[cfg(feature = "async")]
 pub use async_repository::AsyncTraceRepository;
 pub use filter::{SessionFilter, SpanFilter, TraceFilter};
 pub use statistics::{Durations, Group, StatsOrder, StatsQuery, StatsRow};
 
-pub use crate::store::{Pruned, Repriced};
+pub use crate::store::{Pruned, Repriced, Retention, RetentionRun};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
@@ -370,12 +368,14 @@ impl TraceRepository {
         self.store.delete_traces(ids)
     }
 
-    /// Deletes the traces whose last activity lies before `older_than`, and gives the space back to the file system.
+    /// Deletes the traces that a [`Retention`] does not keep, or those whose last activity lies before a [`SystemTime`](std::time::SystemTime),
+    /// and gives space back to the file system.
     ///
-    /// Works in small transactions, so that writers need not wait long. A trace is deleted whole; one that still runs counts by the
-    /// latest start or end of its spans. A trace of more than 2,000 spans goes in several transactions, its summary last:
-    /// should that be interrupted, the next call finishes it. What traces share, resources and scopes, stays. Events that came as log records
-    /// go with their trace; of traces that never came, those that are older and were written before `older_than`.
+    /// Works in small transactions, so that writers need not wait long. A trace is deleted whole; one that still runs only when the
+    /// retention says so. A trace of more than 2,000 spans goes in several transactions, its summary last:
+    /// should that be interrupted, the next call finishes it. Processes that wrote nothing that is left go too, and resources of services of
+    /// which no trace is left (on MySQL and MariaDB these stay). Events that came as log records
+    /// go with their trace; of traces that never came, those that are too old and were written as long ago.
     ///
     /// ```
     /// # use tracing_agents::{TraceRepository, store::Store};
@@ -388,9 +388,25 @@ impl TraceRepository {
     /// ```
     ///
     /// # Errors
-    /// As for [`delete_traces`](Self::delete_traces).
-    pub fn prune(&self, older_than: SystemTime) -> Result<Pruned> {
-        self.store.prune(filter::nanos_of(older_than))
+    /// As for [`delete_traces`](Self::delete_traces), and [`ErrorKind::InvalidInput`] for a retention without a limit.
+    pub fn prune(&self, retention: impl Into<Retention>) -> Result<Pruned> {
+        self.store.prune(&retention.into())
+    }
+
+    /// What [`prune`](Self::prune) would delete now. On servers a limit of size is followed by an estimate, so it may come out otherwise.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidInput`] for a retention without a limit; [`ErrorKind::Query`] when the database fails.
+    pub fn prunable(&self, retention: impl Into<Retention>) -> Result<Pruned> {
+        self.store.prunable(&retention.into())
+    }
+
+    /// When a [scheduled](crate::Builder::retention) retention last ran, in whichever process, and what it did; `None` when none ever ran.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Query`] when the database fails.
+    pub fn last_retention(&self) -> Result<Option<RetentionRun>> {
+        self.store.last_retention()
     }
 
     /// Computes anew what model calls cost in the traces that pass `filter`, whose limit and cursor do not matter: by `prices`, and for

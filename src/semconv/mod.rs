@@ -57,6 +57,7 @@ mod tests;
 
 pub(crate) use coerce::clean_text;
 pub(crate) use content::{Content, read_content};
+pub(crate) use debug_text::parse as debug_text;
 pub(crate) use display::preview;
 #[cfg(feature = "opentelemetry")]
 pub(crate) use identity::attribute_of;

@@ -19,16 +19,18 @@ const MAX_ROWS: i64 = 200;
 const MIN_SILENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Store {
-    /// Deletes dead letters that were given up before a time in nanoseconds since 1970, and all accounts of processes that were last
-    /// heard of before it: their losses, the numbers of their spans, and themselves.
-    pub(super) fn prune_lost(&self, before_ns: i64) -> Result<()> {
+    /// Deletes some of the dead letters that were given up before a time in nanoseconds since 1970, or of the accounts of processes that
+    /// were last heard of before another: their losses, the numbers of their spans, and themselves. Whether there may be more.
+    pub(super) fn forget(&self, letters_before_ns: i64, silent_before_ns: i64) -> Result<bool> {
         // The letter first: one that can be seen is whole.
-        while self.write(|connection| Ok(forget_letters(connection, before_ns)?))? {}
-        while self.write(|connection| Ok(forget_parts(connection, before_ns)?))? {}
+        if self.write(|connection| Ok(forget_letters(connection, letters_before_ns)?))?
+            || self.write(|connection| Ok(forget_parts(connection, letters_before_ns)?))?
+        {
+            return Ok(true);
+        }
         let silent_since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(MIN_SILENCE);
-        let silent_ns = before_ns.min(i64::try_from(silent_since.as_nanos()).unwrap_or(i64::MAX));
-        while self.write(|connection| Ok(forget_processes(connection, silent_ns)?))? {}
-        Ok(())
+        let silent_ns = silent_before_ns.min(i64::try_from(silent_since.as_nanos()).unwrap_or(i64::MAX));
+        self.write(|connection| Ok(forget_processes(connection, silent_ns)?))
     }
 }
 

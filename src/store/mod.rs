@@ -48,7 +48,8 @@ pub use inspecting::Inspection;
 use reaching::Reaching;
 pub(crate) use record::{expect_readable, record_of};
 pub use repricing::Repriced;
-pub use retention::Pruned;
+pub(crate) use retention::Schedule;
+pub use retention::{Pruned, Retention, RetentionRun};
 pub(crate) use settled::Numbers;
 use url::DatabaseUrl;
 pub(crate) use write::{HEARTBEAT, MAX_EVENTS, StoreSink};
@@ -228,6 +229,11 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Store").field(&self.0.url).finish()
     }
+}
+
+/// A database URL as messages show it.
+pub(crate) fn shown_url(url: &str) -> Result<String> {
+    DatabaseUrl::parse(url).map(|url| url.to_string())
 }
 
 /// What can go wrong inside a transaction.

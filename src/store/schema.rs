@@ -276,6 +276,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// One row, of the key '': which process prunes by a schedule, and what the last run did.
+    retention (task) {
+        task -> Text,
+        holder -> Binary,
+        until_ns -> BigInt,
+        present_ns -> BigInt,
+        begun_ns -> BigInt,
+        ended_ns -> Nullable<BigInt>,
+        traces -> BigInt,
+        spans -> BigInt,
+        freed_bytes -> BigInt,
+        error -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     /// The versions of these tables' migrations that have run; the row '' is what processes that migrate at once queue at.
     trace_schema (version) {
         version -> Text,
@@ -288,6 +304,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     losses,
     processes,
     resources,
+    retention,
     scopes,
     sessions,
     settled_sequences,

@@ -1,14 +1,13 @@
 //! The ways of asking: one repository for the cases, whichever type answers.
 
 use std::fmt;
-use std::time::SystemTime;
-
 use tracing_agents::model::{
     Account, Cursor, DeadLetterEntry, Loss, Page, Process, ProcessId, RequestedToolCall, Session, Span, SpanDetail,
     SpanId, SpanRecord, Trace, TraceId, TraceTree,
 };
 use tracing_agents::{
-    PriceTable, Pruned, Repriced, Result, SessionFilter, SpanFilter, StatsQuery, StatsRow, TraceFilter, TraceRepository,
+    PriceTable, Pruned, Repriced, Result, Retention, RetentionRun, SessionFilter, SpanFilter, StatsQuery, StatsRow,
+    TraceFilter, TraceRepository,
 };
 
 /// A way of asking.
@@ -102,6 +101,17 @@ calls! {
     dead_letters(after: Option<&Cursor>, limit: u32) -> Page<DeadLetterEntry>;
     dead_letter(process: ProcessId, sequence: u64) -> SpanRecord;
     delete_traces(ids: &[TraceId]) -> u64;
-    prune(older_than: SystemTime) -> Pruned;
+    prunable(retention: &Retention) -> Pruned;
+    last_retention() -> Option<RetentionRun>;
     reprice(filter: &TraceFilter, prices: &PriceTable) -> Repriced;
+}
+
+impl Repository {
+    pub(crate) fn prune(&self, retention: impl Into<Retention>) -> Result<Pruned> {
+        match self {
+            Self::Sync(repository) => repository.prune(retention),
+            #[cfg(feature = "async")]
+            Self::Async(repository, runtime) => runtime.block_on(repository.prune(retention)),
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Deleting and pruning: whole traces, and nothing of them is left.
 
-use tracing_agents::{ErrorKind, SessionFilter, SpanFilter, TraceFilter};
+use tracing_agents::{ErrorKind, Retention, SessionFilter, SpanFilter, TraceFilter};
 
 use crate::api::Repository;
 use crate::sketch::{DAY, SECOND, at, moment, span, span_id, trace_id};
@@ -100,7 +100,7 @@ fn pruning_goes_by_the_last_activity(world: &World) {
     all.push(span(600, 0).starting(at(1)).running());
     all.extend((0..2_500).map(|number| span(700, number).starting(at(5)).session("large")));
     let repository = world.with(all);
-    let pruned = repository.prune(moment(100)).unwrap();
+    let pruned = repository.prune(Retention::from(moment(100)).running_too()).unwrap();
     // Traces end a second after they start: those of the seconds 0 to 98 but the one that went on, the running and the large one.
     assert_eq!((pruned.traces, pruned.spans), (98 + 2, 98 * 3 + 1 + 2_500));
     assert_eq!(left(&repository), (102, 101 * 3 + 4));
@@ -153,10 +153,11 @@ fn running_traces_are_pruned_by_what_they_did_last(world: &World) {
         span(1, 0).running(),
         span(2, 0).interrupted().lasting(700 * SECOND),
     ]);
-    assert_eq!(repository.prune(moment(500)).unwrap().traces, 1);
+    let prune = |seconds| repository.prune(Retention::from(moment(seconds)).running_too()).unwrap().traces;
+    assert_eq!(prune(500), 1);
     expect_traces(&repository, "", &[2, 0]);
-    assert_eq!(repository.prune(moment(800)).unwrap().traces, 1);
-    assert_eq!(repository.prune(moment(901)).unwrap().traces, 1);
+    assert_eq!(prune(800), 1);
+    assert_eq!(prune(901), 1);
     assert_eq!(left(&repository), (0, 0));
 }
 

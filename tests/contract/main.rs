@@ -32,6 +32,7 @@ mod cut;
 mod deletion;
 mod details;
 mod filters;
+mod hostile;
 mod identity;
 mod interrupted;
 mod logged;
@@ -46,6 +47,7 @@ mod paging;
 mod partitions;
 mod prices;
 mod processes;
+mod retention;
 mod schema;
 mod sessions;
 mod silence;
@@ -96,6 +98,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("trace_filters", trace_filters::CASES),
     ("span_filters", span_filters::CASES),
     ("filters", filters::CASES),
+    ("hostile", hostile::CASES),
     ("paging", paging::CASES),
     ("trees", trees::CASES),
     ("structure", structure::CASES),
@@ -107,6 +110,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("statistics", statistics::CASES),
     ("sessions", sessions::CASES),
     ("deletion", deletion::CASES),
+    ("retention", retention::CASES),
     ("text", text::CASES),
     ("numbers", numbers::CASES),
     ("prices", prices::CASES),

@@ -1,7 +1,8 @@
 //! PostgreSQL's span tables in partitions: made ahead, dropped as a whole, and never in the way. On other databases there is nothing to
 //! see. Nothing here depends on the way of asking.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tracing_agents::TraceFilter;
 
@@ -14,6 +15,7 @@ crate::cases!(
     pruning_drops_whole_partitions,
     a_day_with_a_trace_that_goes_on_stays,
     what_came_before_its_partition_moves_over,
+    a_long_reader_keeps_a_day_and_nobody_waiting,
 );
 
 fn is_partitioned(world: &World) -> bool {
@@ -106,4 +108,45 @@ fn what_came_before_its_partition_moves_over(world: &World) {
     world.writer().write([on_day(2, 1, 0)]);
     assert_eq!(spans_in_default(&mut sql), ["0"]);
     assert_eq!(world.repository().trace(crate::sketch::trace_id(2)).unwrap().spans.len(), 2);
+}
+
+fn a_long_reader_keeps_a_day_and_nobody_waiting(world: &World) {
+    if !is_partitioned(world) {
+        return;
+    }
+    let writer = world.writer();
+    writer.write((0..10).map(|number| on_day(number, 0, 0)));
+    let repository = world.repository();
+    let mut sql = world.database.sql();
+    let before = partitions(&mut sql).len();
+    // Reads spans, and goes on reading for hours.
+    let mut reader = world.database.sql();
+    reader.execute("BEGIN");
+    assert_eq!(reader.lines("SELECT count(*)::text AS line FROM spans"), ["10"]);
+
+    let is_done = AtomicBool::new(false);
+    let longest = std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            let (mut longest, mut number) = (Duration::ZERO, 100);
+            while !is_done.load(Ordering::Relaxed) {
+                let begun = Instant::now();
+                writer.write([on_day(number, 0, 5)]);
+                longest = longest.max(begun.elapsed());
+                number += 1;
+            }
+            longest
+        });
+        let pruned = repository.prune(moment(midnight(3)));
+        is_done.store(true, Ordering::Relaxed);
+        assert_eq!(pruned.unwrap().traces, 10, "row by row, then");
+        writing.join().unwrap()
+    });
+    assert!(longest < Duration::from_secs(2), "a write took {longest:?}");
+    assert_eq!(partitions(&mut sql).len(), before);
+    reader.execute("COMMIT");
+    // The next time, the empty days go.
+    let begun = Instant::now();
+    repository.prune(moment(midnight(3))).unwrap();
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(partitions(&mut sql).len(), before - 3);
 }

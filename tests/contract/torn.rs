@@ -46,7 +46,7 @@ fn task(trace: u64, from: i64, to: i64) -> Sketch {
 }
 
 /// A run with a tool that spawned a task: five traces.
-fn torn_run() -> Vec<Sketch> {
+pub(crate) fn torn_run() -> Vec<Sketch> {
     vec![call(1, "a", 1, 9), tool(2, "add", 3, 8), task(3, 4, 5), call(4, "a", 10, 12), run(0, "a", 0, 20)]
 }
 

@@ -32,5 +32,7 @@ mod otlp;
 #[cfg(feature = "opentelemetry")]
 mod propagation;
 mod seams;
+#[cfg(all(feature = "postgres", feature = "mysql"))]
+mod secrets;
 mod selection;
 mod support;

@@ -17,6 +17,10 @@ mod exporters;
 mod files;
 mod http;
 mod logs;
+#[cfg(unix)]
+mod modes;
 mod pressure;
+mod prune;
 mod server;
+mod slow;
 mod spans;

@@ -13,8 +13,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::Refusal;
 
-/// How long a client may take to send a request.
-pub(super) const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a client may take to send a request that is refused anyway.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 /// How many of the largest requests may be in memory at a time. Others wait.
@@ -30,18 +28,21 @@ pub(super) struct Limits {
     pub(super) body: usize,
     /// Bytes of one request, unpacked.
     pub(super) unpacked: usize,
+    /// How long a client may take to send a request.
+    pub(super) read: Duration,
     /// For all requests that are being read.
     memory: Arc<Semaphore>,
 }
 
 impl Limits {
-    pub(super) fn new(body_mib: u32, unpacked_mib: u32) -> Self {
+    pub(super) fn new(body_mib: u32, unpacked_mib: u32, read: Duration) -> Self {
         let bytes = |mib| usize::try_from(mib).unwrap_or(usize::MAX).saturating_mul(MIB);
         let body = bytes(body_mib);
         let units = body.saturating_mul(LARGEST_AT_ONCE) / UNIT;
         Self {
             body,
             unpacked: bytes(unpacked_mib),
+            read,
             memory: Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))),
         }
     }
@@ -50,15 +51,15 @@ impl Limits {
     pub(super) async fn reserve(&self, headers: &HeaderMap) -> Result<OwnedSemaphorePermit, Refusal> {
         let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
         let units = u32::try_from(announced.unwrap_or(self.body).min(self.body).div_ceil(UNIT)).unwrap_or(u32::MAX);
-        let memory = tokio::time::timeout(READ_TIMEOUT, Arc::clone(&self.memory).acquire_many_owned(units)).await;
+        let memory = tokio::time::timeout(self.read, Arc::clone(&self.memory).acquire_many_owned(units)).await;
         memory.ok().and_then(Result::ok).ok_or_else(|| Refusal::busy("too many requests at a time"))
     }
 
     /// Reads a body to its end.
     pub(super) async fn read(&self, body: Body) -> Result<Vec<u8>, Refusal> {
-        match tokio::time::timeout(READ_TIMEOUT, self.read_all(body)).await {
+        match tokio::time::timeout(self.read, self.read_all(body)).await {
             Ok(read) => read,
-            Err(_) => Err(Refusal::too_slow(format!("the request did not come within {READ_TIMEOUT:?}"))),
+            Err(_) => Err(Refusal::too_slow(format!("the request did not come within {:?}", self.read))),
         }
     }
 

@@ -14,7 +14,7 @@ use tonic::server::{Grpc, UnaryService};
 use tonic::{Request as Call, Response as Answer, Status};
 
 use super::answer::{Encoding, Refusal, Signal, is_grpc};
-use super::body::{Compression, READ_TIMEOUT};
+use super::body::Compression;
 use super::http::{App, refuse};
 use super::ingest::Payload;
 
@@ -41,11 +41,11 @@ async fn take(app: Arc<App>, signal: Signal, request: Request) -> Response {
     };
     let mut grpc =
         Grpc::new(Bytes).accept_compressed(CompressionEncoding::Gzip).max_decoding_message_size(app.limits.body);
-    let longest = READ_TIMEOUT + app.ingest.patience;
-    let headers = request.headers().clone();
+    let longest = app.limits.read + app.ingest.patience;
+    let (headers, read) = (request.headers().clone(), app.limits.read);
     match tokio::time::timeout(longest, grpc.unary(Export { app, signal, memory: Some(memory) }, request)).await {
         Ok(answer) => answer.map(axum::body::Body::new),
-        Err(_) => Refusal::too_slow(format!("the request did not come within {READ_TIMEOUT:?}")).response(&headers),
+        Err(_) => Refusal::too_slow(format!("the request did not come within {read:?}")).response(&headers),
     }
 }
 

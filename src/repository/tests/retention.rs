@@ -3,7 +3,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use super::sample::{SECOND, World, span, trace_id};
 use crate::error::ErrorKind;
 use crate::repository::{SessionFilter, SpanFilter, TraceFilter, TraceRepository};
-use crate::store::Store;
+use crate::store::{Retention, Store};
 
 fn left(repository: &TraceRepository) -> (u64, usize) {
     let spans = repository.spans(&SpanFilter::new().limit(1_000)).unwrap().items.len();
@@ -37,13 +37,14 @@ fn pruning_goes_by_the_last_activity() {
     spans.push(span(600, 0).starting(SECOND).running());
     spans.extend((0..4_500).map(|number| span(700, number).starting(5 * SECOND).session("large")));
     let repository = World::with(spans).repository;
-    let pruned = repository.prune(UNIX_EPOCH + Duration::from_secs(400)).unwrap();
+    let retention = Retention::from(UNIX_EPOCH + Duration::from_secs(400)).running_too();
+    let pruned = repository.prune(&retention).unwrap();
     // Traces end a second after they start: those of the seconds 0 to 398 but the one that went on, the running and the large one.
     assert_eq!((pruned.traces, pruned.spans), (398 + 2, 398 * 5 + 1 + 4_500));
     assert_eq!(left(&repository), (102, 511));
     assert!(repository.find_trace(trace_id(3)).unwrap().is_some());
     assert_eq!(repository.sessions(&SessionFilter::new()).unwrap().items, []);
-    let again = repository.prune(UNIX_EPOCH + Duration::from_secs(400)).unwrap();
+    let again = repository.prune(&retention).unwrap();
     assert_eq!((again.traces, again.spans), (0, 0));
 }
 
@@ -118,7 +119,11 @@ fn only_existing_databases_are_opened_to_be_read() {
 fn a_trace_in_which_a_span_has_begun_lately_is_not_old() {
     let spans = [span(0, 0).running(), span(0, 1).starting(900 * SECOND).running(), span(1, 0).running()];
     let repository = World::with(spans).repository;
-    assert_eq!(repository.prune(UNIX_EPOCH + Duration::from_secs(500)).unwrap().traces, 1);
+    let prune = |seconds| {
+        let retention = Retention::from(UNIX_EPOCH + Duration::from_secs(seconds)).running_too();
+        repository.prune(retention).unwrap().traces
+    };
+    assert_eq!(prune(500), 1);
     assert_eq!(left(&repository), (1, 2));
-    assert_eq!(repository.prune(UNIX_EPOCH + Duration::from_secs(901)).unwrap().traces, 1);
+    assert_eq!(prune(901), 1);
 }

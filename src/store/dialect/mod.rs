@@ -68,7 +68,7 @@ pub(crate) trait Dialect: diesel::Connection {
     }
 
     /// Drops at once what holds nothing but spans of traces without activity since a time, in nanoseconds since 1970; returns how many spans
-    /// went. The traces' summaries stay for the caller to delete. Not part of a transaction.
+    /// went. The traces' summaries stay for the caller to delete. Waits for nobody long. Not part of a transaction.
     fn drop_days(&mut self, before_ns: i64) -> QueryResult<u64> {
         let _ = before_ns;
         Ok(0)
@@ -76,6 +76,31 @@ pub(crate) trait Dialect: diesel::Connection {
 
     /// Gives space that deletions freed back to the file system, a bounded piece at a time; whether more is left.
     fn release_space(&mut self) -> QueryResult<bool>;
+
+    /// Has the file system see what was given back, unless somebody is in the way. Not part of a transaction.
+    fn truncate(&mut self) -> QueryResult<()> {
+        Ok(())
+    }
+
+    /// How much space the traces take; what of it is used only when that is asked, since it may take a moment. Not part of a transaction.
+    fn space(&mut self, is_use_asked: bool) -> QueryResult<Space>;
+
+    /// Keeps others from writing spans of senders (resources, scopes) until the transaction ends, so that rows of senders can be deleted;
+    /// whether it can.
+    fn hold_senders(&mut self) -> QueryResult<bool>;
+}
+
+/// How much space the traces take, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Space {
+    /// What the operating system sees.
+    pub(crate) allocated: u64,
+    /// Without what is free to be used again.
+    pub(crate) used: u64,
+    /// What a span takes of that, where it is known without counting them.
+    pub(crate) per_span: Option<u64>,
+    /// Whether deletions show in it at once.
+    pub(crate) is_exact: bool,
 }
 
 /// Stamps something for each backend that is compiled in: `$stamp!(module_name, Backend)`.
@@ -159,6 +184,18 @@ pub(crate) fn prepare_days(connection: &mut AnyConnection, today: i32) -> QueryR
 
 pub(crate) fn drop_days(connection: &mut AnyConnection, before_ns: i64) -> QueryResult<u64> {
     dispatch!(connection, concrete => concrete.drop_days(before_ns))
+}
+
+pub(crate) fn truncate(connection: &mut AnyConnection) -> QueryResult<()> {
+    dispatch!(connection, concrete => concrete.truncate())
+}
+
+pub(crate) fn space(connection: &mut AnyConnection, is_use_asked: bool) -> QueryResult<Space> {
+    dispatch!(connection, concrete => concrete.space(is_use_asked))
+}
+
+pub(crate) fn hold_senders(connection: &mut AnyConnection) -> QueryResult<bool> {
+    dispatch!(connection, concrete => concrete.hold_senders())
 }
 
 pub(crate) fn release_space(connection: &mut AnyConnection) -> QueryResult<bool> {

@@ -10,8 +10,8 @@ use diesel::connection::{AnsiTransactionManager, SimpleConnection as _, Transact
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-use super::Dialect;
 use super::cell::{Keep, OnConflict, Row};
+use super::{Dialect, Space};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ResourceRow, ScopeRow};
 use crate::store::url::SqliteTarget;
@@ -35,8 +35,10 @@ const FILE_SETTINGS: &str = "
 /// change of the journal mode.
 const SETUP_TRIES: u32 = 250;
 
-/// Pages given back to the file system in one transaction (4 MiB at the default page size).
-const RELEASED_PAGES: u32 = 1024;
+/// Gives pages back to the file system in one transaction (1 MiB at the default page size).
+const RELEASE_PAGES: &str = "PRAGMA incremental_vacuum(256)";
+/// Brings the write-ahead log into the file, and then shortens both: what is left for the second step, which keeps writers waiting, is little.
+const CHECKPOINTS: [&str; 2] = ["PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(TRUNCATE)"];
 
 /// Opens a database, and makes it when there is none.
 pub(crate) fn open(target: &SqliteTarget) -> Result<SqliteConnection> {
@@ -188,21 +190,61 @@ impl Dialect for SqliteConnection {
     }
 
     fn release_space(&mut self) -> QueryResult<bool> {
-        #[derive(QueryableByName)]
-        struct Free {
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            freelist_count: i64,
-        }
-        let free = |connection: &mut Self| {
-            diesel::sql_query("PRAGMA freelist_count").get_result::<Free>(connection).map(|free| free.freelist_count)
-        };
-        let before = free(self)?;
+        let before = number(self, "PRAGMA freelist_count", |row: FreePages| row.freelist_count)?;
         if before == 0 {
             return Ok(false);
         }
-        self.batch_execute(&format!("PRAGMA incremental_vacuum({RELEASED_PAGES})"))?;
-        let after = free(self)?;
+        self.batch_execute(RELEASE_PAGES)?;
+        let after = number(self, "PRAGMA freelist_count", |row: FreePages| row.freelist_count)?;
         // A file that was made elsewhere may have no auto-vacuum: then nothing shrinks, and asking again would never end.
         Ok(after > 0 && after < before)
     }
+
+    fn truncate(&mut self) -> QueryResult<()> {
+        // Without waiting for anybody: a reader or writer who is at it keeps the log as it is until the next time.
+        self.batch_execute("PRAGMA busy_timeout = 0")?;
+        for checkpoint in CHECKPOINTS {
+            let _ = self.batch_execute(checkpoint);
+        }
+        self.batch_execute("PRAGMA busy_timeout = 5000")
+    }
+
+    fn space(&mut self, _: bool) -> QueryResult<Space> {
+        let size = number(self, "PRAGMA page_size", |row: PageSize| row.page_size)?;
+        let pages = number(self, "PRAGMA page_count", |row: Pages| row.page_count)?;
+        let free = number(self, "PRAGMA freelist_count", |row: FreePages| row.freelist_count)?;
+        Ok(Space { allocated: pages * size, used: pages.saturating_sub(free) * size, per_span: None, is_exact: true })
+    }
+
+    fn hold_senders(&mut self) -> QueryResult<bool> {
+        // `BEGIN IMMEDIATE` holds the whole file.
+        Ok(true)
+    }
+}
+
+/// Rows of pragmas, whose column has the pragma's name.
+#[derive(QueryableByName)]
+struct FreePages {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    freelist_count: i64,
+}
+
+#[derive(QueryableByName)]
+struct Pages {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    page_count: i64,
+}
+
+#[derive(QueryableByName)]
+struct PageSize {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    page_size: i64,
+}
+
+fn number<R>(connection: &mut SqliteConnection, pragma: &'static str, read: impl Fn(R) -> i64) -> QueryResult<u64>
+where
+    R: diesel::deserialize::QueryableByName<diesel::sqlite::Sqlite> + 'static,
+{
+    let row: R = diesel::sql_query(pragma).get_result(connection)?;
+    Ok(u64::try_from(read(row)).unwrap_or(0))
 }

@@ -13,7 +13,7 @@ use crate::semconv::Prices;
 use crate::store::column::from_count;
 use crate::store::interrupted::{Watch, beat, put_process, resume, settle, unsettle, unsettled};
 use crate::store::rows::{ProcessRow, SettledRow};
-use crate::store::{AnyConnection, Failure, Numbers, Store, dialect, key_text};
+use crate::store::{AnyConnection, Failure, Numbers, Retention, Schedule, Store, dialect, key_text};
 
 /// Spans in one transaction, and bytes of their payload: a bigger batch would keep other writers waiting.
 const MAX_ROWS: usize = 1000;
@@ -31,6 +31,7 @@ pub(crate) struct StoreSink {
     store: Store,
     process: ProcessRow,
     prices: Prices,
+    schedule: Option<Schedule>,
     /// The day that the tables were last made ready for.
     ready_for: Option<i32>,
     /// Whether a framework that loses parents was seen.
@@ -64,6 +65,7 @@ impl StoreSink {
             store,
             process,
             prices: Prices::default(),
+            schedule: None,
             ready_for: None,
             has_torn: false,
             next_try: Instant::now(),
@@ -87,6 +89,12 @@ impl StoreSink {
     /// What costs are computed by that only all spans of a trace together tell.
     pub(crate) fn with_prices(mut self, prices: Prices) -> Self {
         self.prices = prices;
+        self
+    }
+
+    /// What is to be deleted between batches.
+    pub(crate) fn with_retention(mut self, retention: Option<Retention>) -> Self {
+        self.schedule = retention.map(|retention| Schedule::new(retention, self.process.process_id.clone()));
         self
     }
 
@@ -266,7 +274,8 @@ impl Sink for StoreSink {
             self.next_beat = now + self.heartbeat;
             self.beat()?;
         }
-        self.set_right()
+        self.set_right()?;
+        self.schedule.as_mut().map_or(Ok(()), |schedule| schedule.tick(&self.store))
     }
 }
 

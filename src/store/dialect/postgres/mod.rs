@@ -2,10 +2,12 @@
 
 mod bulk;
 mod partition;
+mod space;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 use diesel_async::async_connection_wrapper::AsyncConnectionWrapper;
@@ -15,12 +17,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use self::bulk::BulkInsert;
 pub(crate) use self::partition::partition as lay_out;
-use super::Dialect;
 use super::cell::{Keep, OnConflict, Row};
 use super::io::{self, Io};
 use super::server::{cannot_connect, lock_stored};
 use super::timed::Timed;
 use super::tls;
+use super::{Dialect, Space};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ResourceRow, ScopeRow, SessionRow, TraceRow};
 use crate::store::schema::{sessions, traces};
@@ -173,5 +175,17 @@ impl Dialect for PostgresConnection {
     fn release_space(&mut self) -> QueryResult<bool> {
         // Autovacuum does that, or a partition goes as a whole.
         Ok(false)
+    }
+
+    fn space(&mut self, is_use_asked: bool) -> QueryResult<Space> {
+        space::of_traces(self, is_use_asked)
+    }
+
+    fn hold_senders(&mut self) -> QueryResult<bool> {
+        // Who has looked up a sender holds a weaker lock until its spans are committed.
+        self.batch_execute(
+            "SET LOCAL lock_timeout = '50ms'; LOCK TABLE resources, scopes IN SHARE ROW EXCLUSIVE MODE",
+        )?;
+        Ok(true)
     }
 }

@@ -3,10 +3,12 @@
 //! The layout is chosen when the tables are made and noted in the comment of `spans`, so every program that opens the database later
 //! keeps it up. No statement depends on it. What no partition is made for, a clock that is wrong by months, goes into the default one.
 
+use std::time::Duration;
+
 use diesel::connection::SimpleConnection as _;
 use diesel::prelude::*;
 use diesel::result::QueryResult;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
 use super::PostgresConnection;
 use crate::store::schema::trace_schema;
@@ -18,6 +20,12 @@ const TABLES: [&str; 2] = ["spans", "span_contents"];
 const AHEAD_DAYS: i32 = 14;
 /// How long a change of the partitions may wait for somebody's long transaction, and keep others waiting behind it.
 const LOCK_TIMEOUT: &str = "SET LOCAL lock_timeout = '2s'";
+/// How long writers and readers may be kept waiting behind a day that is to be dropped, while somebody holds it. What is asked under the
+/// lock takes some milliseconds; should it not, because very many traces are older, that ends as well.
+const SHORT_LOCK: &str = "SET LOCAL lock_timeout = '50ms'; SET LOCAL statement_timeout = '500ms'";
+/// How often a day is tried, and the pause after each time, in which whoever was kept waiting goes on.
+const DROP_TRIES: u32 = 8;
+const DROP_PAUSE: Duration = Duration::from_millis(50);
 const DAY_NS: i64 = 86_400_000_000_000;
 
 #[derive(QueryableByName)]
@@ -141,22 +149,50 @@ pub(super) fn drop_old(connection: &mut PostgresConnection, before_ns: i64) -> Q
         if i64::from(days.end).saturating_mul(DAY_NS) > before_ns {
             continue;
         }
-        dropped += connection.transaction(|connection| drop_if_old(connection, days, before_ns))?;
+        // Asked without a lock first: counting takes as long as the day is large, and days that stay should keep nobody waiting.
+        if is_young(connection, days, before_ns)? {
+            continue;
+        }
+        let spans = count(connection, days)?;
+        if try_drop(connection, days, before_ns) {
+            dropped += spans;
+        }
     }
     Ok(dropped)
 }
 
-fn drop_if_old(connection: &mut PostgresConnection, days: Days, before_ns: i64) -> QueryResult<u64> {
-    connection.batch_execute(LOCK_TIMEOUT)?;
+/// Drops a day while nobody holds it. Whether it is gone.
+fn try_drop(connection: &mut PostgresConnection, days: Days, before_ns: i64) -> bool {
+    for left in (0..DROP_TRIES).rev() {
+        match connection.transaction(|connection| drop_if_old(connection, days, before_ns)) {
+            Ok(is_dropped) => return is_dropped,
+            Err(_) if left > 0 => std::thread::sleep(DROP_PAUSE),
+            Err(_) => {}
+        }
+    }
+    false
+}
+
+fn drop_if_old(connection: &mut PostgresConnection, days: Days, before_ns: i64) -> QueryResult<bool> {
+    connection.batch_execute(SHORT_LOCK)?;
     lock(connection)?;
     if !is_made(connection, days)? {
-        return Ok(0);
+        return Ok(false);
     }
     let [spans, contents] = TABLES.map(|table| days.table(table));
     // Who writes into these days has committed after this, or waits and then finds the default partition.
     connection.batch_execute(&format!(
         "LOCK TABLE ONLY spans, ONLY span_contents, {spans}, {contents} IN ACCESS EXCLUSIVE MODE"
     ))?;
+    if is_young(connection, days, before_ns)? {
+        return Ok(false);
+    }
+    connection.batch_execute(&format!("DROP TABLE {spans}; DROP TABLE {contents};"))?;
+    Ok(true)
+}
+
+/// Whether a trace may have a span in these days and activity since a time.
+fn is_young(connection: &mut PostgresConnection, days: Days, before_ns: i64) -> QueryResult<bool> {
     let young = diesel::sql_query(
         "SELECT count(*) AS count FROM (
              SELECT 1 FROM traces
@@ -164,12 +200,13 @@ fn drop_if_old(connection: &mut PostgresConnection, days: Days, before_ns: i64) 
              LIMIT 1) AS young",
     );
     let end_ns = i64::from(days.end).saturating_mul(DAY_NS);
-    if young.bind::<BigInt, _>(end_ns).bind::<BigInt, _>(before_ns).get_result::<Count>(connection)?.count > 0 {
-        return Ok(0);
-    }
-    let count: Count = diesel::sql_query(format!("SELECT count(*) AS count FROM {spans}")).get_result(connection)?;
-    connection.batch_execute(&format!("DROP TABLE {spans}; DROP TABLE {contents};"))?;
-    Ok(u64::try_from(count.count).unwrap_or(0))
+    Ok(young.bind::<BigInt, _>(end_ns).bind::<BigInt, _>(before_ns).get_result::<Count>(connection)?.count > 0)
+}
+
+fn count(connection: &mut PostgresConnection, Days { first, end }: Days) -> QueryResult<u64> {
+    let spans = diesel::sql_query("SELECT count(*) AS count FROM spans WHERE start_day >= $1 AND start_day < $2");
+    let Count { count } = spans.bind::<Integer, _>(first).bind::<Integer, _>(end).get_result(connection)?;
+    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// One process at a time changes the partitions.
