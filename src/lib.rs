@@ -48,6 +48,7 @@
 //! - [`model`] is what it answers with; [`schema`] and [`rows`] are the tables, for Diesel queries of your own.
 //! - [`pipeline::Inlet`] takes spans from elsewhere, and tells when they are stored ([`deliver`](pipeline::Inlet::deliver)).
 //! - [`pipeline::Sink`] is one more place where batches go; [`pipeline::Health`] says what became of every span.
+//! - [`CapturePolicy`] says how much content is kept, [`Redactor`] takes secrets out; [`policy`] is what is done before anything leaves.
 //! - [`PriceTable`] has prices of your own, for costs that nobody reports.
 //! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`, `Builder::exporter` and `Builder::otlp` send spans on; [`wire`] reads and writes
 //!   OTLP.
@@ -76,6 +77,7 @@ pub mod model;
 #[cfg(feature = "opentelemetry")]
 pub mod otel;
 pub mod pipeline;
+pub mod policy;
 #[cfg(feature = "opentelemetry")]
 pub mod propagation;
 pub mod repository;
@@ -87,6 +89,7 @@ pub use agent_tracing::{AgentTracing, Builder};
 pub use error::{Error, ErrorKind, Result};
 pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
 pub use pipeline::TailSampling;
+pub use policy::{CaptureLevel, CapturePolicy, ContentClass, Redactor};
 #[cfg(feature = "async")]
 pub use repository::AsyncTraceRepository;
 pub use repository::{

@@ -373,7 +373,7 @@ impl Flow {
 impl State {
     /// What a flush after the end is told.
     fn farewell(&self) -> Result<()> {
-        match (self.queue.dropped.total(), &self.farewell) {
+        match (self.queue.dropped.shutdown_timeout, &self.farewell) {
             (0, Ok(())) => Ok(()),
             (0, Err(failure)) => Err(Error::new(ErrorKind::Write, failure.clone())),
             (dropped, _) => Err(Error::new(

@@ -134,6 +134,8 @@ pub struct KeptTraces {
 pub struct Dropped {
     /// Still waiting when the shutdown's deadline passed. The batch that was being written then may have been stored after all.
     pub shutdown_timeout: u64,
+    /// Their redaction failed, and nothing leaves the process without.
+    pub redaction_failed: u64,
 }
 
 /// What became of the spans that a sink beside the store was offered: `offered = written + failed + dropped + waiting`.
@@ -214,7 +216,7 @@ impl Dropped {
     /// All dropped spans.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.shutdown_timeout
+        self.shutdown_timeout + self.redaction_failed
     }
 }
 

@@ -1,5 +1,6 @@
 //! From what was accepted to spans that are understood.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,6 +19,9 @@ const MIN_AHEAD: usize = 64;
 
 /// How a record becomes a span that is understood and, where that can be told, priced.
 pub(super) type Interpret = Arc<dyn Fn(SpanRecord) -> InterpretedSpan + Send + Sync>;
+
+/// What takes out of a record what may not leave the process.
+pub(crate) type Protect = Arc<dyn Fn(&mut SpanRecord) + Send + Sync>;
 
 /// Reads spans, and tells what went wrong.
 pub(super) struct Intake {
@@ -93,8 +97,8 @@ impl Intake {
 
     /// Accounts for the spans that could not be read.
     fn tell(&mut self, Read { batch, failures }: Read) -> Batch {
-        for Unread { number, reason } in failures {
-            self.flow.account(Queue::panicked);
+        for Unread { number, reason, is_unprotected } in failures {
+            self.flow.account(if is_unprotected { Queue::redaction_failed } else { Queue::panicked });
             self.flow.left_out(number, &reason);
             self.fail(&Error::write(reason));
         }
@@ -135,13 +139,23 @@ impl Intake {
 
     /// Reads a span that is still open.
     pub(super) fn read_open(&mut self, mut record: SpanRecord) -> Option<InterpretedSpan> {
-        let Reading { interpret, process } = &self.reading;
+        let reading = &self.reading;
         record.state = SpanState::Open;
-        match isolated(|| interpret(record)) {
+        let is_unprotected = Cell::new(true);
+        let read = isolated(|| {
+            reading.protect(&mut record);
+            is_unprotected.set(false);
+            (reading.interpret)(record)
+        });
+        match read {
             Ok(mut span) => {
                 // No number: it gets one when it ends. Whose it is must be known, to tell when the process died with it open.
-                span.span.process_id = Some(*process);
+                span.span.process_id = Some(reading.process);
                 Some(span)
+            }
+            Err(_) if is_unprotected.get() => {
+                self.fail(&Error::write("an open span is left out: its redaction failed"));
+                None
             }
             Err(panic) => {
                 self.fail(&Error::write(format!("an open span is left out: reading it panicked: {panic}")));

@@ -60,6 +60,7 @@ use crate::model::{InterpretedSpan, ProcessId, SpanRecord};
 use delivery::Delivery;
 use flow::Flow;
 use intake::Intake;
+pub(crate) use intake::Protect;
 use live::WrittenVersions;
 use queue::Queue;
 use reading::Reading;
@@ -103,11 +104,24 @@ impl Pipeline {
         on_error: Option<OnError>,
         process: ProcessId,
     ) -> Result<Self> {
+        Self::start_protected(settings, store, others, None, interpret, on_error, process)
+    }
+
+    /// The same, where each record first loses what may not leave the process.
+    pub(crate) fn start_protected(
+        settings: Settings,
+        store: Box<dyn Sink>,
+        others: Vec<Box<dyn Sink>>,
+        protect: Option<Protect>,
+        interpret: impl Fn(SpanRecord) -> InterpretedSpan + Send + Sync + 'static,
+        on_error: Option<OnError>,
+        process: ProcessId,
+    ) -> Result<Self> {
         let settings = settings.clamped();
         let sides = Sides::of(&others, &settings);
         let flow = Arc::new(Flow::new(Queue::new(&settings), sides));
         Sides::start(&flow, others, &settings, on_error.as_ref())?;
-        let reading = Reading { interpret: Arc::new(interpret), process };
+        let reading = Reading { protect, interpret: Arc::new(interpret), process };
         let worker = Worker {
             intake: Intake::new(Arc::clone(&flow), reading, Reporter::new(on_error.clone()), Selection::new(&settings)),
             store: Delivery::new(store, &settings),

@@ -234,6 +234,13 @@ impl Queue {
         }
     }
 
+    /// Taking out of a span what may not leave the process failed.
+    pub(super) fn redaction_failed(&mut self) {
+        if self.land(1) {
+            self.dropped.redaction_failed += 1;
+        }
+    }
+
     /// Of `came` spans in flight some are kept, with those that were held before; others are held or discarded.
     pub(super) fn select(&mut self, came: usize, selected: &Selected) {
         if self.land(came) {

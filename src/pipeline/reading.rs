@@ -1,15 +1,16 @@
 //! Reading spans: on the worker, or on a thread beside it while the worker waits for the store.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
 use super::flow::Flow;
-use super::intake::Interpret;
+use super::intake::{Interpret, Protect};
 use super::isolation::isolated;
 use super::queue::{Entry, Slot, count};
-use crate::model::{InterpretedSpan, Origin, ProcessId};
+use crate::model::{InterpretedSpan, Origin, ProcessId, SpanRecord};
 
 /// Spans that were taken from the queue together.
 #[derive(Debug)]
@@ -32,11 +33,15 @@ pub(super) struct Read {
 pub(super) struct Unread {
     pub(super) number: u64,
     pub(super) reason: String,
+    /// It could not be protected, so nothing of it may be kept.
+    pub(super) is_unprotected: bool,
 }
 
 /// How spans are read.
 #[derive(Clone)]
 pub(super) struct Reading {
+    /// Takes out of a record what may not leave the process; before anything else sees it.
+    pub(super) protect: Option<Protect>,
     pub(super) interpret: Interpret,
     pub(super) process: ProcessId,
 }
@@ -49,15 +54,16 @@ impl Reading {
         for (number, slot) in (first..end).zip(slots.drain(..)) {
             match self.read_one(number, slot.entry) {
                 Ok(span) => spans.push(span),
-                Err(reason) => failures.push(Unread { number, reason }),
+                Err(unread) => failures.push(unread),
             }
         }
         Read { batch: Batch { spans, end }, failures }
     }
 
     /// Makes an entry's record and interprets it. A panic in that loses this span and no other.
-    fn read_one(&self, number: u64, entry: Entry) -> Result<InterpretedSpan, String> {
+    fn read_one(&self, number: u64, entry: Entry) -> Result<InterpretedSpan, Unread> {
         let mut what = "a span".to_owned();
+        let is_unprotected = Cell::new(false);
         isolated(|| {
             let mut record = match entry {
                 Entry::Record(record) => *record,
@@ -65,9 +71,26 @@ impl Reading {
             };
             what = format!("span {} of trace {}", record.span_id, record.trace_id);
             record.origin = Some(Origin { process: self.process, sequence: number });
+            is_unprotected.set(true);
+            self.protect(&mut record);
+            is_unprotected.set(false);
             (self.interpret)(record)
         })
-        .map_err(|panic| format!("{what} is left out: reading it panicked: {panic}"))
+        .map_err(|panic| {
+            let is_unprotected = is_unprotected.get();
+            let reason = match is_unprotected {
+                // What the panic says may be what was to be taken out.
+                true => format!("{what} is left out: its redaction failed"),
+                false => format!("{what} is left out: reading it panicked: {panic}"),
+            };
+            Unread { number, reason, is_unprotected }
+        })
+    }
+
+    pub(super) fn protect(&self, record: &mut SpanRecord) {
+        if let Some(protect) = &self.protect {
+            protect(record);
+        }
     }
 }
 
@@ -141,7 +164,7 @@ impl Reader {
         let (first, end) = self.at_work_on.take()?;
         let lost = || {
             let reason = "a span is left out: the thread that read it is gone; please report this";
-            let failures = (first..end).map(|number| Unread { number, reason: reason.to_owned() }).collect();
+            let failures = (first..end).map(|number| Unread { number, reason: reason.to_owned(), is_unprotected: false }).collect();
             Read { batch: Batch { spans: Vec::new(), end }, failures }
         };
         Some(self.read.recv().unwrap_or_else(|_| lost()))

@@ -17,7 +17,7 @@ use serde_json::{Map, Value as Json};
 use crate::model::MAX_DEPTH;
 
 /// The value that `Debug` wrote; `None` where the text is none of its forms, or nested more than [`MAX_DEPTH`] deep.
-pub(super) fn parse(text: &str) -> Option<Json> {
+pub(crate) fn parse(text: &str) -> Option<Json> {
     let mut reader = Reader { rest: text.trim(), depth: 0 };
     let json = reader.value()?;
     reader.skip_space();
