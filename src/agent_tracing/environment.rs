@@ -32,7 +32,7 @@ impl Environment {
     pub(super) fn read(variable: impl Fn(&str) -> Option<String>) -> (Self, Vec<Error>) {
         let mut errors = Vec::new();
         // "The SDK MUST interpret an empty value the same way as when the variable is unset."
-        let text = |name: &str| (&variable)(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let text = |name: &str| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let mut number = |names: &[&str]| {
             let (name, text) = names.iter().find_map(|name| text(name).map(|text| (*name, text)))?;
             let number = text.parse::<usize>();

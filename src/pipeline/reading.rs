@@ -164,7 +164,9 @@ impl Reader {
         let (first, end) = self.at_work_on.take()?;
         let lost = || {
             let reason = "a span is left out: the thread that read it is gone; please report this";
-            let failures = (first..end).map(|number| Unread { number, reason: reason.to_owned(), is_unprotected: false }).collect();
+            let failures = (first..end)
+                .map(|number| Unread { number, reason: reason.to_owned(), is_unprotected: false })
+                .collect();
             Read { batch: Batch { spans: Vec::new(), end }, failures }
         };
         Some(self.read.recv().unwrap_or_else(|_| lost()))

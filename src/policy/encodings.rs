@@ -63,7 +63,8 @@ pub(crate) struct Secret {
 pub(crate) fn secrets(number: u64) -> Vec<Secret> {
     // Letters and digits that look random and are the same each time.
     let random = |length: usize, salt: u64| -> String {
-        let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xd129_0dd6_9f3b_21b5) ^ 0x1234_5678;
+        let mut state =
+            number.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt.wrapping_mul(0xd129_0dd6_9f3b_21b5) ^ 0x1234_5678;
         let mut next = || {
             state ^= state << 13;
             state ^= state >> 7;
@@ -71,13 +72,17 @@ pub(crate) fn secrets(number: u64) -> Vec<Secret> {
             state
         };
         let letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-        let mut text: String = (1..length).map(|_| char::from(letters[usize::try_from(next() % 62).unwrap()])).collect();
+        let mut text: String =
+            (1..length).map(|_| char::from(letters[usize::try_from(next() % 62).unwrap()])).collect();
         // A random text without any digit is rare, and a word.
         text.push(char::from(b'0' + u8::try_from(next() % 10).unwrap()));
         text
     };
     let whole = |text: String| Secret { hidden: text.clone(), planted: text };
-    let after = |before: &str, secret: String, behind: &str| Secret { planted: format!("{before}{secret}{behind}"), hidden: secret };
+    let after = |before: &str, secret: String, behind: &str| Secret {
+        planted: format!("{before}{secret}{behind}"),
+        hidden: secret,
+    };
     vec![
         whole(format!("sk-proj-{}", random(40, 1))),
         whole(format!("sk-ant-api03-{}", random(60, 2))),

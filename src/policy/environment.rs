@@ -69,7 +69,8 @@ mod tests {
 
     fn read(variables: &[(&str, &str)]) -> (Hidden, Vec<String>) {
         let mut errors = Vec::new();
-        let variable = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let variable =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let hidden = Hidden::read(variable, &mut errors);
         (hidden, errors.iter().map(ToString::to_string).collect())
     }

@@ -38,11 +38,17 @@ pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// Whether a text is JSON of any kind.
+pub(super) fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
 /// Whether a text is a JSON list or object.
 pub(super) fn is_container(text: &str) -> bool {
     let trimmed = text.trim();
-    let is_closed = (trimmed.starts_with('{') && trimmed.ends_with('}')) || (trimmed.starts_with('[') && trimmed.ends_with(']'));
-    is_closed && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    let is_closed =
+        (trimmed.starts_with('{') && trimmed.ends_with('}')) || (trimmed.starts_with('[') && trimmed.ends_with(']'));
+    is_closed && is_json(text)
 }
 
 /// Asks for each leaf of a JSON list or object what shall stand in its place (JSON again), and returns the text if anything changed. None
@@ -151,8 +157,15 @@ mod tests {
             seen.push(format!("{}{}", if leaf.is_key { "key " } else { "" }, leaf.raw) + " in " + &leaf.keys.join("/"));
             None
         });
-        let expected =
-            ["key \"a\" in ", "key \"b\" in a", "1 in a/b/", "key \"c\" in a/b/", "\"d\" in a/b//c", "key \"e\" in ", "true in e"];
+        let expected = [
+            "key \"a\" in ",
+            "key \"b\" in a",
+            "1 in a/b/",
+            "key \"c\" in a/b/",
+            "\"d\" in a/b//c",
+            "key \"e\" in ",
+            "true in e",
+        ];
         assert_eq!(seen, expected);
     }
 

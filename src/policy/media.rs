@@ -83,7 +83,9 @@ impl Media {
             let (letters, after) = data.split_at_checked(length)?;
             let (kept, kind) = before.rsplit_once("data:").unwrap_or((before, ""));
             // What stands before must be a type, and nothing else.
-            let is_url = before.len() > kept.len() && kind.len() <= 128 && !kind.contains(|c: char| c.is_whitespace() || c == '"');
+            let is_url = before.len() > kept.len()
+                && kind.len() <= 128
+                && !kind.contains(|c: char| c.is_whitespace() || c == '"');
             match self.too_large(letters).filter(|_| is_url) {
                 Some(bytes) => {
                     replaced.push_str(kept);
@@ -132,7 +134,9 @@ impl Media {
 
 /// Whether a text is a reference and nothing else.
 pub(super) fn is_reference(text: &str) -> bool {
-    let Some((kind, rest)) = text.strip_prefix("media:").and_then(|text| text.split_once(";length=")) else { return false };
+    let Some((kind, rest)) = text.strip_prefix("media:").and_then(|text| text.split_once(";length=")) else {
+        return false;
+    };
     let Some((length, digest)) = rest.split_once(";sha256=") else { return false };
     kind.len() <= 128
         && kind.bytes().all(|c| c.is_ascii_alphanumeric() || b"/.+-_".contains(&c))
@@ -161,7 +165,8 @@ mod tests {
     #[test]
     fn a_data_url_becomes_a_reference_wherever_it_stands() {
         // printf hello | sha256sum
-        let reference = "media:image/png;length=5;sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+        let reference =
+            "media:image/png;length=5;sha256=2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
         let url = "data:image/png;base64,aGVsbG8=";
         assert_eq!(replaced(url), reference);
         assert_eq!(replaced(&format!("see {url} and {url}.")), format!("see {reference} and {reference}."));

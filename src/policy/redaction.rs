@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::place::{Part, Place};
 use super::redact::{FAILED, Redactor};
-use crate::model::{
-    Attributes, Event, Identity, Key, MAX_DEPTH, Resource, Scope, SpanRecord, Value, cut_marker,
-};
+use crate::model::{Attributes, Event, Identity, Key, MAX_DEPTH, Resource, Scope, SpanRecord, Value, cut_marker};
 
 /// A program's own redactor.
 pub(crate) type Redact = Box<dyn Fn(&str, &Place<'_>) -> Option<String> + Send + Sync>;

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::model::{
-    Attributes, EntityRef, Event, IdentityField, Link, SpanId, Status, StatusCode, TraceId, Value,
-};
+use crate::model::{Attributes, EntityRef, Event, IdentityField, Link, SpanId, Status, StatusCode, TraceId, Value};
 
 const KEY: &str = "sk-proj-Ab3dEf6hIj9kLm2nOp5q";
 
@@ -148,11 +146,8 @@ fn a_value_that_is_nested_too_deep_to_be_looked_at_is_cut() {
 
 #[test]
 fn texts_are_redacted_before_they_are_cut() {
-    let options = Options {
-        rules: vec![Rule::Ready(Redactor::secrets())],
-        max_value_bytes: Some(40),
-        ..Options::default()
-    };
+    let options =
+        Options { rules: vec![Rule::Ready(Redactor::secrets())], max_value_bytes: Some(40), ..Options::default() };
     let policy = Policy::new(options, Profiles::default()).unwrap();
     let mut record = SpanRecord::new(TraceId::from_bytes([1; 16]), SpanId::from_bytes([2; 8]), "s", 1);
     // Half of the key would stand before the cut.

@@ -56,8 +56,8 @@ mod vercel;
 mod tests;
 
 pub(crate) use coerce::{clean_text, json};
-pub(crate) use debug_text::parse as parse_debug;
 pub(crate) use content::{Content, Holds, Side, holds, is_about, is_argument, read_content, role_of_event};
+pub(crate) use debug_text::parse as parse_debug;
 pub(crate) use display::preview;
 #[cfg(feature = "opentelemetry")]
 pub(crate) use identity::attribute_of;

@@ -10,9 +10,37 @@ use super::withheld::{Withheld, marker};
 
 /// Keys of messages and parts that say what they are. A long text is none of that.
 const STRUCTURE: &[&str] = &[
-    "role", "message_type", "type", "name", "id", "index", "finish_reason", "finishReason", "stop_reason", "tool_call_id", "toolCallId",
-    "tool_use_id", "call_id", "toolName", "tool_name", "model", "object", "status", "modality", "mime_type", "mimeType", "media_type",
-    "mediaType", "format", "detail", "is_error", "isError", "system_fingerprint", "service_tier", "cache_control", "created",
+    "role",
+    "message_type",
+    "type",
+    "name",
+    "id",
+    "index",
+    "finish_reason",
+    "finishReason",
+    "stop_reason",
+    "tool_call_id",
+    "toolCallId",
+    "tool_use_id",
+    "call_id",
+    "toolName",
+    "tool_name",
+    "model",
+    "object",
+    "status",
+    "modality",
+    "mime_type",
+    "mimeType",
+    "media_type",
+    "mediaType",
+    "format",
+    "detail",
+    "is_error",
+    "isError",
+    "system_fingerprint",
+    "service_tier",
+    "cache_control",
+    "created",
 ];
 const MAX_STRUCTURE: usize = 256;
 
@@ -98,7 +126,9 @@ impl Reducer<'_> {
 
     fn field(&mut self, key: &str, value: Json, class: ContentClass, depth: usize) -> Option<Json> {
         match key {
-            "arguments" | "args" | "input" | "parameters" if class == ContentClass::ToolArguments => self.whole(value, class),
+            "arguments" | "args" | "input" | "parameters" if class == ContentClass::ToolArguments => {
+                self.whole(value, class)
+            }
             "arguments" | "args" | "function_call_arguments_json" => self.whole(value, ContentClass::ToolArguments),
             "response" | "result" | "output" if class == ContentClass::ToolResults => self.whole(value, class),
             "tool_calls" | "toolCalls" | "functionCall" | "function_call" | "function" => {
@@ -109,7 +139,9 @@ impl Reducer<'_> {
                 self.whole(value, ContentClass::Media)
             }
             // Gemini's and Anthropic's requests have them beside the messages.
-            "system" | "system_instruction" | "systemInstruction" | "instructions" => self.item(value, ContentClass::System, depth + 1),
+            "system" | "system_instruction" | "systemInstruction" | "instructions" => {
+                self.item(value, ContentClass::System, depth + 1)
+            }
             // In Rust's `Debug` the role is an enum's variant.
             _ => self.item(value, class_of_role(key).unwrap_or(class), depth + 1),
         }
@@ -132,9 +164,8 @@ fn class_of_part(kind: &str) -> Option<ContentClass> {
     Some(match kind {
         "tool_call" | "tool_use" | "function_call" | "function" => ContentClass::ToolArguments,
         "tool_call_response" | "tool_result" | "function_call_output" | "tool_call_error" => ContentClass::ToolResults,
-        "image" | "image_url" | "input_image" | "audio" | "input_audio" | "video" | "blob" | "file" | "uri" | "input_file" | "media" => {
-            ContentClass::Media
-        }
+        "image" | "image_url" | "input_image" | "audio" | "input_audio" | "video" | "blob" | "file" | "uri"
+        | "input_file" | "media" => ContentClass::Media,
         "document" | "search_result" | "retrieval" => ContentClass::Documents,
         _ => return None,
     })

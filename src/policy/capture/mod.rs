@@ -8,5 +8,5 @@ mod tests;
 mod withheld;
 
 pub(super) use record::Capturing;
-pub use settings::{CaptureLevel, CapturePolicy, ContentClass};
 pub(crate) use settings::Hidden;
+pub use settings::{CaptureLevel, CapturePolicy, ContentClass};

@@ -91,7 +91,14 @@ impl Capturing {
     }
 
     /// The attributes of a span or an event, by their names.
-    fn attributes(&self, attributes: &mut Attributes, kind: Kind, is_event: bool, is_tool: bool, withheld: &mut Withheld) {
+    fn attributes(
+        &self,
+        attributes: &mut Attributes,
+        kind: Kind,
+        is_event: bool,
+        is_tool: bool,
+        withheld: &mut Withheld,
+    ) {
         let roles = roles(attributes);
         attributes.entries_mut().retain_mut(|(key, value)| {
             let known = semconv::holds(key);
@@ -110,23 +117,19 @@ impl Capturing {
         let told = semconv::role_of_event(event);
         self.attributes(&mut event.attributes, kind, told.is_some(), false, withheld);
         let Some((side, role)) = told else {
-            if let Some(returned) = event.attributes.get("return").cloned() {
-                let mut returned = returned;
-                if self.value(&mut returned, Holds::Value(Side::Out), None, kind, false, withheld) == Left::Nothing {
-                    event.attributes.retain(|key, _| key != "return");
-                } else {
-                    event.attributes.entries_mut().iter_mut().filter(|(key, _)| key == "return").for_each(|(_, value)| {
-                        value.clone_from(&returned);
-                    });
-                }
-            }
+            // What `#[instrument(ret)]` tells is the span's output.
+            let holds = Holds::Value(Side::Out);
+            event.attributes.entries_mut().retain_mut(|(key, value)| {
+                key != "return" || self.value(value, holds, None, kind, false, withheld) == Left::Something
+            });
             return;
         };
         let class = class_of(role);
         event.attributes.entries_mut().retain_mut(|(key, value)| {
             // Those that have a name of their own were seen to.
             let is_content = semconv::holds(key).is_none() && !semconv::is_about(key);
-            !is_content || self.value(value, Holds::Messages(side), Some(class), kind, true, withheld) == Left::Something
+            !is_content
+                || self.value(value, Holds::Messages(side), Some(class), kind, true, withheld) == Left::Something
         });
         if event.callsite.is_some() && !event.name.starts_with("gen_ai.") {
             // `tracing` calls an event's text its message.
@@ -169,11 +172,11 @@ impl Capturing {
                     Notation::Debug => semconv::parse_debug(text),
                     _ => serde_json::from_str(text).ok(),
                 };
-                let is_read_again = text.trim_start().starts_with(['{', '[']);
                 let kept = read.and_then(|json| Reducer { levels: &levels, withheld }.messages(json, class));
                 if let Some(kept) = kept {
-                    // What was read as Rust's `Debug` can be read as JSON.
-                    *value = if is_read_again { Value::Str(kept.to_string()) } else { Value::Debug(kept.to_string()) };
+                    // JSON can be read as Rust's `Debug`, too.
+                    let is_debug = lift.extract.notation == Notation::Debug;
+                    *value = if is_debug { Value::Debug(kept.to_string()) } else { Value::Str(kept.to_string()) };
                     return true;
                 }
             }
@@ -206,7 +209,9 @@ impl Capturing {
                 Leaf::Is(class) => class,
                 Leaf::Said => class(holds, kind, role),
             },
-            Holds::DocumentLeaf(_, path) if path.ends_with(".id") || path.ends_with(".score") => return Left::Something,
+            Holds::DocumentLeaf(_, path) if path.ends_with(".id") || path.ends_with(".score") => {
+                return Left::Something;
+            }
             // They are hidden by name only: a schema is no content, and neither is a number.
             Holds::Tools | Holds::Parameters | Holds::EmbeddingVector => {
                 let is_hidden = self.hidden.allows(holds, is_event) == CaptureLevel::Off;
@@ -217,7 +222,8 @@ impl Capturing {
             }
             _ => class(holds, kind, role),
         };
-        let has_messages = matches!(holds, Holds::Messages(_) | Holds::Conversation | Holds::Instructions | Holds::Value(_));
+        let has_messages =
+            matches!(holds, Holds::Messages(_) | Holds::Conversation | Holds::Instructions | Holds::Value(_));
         if matches!(value, Value::Null | Value::Bool(_)) {
             return Left::Something;
         }
@@ -237,7 +243,8 @@ impl Capturing {
         }
         let text = match *value {
             Value::Str(ref mut text) | Value::Debug(ref mut text) | Value::Error(ref mut text) => std::mem::take(text),
-            ref other => semconv::json(other).map_or_else(|| format!("{other:?}"), |json| json.to_string()),
+            ref other => semconv::json(other)
+                .map_or_else(|| semconv::clean_text(other).unwrap_or_default().into_owned(), |json| json.to_string()),
         };
         match self.text(&text, &levels, class, withheld) {
             Some(kept) if kept == text => {
@@ -280,7 +287,11 @@ impl Capturing {
 fn is_messages(json: &Json) -> bool {
     const KEYS: &[&str] = &["role", "parts", "messages", "contents", "message_type", "tool_calls", "type"];
     match json {
-        Json::Array(items) => !items.is_empty() && items.iter().all(|item| is_messages(item) || item.is_string()) && items.iter().any(Json::is_object),
+        Json::Array(items) => {
+            !items.is_empty()
+                && items.iter().all(|item| is_messages(item) || item.is_string())
+                && items.iter().any(Json::is_object)
+        }
         Json::Object(object) => {
             KEYS.iter().any(|key| object.contains_key(*key))
                 || (object.len() == 1 && object.keys().all(|key| class_of_role(key).is_some()))
@@ -300,11 +311,15 @@ fn class(holds: Holds<'_>, kind: Kind, role: Option<ContentClass>) -> ContentCla
         Holds::Value(Side::In) if is_tool => ContentClass::ToolArguments,
         Holds::Value(Side::Out) if is_tool => ContentClass::ToolResults,
         Holds::Value(Side::Out) if is_search => ContentClass::Documents,
-        Holds::Documents(_) | Holds::DocumentLeaf(..) | Holds::EmbeddedText | Holds::EmbeddingVector => ContentClass::Documents,
+        Holds::Documents(_) | Holds::DocumentLeaf(..) | Holds::EmbeddedText | Holds::EmbeddingVector => {
+            ContentClass::Documents
+        }
         Holds::Query | Holds::Value(Side::In) | Holds::Conversation => ContentClass::Prompts,
         Holds::Messages(Side::In) | Holds::Leaf(Side::In, ..) | Holds::Text(Side::In, _) => ContentClass::Prompts,
         Holds::Value(Side::Out) => ContentClass::Completions,
-        Holds::Messages(Side::Out) | Holds::Leaf(Side::Out, ..) | Holds::Text(Side::Out, _) => ContentClass::Completions,
+        Holds::Messages(Side::Out) | Holds::Leaf(Side::Out, ..) | Holds::Text(Side::Out, _) => {
+            ContentClass::Completions
+        }
     };
     role.unwrap_or(said)
 }

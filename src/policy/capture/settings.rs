@@ -129,7 +129,9 @@ impl FromStr for CapturePolicy {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = |error: crate::model::UnknownWord| Error::with_source(ErrorKind::InvalidInput, format!("capture {text:?}"), error);
+        let wrong = |error: crate::model::UnknownWord| {
+            Error::with_source(ErrorKind::InvalidInput, format!("capture {text:?}"), error)
+        };
         let (mut policy, mut exceptions) = (Self::default(), Vec::new());
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
             match item.split_once('=') {
@@ -205,7 +207,9 @@ impl Hidden {
         let messages = [self.inputs || self.input_messages, self.outputs || self.output_messages];
         let texts = [self.input_text, self.output_text];
         let (is_off, is_text_off) = match holds {
-            Holds::Value(side) | Holds::Documents(side) | Holds::DocumentLeaf(side, _) => (by_side(side, values), false),
+            Holds::Value(side) | Holds::Documents(side) | Holds::DocumentLeaf(side, _) => {
+                (by_side(side, values), false)
+            }
             Holds::Messages(side) | Holds::Leaf(side, ..) => (by_side(side, messages), by_side(side, texts)),
             Holds::Instructions => (by_side(Side::In, messages), self.input_text),
             Holds::Conversation => (messages != [false; 2], texts != [false; 2]),

@@ -47,7 +47,7 @@ pub(super) fn marker_in(text: &str) -> String {
     if inner.is_some_and(is_marker) {
         return text.to_owned();
     }
-    if json_text::is_container(text) { json_text::quoted(&marker(text)) } else { marker(text) }
+    if json_text::is_json(text) { json_text::quoted(&marker(text)) } else { marker(text) }
 }
 
 /// Exactly so, since who looks like one is kept.

@@ -45,18 +45,32 @@ impl View {
         })
     }
 
-    /// The text with words put together again that were broken over lines: where the next line is nothing but a word, or begins with one
-    /// that looks like the rest of a key.
+    /// The text without the ends of its lines, and what the next one is indented by, as a key reads that was broken over lines.
     pub(super) fn joined(text: &str) -> Option<Self> {
         Self::of(text, &['\n', '\r'], |before, rest| {
             let length = line_break(rest)?;
             let length = length + rest.get(length..)?.bytes().take_while(|c| matches!(c, b' ' | b'\t')).count();
-            let next = rest.get(length..)?;
-            let word = next.get(..next.bytes().take_while(|c| is_of_key(*c)).count())?;
-            let is_alone = next.get(word.len()..)?.bytes().next().is_none_or(|c| matches!(c, b'\n' | b'\r'));
-            let is_rest = !word.is_empty() && (is_alone || looks_random(word));
-            (is_rest && before.bytes().next_back().is_some_and(is_of_key)).then_some((length, None))
+            let is_word = |c: Option<u8>| c.is_some_and(|c| !c.is_ascii_whitespace());
+            let joins = is_word(before.bytes().next_back()) && is_word(rest.get(length..)?.bytes().next());
+            joins.then_some((length, None))
         })
+    }
+
+    /// Where a part of the [joined](Self::joined) text stood, as far as it is surely of one piece: a key at the end of a line seems to go on with
+    /// the next line's first word, whatever that is.
+    pub(super) fn source_of_joined(&self, text: &str, range: &Range<usize>) -> Range<usize> {
+        let mut source = self.source(range);
+        while let Some(last) = text.get(source.clone()).and_then(|found| found.rfind(['\n', '\r'])) {
+            let tail = text.get(source.start + last..source.end).unwrap_or_default().trim_start();
+            let is_alone = text.get(source.end..).unwrap_or_default().starts_with(['\n', '\r', '"', '\''])
+                || source.end == text.len();
+            if is_alone || looks_random(tail) || tail.bytes().any(|c| c.is_ascii_digit()) {
+                break;
+            }
+            let before = text.get(source.start..source.start + last).unwrap_or_default();
+            source.end = source.start + before.trim_end().len();
+        }
+        source
     }
 
     /// Reads a text, asking at each of `signs` (with what stands before and from there on) whether a sequence begins.
@@ -110,11 +124,6 @@ fn line_break(text: &str) -> Option<usize> {
     ["\r\n", "\n", "\r"].iter().find(|end| text.starts_with(**end)).map(|end| end.len())
 }
 
-/// What keys and tokens are made of.
-pub(super) const fn is_of_key(c: u8) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.' | b'+' | b'/' | b'=' | b'~')
-}
-
 /// Whether a word is none that people write: letters and digits in one, or very long.
 pub(super) fn looks_random(word: &str) -> bool {
     let has = |is: fn(&u8) -> bool| word.as_bytes().iter().any(is);
@@ -130,7 +139,7 @@ fn hexadecimal(digits: &str) -> Option<char> {
 /// The escapes of JSON, Rust, C and shells.
 fn backslash(rest: &str) -> Option<Sequence> {
     let plain = |c| Some((2, Some(c)));
-    match rest.bytes().nth(1)? {
+    match rest.as_bytes().get(1).copied()? {
         b'n' => plain('\n'),
         b'r' => plain('\r'),
         b't' => plain('\t'),
@@ -225,8 +234,16 @@ mod tests {
 
     #[test]
     fn words_are_joined_only_where_a_key_goes_on() {
-        assert_eq!(View::joined("sk-ab12\r\n  cd34ef rest").unwrap().text, "sk-ab12cd34ef rest");
-        assert_eq!(View::joined("one\ntwo\n").unwrap().text, "onetwo\n");
-        assert!(View::joined("the end\nThen it goes on").is_none());
+        for (text, found, source) in [
+            ("sk-ab12\r\n  cd34ef rest", "sk-ab12cd34ef", "sk-ab12\r\n  cd34ef"),
+            ("sk-ab12\ncdef\ngh", "sk-ab12cdefgh", "sk-ab12\ncdef\ngh"),
+            ("sk-ab12cd\nThen it goes on", "sk-ab12cdThen", "sk-ab12cd"),
+            ("sk-ab12\n34cd\nThen it goes on", "sk-ab1234cdThen", "sk-ab12\n34cd"),
+        ] {
+            let view = View::joined(text).unwrap();
+            assert!(view.text.starts_with(found), "{}", view.text);
+            assert_eq!(&text[view.source_of_joined(text, &(0..found.len()))], source);
+        }
+        assert!(View::joined("the end \n").is_none());
     }
 }

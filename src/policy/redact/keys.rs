@@ -12,29 +12,122 @@ pub(super) enum Named {
 
 /// Words that name a secret by themselves, also at the end of a longer one (`dbpassword`).
 const SECRETS: &[&str] = &[
-    "password", "passwd", "passphrase", "passcode", "secret", "secrets", "credential", "credentials", "authorization", "cookie",
-    "cookies", "apikey", "apikeys", "pwd", "privatekey", "accesskey", "secretkey", "authtoken", "accesstoken", "refreshtoken",
-    "sessiontoken", "bearer",
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "secret",
+    "secrets",
+    "credential",
+    "credentials",
+    "authorization",
+    "cookie",
+    "cookies",
+    "apikey",
+    "apikeys",
+    "pwd",
+    "privatekey",
+    "accesskey",
+    "secretkey",
+    "authtoken",
+    "accesstoken",
+    "refreshtoken",
+    "sessiontoken",
+    "bearer",
 ];
 
 /// What makes a `key` a secret one.
 const KEYS: &[&str] = &[
-    "api", "access", "private", "secret", "signing", "encryption", "account", "master", "auth", "ssh", "deploy", "service", "license",
+    "api",
+    "access",
+    "private",
+    "secret",
+    "signing",
+    "encryption",
+    "account",
+    "master",
+    "auth",
+    "ssh",
+    "deploy",
+    "service",
+    "license",
     "subscription",
 ];
 
 /// What makes a `token` a secret one.
 const TOKENS: &[&str] = &[
-    "access", "refresh", "auth", "bearer", "api", "session", "security", "id", "csrf", "xsrf", "bot", "oauth", "oauth2", "jwt", "personal",
-    "deploy", "github", "gitlab", "slack", "hf", "npm", "registry", "vault", "service", "user", "login", "reset", "verification", "device",
-    "sas", "private",
+    "access",
+    "refresh",
+    "auth",
+    "bearer",
+    "api",
+    "session",
+    "security",
+    "id",
+    "csrf",
+    "xsrf",
+    "bot",
+    "oauth",
+    "oauth2",
+    "jwt",
+    "personal",
+    "deploy",
+    "github",
+    "gitlab",
+    "slack",
+    "hf",
+    "npm",
+    "registry",
+    "vault",
+    "service",
+    "user",
+    "login",
+    "reset",
+    "verification",
+    "device",
+    "sas",
+    "private",
 ];
 
 /// Words behind which a name is about a secret, and is none: `password_length`, `secret_name`.
 const ABOUT: &[&str] = &[
-    "length", "len", "count", "name", "names", "policy", "type", "hint", "expires", "expiry", "expiration", "expired", "age", "url", "uri",
-    "path", "file", "enabled", "required", "present", "set", "min", "max", "size", "label", "field", "version", "status", "valid", "ttl",
-    "format", "usage", "used", "limit", "cost", "rotation", "prompt",
+    "length",
+    "len",
+    "count",
+    "name",
+    "names",
+    "policy",
+    "type",
+    "hint",
+    "expires",
+    "expiry",
+    "expiration",
+    "expired",
+    "age",
+    "url",
+    "uri",
+    "path",
+    "file",
+    "enabled",
+    "required",
+    "present",
+    "set",
+    "min",
+    "max",
+    "size",
+    "label",
+    "field",
+    "version",
+    "status",
+    "valid",
+    "ttl",
+    "format",
+    "usage",
+    "used",
+    "limit",
+    "cost",
+    "rotation",
+    "prompt",
 ];
 
 /// Words behind which a name is still that of the secret: `password_hash`.
@@ -42,9 +135,38 @@ const VALUES: &[&str] = &["id", "hash", "value", "text", "raw", "key", "base64",
 
 /// Tokens that language models and lists have.
 const NO_SECRET_TOKENS: &[&str] = &[
-    "max", "min", "first", "last", "next", "previous", "page", "continuation", "per", "stop", "eos", "bos", "pad", "unk", "mask", "sep",
-    "cls", "special", "input", "output", "prompt", "completion", "total", "reasoning", "cached", "new", "time", "to", "text", "special",
-    "begin", "end",
+    "max",
+    "min",
+    "first",
+    "last",
+    "next",
+    "previous",
+    "page",
+    "continuation",
+    "per",
+    "stop",
+    "eos",
+    "bos",
+    "pad",
+    "unk",
+    "mask",
+    "sep",
+    "cls",
+    "special",
+    "input",
+    "output",
+    "prompt",
+    "completion",
+    "total",
+    "reasoning",
+    "cached",
+    "new",
+    "time",
+    "to",
+    "text",
+    "special",
+    "begin",
+    "end",
 ];
 
 /// What a name says of its value.
@@ -56,9 +178,8 @@ pub(super) fn named(name: &str) -> Named {
     let words = words(name);
     let Some((last, before)) = words.split_last() else { return Named::Not };
     let previous = before.last().map_or("", String::as_str);
-    let is_secret = |word: &str| {
-        SECRETS.iter().any(|secret| word == *secret || (secret.len() > 5 && word.ends_with(secret)))
-    };
+    let is_secret =
+        |word: &str| SECRETS.iter().any(|secret| word == *secret || (secret.len() > 5 && word.ends_with(secret)));
     if ABOUT.contains(&last.as_str()) {
         return Named::Not;
     }
@@ -102,10 +223,31 @@ mod tests {
     #[test]
     fn names_of_secrets_are_known_in_every_spelling() {
         for name in [
-            "password", "db.password", "DB_PASSWORD", "userPassword", "dbpassword", "authorization", "http.request.header.authorization",
-            "Proxy-Authorization", "set-cookie", "Cookie", "x-api-key", "apiKey", "OPENAI_API_KEY", "api_keys", "client_secret",
-            "aws_secret_access_key", "private_key", "access_token", "accessToken", "refresh-token", "GITHUB_TOKEN", "secret_id",
-            "x-auth-token", "AccountKey", "credentials",
+            "password",
+            "db.password",
+            "DB_PASSWORD",
+            "userPassword",
+            "dbpassword",
+            "authorization",
+            "http.request.header.authorization",
+            "Proxy-Authorization",
+            "set-cookie",
+            "Cookie",
+            "x-api-key",
+            "apiKey",
+            "OPENAI_API_KEY",
+            "api_keys",
+            "client_secret",
+            "aws_secret_access_key",
+            "private_key",
+            "access_token",
+            "accessToken",
+            "refresh-token",
+            "GITHUB_TOKEN",
+            "secret_id",
+            "x-auth-token",
+            "AccountKey",
+            "credentials",
         ] {
             assert_eq!(named(name), Named::Surely, "{name}");
         }
@@ -117,9 +259,28 @@ mod tests {
     #[test]
     fn counts_of_tokens_and_what_is_about_secrets_stay() {
         for name in [
-            "gen_ai.usage.input_tokens", "max_tokens", "llm.token_count.prompt", "total_tokens", "tokens", "time_to_first_token",
-            "nextPageToken", "next_token", "eos_token", "stop_token", "tokenizer", "password_length", "secret_name", "key", "primary_key",
-            "keyboard", "author", "authority", "secretary", "cookie_policy", "monkey", "",
+            "gen_ai.usage.input_tokens",
+            "max_tokens",
+            "llm.token_count.prompt",
+            "total_tokens",
+            "tokens",
+            "time_to_first_token",
+            "nextPageToken",
+            "next_token",
+            "eos_token",
+            "stop_token",
+            "tokenizer",
+            "password_length",
+            "secret_name",
+            "key",
+            "primary_key",
+            "keyboard",
+            "author",
+            "authority",
+            "secretary",
+            "cookie_policy",
+            "monkey",
+            "",
         ] {
             assert_eq!(named(name), Named::Not, "{name}");
         }

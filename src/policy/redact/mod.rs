@@ -34,6 +34,8 @@ use replacement::Replacement;
 
 /// Levels of escapes that are taken off: JSON in JSON in JSON in a URL is four.
 const MAX_LEVELS: u8 = 6;
+/// Of those, how often as quoted-printable, which is a second way at each level.
+const MAX_MIME: u8 = 2;
 /// Encodings of bytes in each other, and JSON texts in each other.
 const MAX_DEPTH: u8 = 4;
 /// A text in which something is still found after so many rounds is taken out whole.
@@ -179,7 +181,8 @@ impl Redactor {
     fn named_text(&self, named: Named, text: &str, depth: u8) -> Option<String> {
         let is_secret = match named {
             Named::Surely => !text.trim().is_empty(),
-            Named::Maybe => looks_random(text) && !text.contains(char::is_whitespace),
+            // With what stands for a secret in it, it has been looked at.
+            Named::Maybe => looks_random(text) && !text.contains(char::is_whitespace) && !text.contains("[redacted"),
             Named::Not => false,
         };
         if is_secret {
@@ -228,7 +231,7 @@ impl Redactor {
         if depth > 0 && text.starts_with(['{', '[', ' ', '\n', '\r', '\t']) && json_text::is_editable(text) {
             return self.json(text, depth);
         }
-        let mut found = self.find(text, MAX_LEVELS, depth, true);
+        let mut found = self.find(text, MAX_LEVELS, depth, MAX_MIME);
         found.retain(|found| text.get(found.range.clone()).is_none_or(|text| !Replacement::is_one(text)));
         self.replace(text, found)
     }
@@ -247,15 +250,17 @@ impl Redactor {
         });
         let text = edited.as_deref().unwrap_or(text);
         let lists = runs::numbers(text, |text| self.first(text, depth - 1));
-        let found = lists.into_iter().map(|(range, replacement)| Found { range, replacement: json_text::quoted(&replacement) });
+        let found =
+            lists.into_iter().map(|(range, replacement)| Found { range, replacement: json_text::quoted(&replacement) });
         self.replace(text, found.collect()).or(edited)
     }
 
     /// What is found in a text, and in what it encodes.
-    fn find(&self, text: &str, levels: u8, depth: u8, is_mime: bool) -> Vec<Found> {
+    fn find(&self, text: &str, levels: u8, depth: u8, mime: u8) -> Vec<Found> {
         let mut found = self.here(text);
         if let Some(joined) = View::joined(text) {
-            found.extend(mapped(&joined, self.here(&joined.text)));
+            let here = self.here(&joined.text).into_iter();
+            found.extend(here.map(|found| Found { range: joined.source_of_joined(text, &found.range), ..found }));
         }
         if depth > 0 {
             let runs = runs::find(text, |text| self.first(text, depth - 1));
@@ -263,11 +268,10 @@ impl Redactor {
         }
         if levels > 0 {
             if let Some(view) = View::unescaped(text) {
-                found.extend(mapped(&view, self.find(&view.text, levels - 1, depth, is_mime)));
+                found.extend(mapped(&view, self.find(&view.text, levels - 1, depth, mime)));
             }
-            // Once is enough, and a second branch at each level would be many.
-            if let Some(view) = View::quoted_printable(text).filter(|_| is_mime) {
-                found.extend(mapped(&view, self.find(&view.text, levels - 1, depth, false)));
+            if let Some(view) = View::quoted_printable(text).filter(|_| mime > 0) {
+                found.extend(mapped(&view, self.find(&view.text, levels - 1, depth, mime - 1)));
             }
         }
         found
@@ -298,7 +302,7 @@ impl Redactor {
 
     /// What stands for the first thing that is found in a text.
     fn first(&self, text: &str, depth: u8) -> Option<String> {
-        let mut found = self.find(text, MAX_LEVELS, depth, true);
+        let mut found = self.find(text, MAX_LEVELS, depth, MAX_MIME);
         found.sort_by_key(|found| found.range.start);
         found.into_iter().next().map(|found| found.replacement)
     }

@@ -19,14 +19,16 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// Pairs of digits, one after the other or with signs between them, over any number of lines.
+/// Digits one after the other, over any number of lines; or pairs of them with signs between, which begin where a word does.
 static HEXADECIMAL: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r"(?:0x)?[0-9A-Fa-f]{1,2}(?:[ :,\-]{0,2}(?:\r?\n[ \t]*)?(?:0x)?[0-9A-Fa-f]{2}){7,}[0-9A-Fa-f]?").ok()
+    Regex::new(
+        r"([0-9A-Fa-f]{16,}(?:\r?\n[ \t]*[0-9A-Fa-f]{2,})*)|(?:^|[^0-9A-Za-z])((?:0x)?[0-9A-Fa-f]{2}(?:[ :,\-]{0,2}(?:\r?\n[ \t]*)?(?:0x)?[0-9A-Fa-f]{2}){7,})",
+    )
+    .ok()
 });
 
 /// A list of bytes, as `Debug` and JSON write one.
-static NUMBERS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\b[0-9]{1,3}(?:\s*,\s*[0-9]{1,3}){7,}\b").ok());
+static NUMBERS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\b[0-9]{1,3}(?:\s*,\s*[0-9]{1,3}){7,}\b").ok());
 
 /// The parts of a text that are bytes in one of these forms, and tell something to `secret` when they are read.
 pub(super) fn find<T>(text: &str, secret: impl Fn(&str) -> Option<T>) -> Vec<(Range<usize>, T)> {
@@ -35,7 +37,8 @@ pub(super) fn find<T>(text: &str, secret: impl Fn(&str) -> Option<T>) -> Vec<(Ra
         let of_run = (0..4).filter_map(|offset| BASE64.decode(whole(run.letters.get(offset..)?)).ok());
         found.extend(of_run.filter_map(|bytes| secret(&readable(&bytes)?)).next().map(|hit| (run.range, hit)));
     }
-    for run in HEXADECIMAL.iter().flat_map(|regex| regex.find_iter(text)) {
+    let captures = HEXADECIMAL.iter().flat_map(|regex| regex.captures_iter(text));
+    for run in captures.filter_map(|captures| captures.get(1).or_else(|| captures.get(2))) {
         let digits = run.as_str().replace("0x", "");
         let digits: Vec<u8> = digits.bytes().filter_map(value_of_digit).collect();
         let of_run = (0..2).filter_map(|offset| Some(bytes_of_digits(digits.get(offset..)?)));
@@ -134,7 +137,10 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<String> {
-        find(text, |read| read.contains("hello world").then_some(())).into_iter().map(|(range, ())| text[range].to_owned()).collect()
+        find(text, |read| read.contains("hello world").then_some(()))
+            .into_iter()
+            .map(|(range, ())| text[range].to_owned())
+            .collect()
     }
 
     #[test]

@@ -73,9 +73,8 @@ const TOKENS: &[&str] = &[
     r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?",
 ];
 
-static TOKEN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(&format!(r"(?-u:\b)(?:{})", TOKENS.join("|"))).ok()
-});
+static TOKEN: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(&format!(r"(?-u:\b)(?:{})", TOKENS.join("|"))).ok());
 
 /// A private key, to its end; one whose end was cut off, to the text's.
 static PRIVATE_KEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -86,18 +85,23 @@ static PRIVATE_KEY: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// The password in a URL.
-static IN_URL: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@"'<>]{0,256}:([^\s/"'<>]{1,1024})@"#).ok()
-});
+static IN_URL: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r#"[A-Za-z][A-Za-z0-9+.-]{1,30}://[^\s/:@"'<>]{0,256}:([^\s/"'<>]{1,1024})@"#).ok());
 
 /// What stands behind an authentication scheme.
 static SCHEME: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)(?-u:\b)(bearer|basic)(?:\s|\+)+([A-Za-z0-9._~+/=-]{6,})").ok());
 
-/// A header with a secret, in a text of headers: all of its line.
+/// A header with a secret, in a text of headers: the credentials of a scheme that has one word for them, else all of its line.
 static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r#"(?i)(?-u:\b)(?:(?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:bearer|basic|digest|negotiate|token|apikey|aws4-hmac-sha256)\s+|(?:set-)?cookie["']?\s*:\s*["']?)([^\s"'\[][^"'\r\n]*)"#,
+        r#"(?ix)(?-u:\b)(?:
+            (?:proxy-)?authorization["']?\s*[:=]\s*["']?(?:
+                (?:bearer|basic|negotiate|token|apikey)\s+([^\s"'\[,;][^\s"',;]*)
+                | (?:digest|aws4-hmac-sha256)\s+([^\s"'\[][^"'\r\n]*)
+            )
+            | (?:set-)?cookie["']?\s*:\s*["']?([^\s"'\[=;]+=[^"'\r\n]*)
+        )"#,
     )
     .ok()
 });
@@ -137,13 +141,16 @@ pub(super) fn secrets(text: &str, mut found: impl FnMut(Range<usize>)) {
         let is_secret = match word.as_str().len() {
             // `Bearer` and `Basic` are of different lengths; the latter is a name, a colon and a password in base64.
             6 => looks_random(value.as_str()),
-            _ => BASE64.decode(value.as_str().trim_end_matches('=')).is_ok_and(|pair| pair.is_ascii() && pair.contains(&b':')),
+            _ => BASE64
+                .decode(value.as_str().trim_end_matches('='))
+                .is_ok_and(|pair| pair.is_ascii() && pair.contains(&b':')),
         };
         if is_secret {
             found(value.range());
         }
     }
-    captures(&HEADER, text).filter_map(|header| header.get(1)).for_each(|value| found(value.range()));
+    let values = captures(&HEADER, text).filter_map(|header| header.iter().skip(1).flatten().next());
+    values.for_each(|value| found(value.range()));
     captures(&ASSIGNMENT, text).filter_map(|it| assigned(text, &it)).for_each(found);
 }
 
@@ -165,7 +172,8 @@ fn assigned(text: &str, assignment: &Captures<'_>) -> Option<Range<usize>> {
     let is_equals = assignment.get(2).is_some_and(|sign| sign.as_str() == "=");
     let is_query = matches!(before, Some(b'?' | b'&')) && is_equals;
     let is_variable = is_equals && !name.as_str().bytes().any(|c| c.is_ascii_lowercase()) && value.len() >= 4;
-    let is_secret = !is_call && !value.as_str().starts_with('$') && (is_query || is_variable || looks_random(value.as_str()));
+    let is_secret =
+        !is_call && !value.as_str().starts_with('$') && (is_query || is_variable || looks_random(value.as_str()));
     is_secret.then(|| value.range())
 }
 
@@ -209,7 +217,12 @@ mod tests {
     fn found(text: &str) -> Vec<&str> {
         let mut places = Vec::new();
         secrets(text, |range| places.push(range));
-        let mut texts: Vec<&str> = places.into_iter().map(|range| &text[range]).collect();
+        // What is found twice is the longer one.
+        let is_part = |one: &Range<usize>| {
+            places.iter().any(|other| other != one && other.start <= one.start && one.end <= other.end)
+        };
+        let mut texts: Vec<&str> =
+            places.iter().filter(|one| !is_part(one)).map(|range| &text[range.clone()]).collect();
         texts.sort_unstable();
         texts.dedup();
         texts

@@ -25,7 +25,10 @@ fn a_secret_is_found_in_every_encoding() {
                 let text = format!("It said: {} and no more.", encode(&secret.planted));
                 let cleaned = clean(&text);
                 assert_eq!(traces_of(&secret.hidden, &secret.planted, &cleaned), [""; 0], "{name}: {text}\n{cleaned}");
-                assert!(cleaned.starts_with("It said: ") && cleaned.ends_with(" and no more."), "{name}: {text}\n{cleaned}");
+                assert!(
+                    cleaned.starts_with("It said: ") && cleaned.ends_with(" and no more."),
+                    "{name}: {text}\n{cleaned}"
+                );
                 count += 1;
             }
         }
@@ -35,9 +38,10 @@ fn a_secret_is_found_in_every_encoding() {
 
 #[test]
 fn a_secret_is_found_in_an_encoding_of_an_encoding() {
-    for secret in secrets(7) {
-        for (outer, encode) in ENCODINGS {
-            for (inner, encode_first) in ENCODINGS.iter().filter(|(name, _)| !name.contains("line") && !name.contains("broken")) {
+    let whole = || ENCODINGS.iter().filter(|(name, _)| !name.contains("in lines"));
+    for secret in secrets(7).iter().step_by(6) {
+        for (outer, encode) in whole() {
+            for (inner, encode_first) in whole() {
                 let text = encode(&json!({ "note": encode_first(&secret.planted) }).to_string());
                 let cleaned = clean(&text);
                 let left = traces_of(&secret.hidden, &secret.planted, &cleaned);

@@ -54,8 +54,11 @@ const LEAVES: &[(&str, Side)] = &[
 
 /// Other lists that are spread over attributes.
 const TEXTS: &[(&str, Side)] = &[("llm.prompts.", Side::In), ("llm.choices.", Side::Out)];
-const DOCUMENTS: &[(&str, Side)] =
-    &[("retrieval.documents.", Side::Out), ("reranker.output_documents.", Side::Out), ("reranker.input_documents.", Side::In)];
+const DOCUMENTS: &[(&str, Side)] = &[
+    ("retrieval.documents.", Side::Out),
+    ("reranker.output_documents.", Side::Out),
+    ("reranker.input_documents.", Side::In),
+];
 
 /// Of the inputs and outputs of any kind, those that belong to one.
 const OF_ONE_KIND: &[(&str, Holds<'static>)] = &[
@@ -111,7 +114,8 @@ fn listed(key: &str) -> Option<Holds<'static>> {
 
 /// What is spread over attributes.
 fn leaf(key: &str) -> Option<Holds<'_>> {
-    let below = |list: &'static [(&str, Side)]| list.iter().find_map(|(prefix, side)| Some((key.strip_prefix(prefix)?, *side)));
+    let below =
+        |list: &'static [(&str, Side)]| list.iter().find_map(|(prefix, side)| Some((key.strip_prefix(prefix)?, *side)));
     if let Some((rest, side)) = below(LEAVES) {
         let path = rest.split_once('.').map_or("", |(_, path)| path);
         return Some(Holds::Leaf(side, key.get(..key.len() - path.len())?, path));
@@ -147,7 +151,8 @@ pub(crate) fn role_of_event(event: &Event) -> Option<(Side, Role)> {
 
 /// Whether an attribute of such an event says what it is about, and not what was said.
 pub(crate) fn is_about(key: &str) -> bool {
-    const KEYS: &[&str] = &["event.name", "role", "id", "index", "finish_reason", "name", "tool_call_id", "target", "level"];
+    const KEYS: &[&str] =
+        &["event.name", "role", "id", "index", "finish_reason", "name", "tool_call_id", "target", "level"];
     let last = key.rsplit('.').next().unwrap_or(key);
     let is_said = matches!(last, "content" | "message" | "messages" | "body" | "text");
     KEYS.contains(&key) || (key.contains('.') && !is_said) || identity_of(key).is_some()
