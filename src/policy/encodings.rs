@@ -22,7 +22,7 @@ pub(crate) const ENCODINGS: &[(&str, Encode)] = &[
     ("HTML", |text| each(text, |byte| format!("&#{byte};"))),
     ("HTML, hexadecimal", |text| each(text, |byte| format!("&#x{byte:X};"))),
     ("quoted-printable", |text| each(text, |byte| format!("={byte:02X}"))),
-    ("quoted-printable, broken", |text| broken(&text.replace('=', "=3D"), 9, "=\r\n")),
+    ("quoted-printable, broken", |text| broken(text, 9, "\r\n").replace('=', "=3D").replace("\r\n", "=\r\n")),
     ("base64", |text| STANDARD.encode(text)),
     ("base64 of URLs", |text| URL_SAFE_NO_PAD.encode(text)),
     ("base64 in lines", |text| broken(&STANDARD.encode(text), 16, "\r\n")),
