@@ -27,7 +27,7 @@ fn stored(policy: CapturePolicy) -> [SpanContent; 2] {
     let tree = repository.trace(trace.trace_id).unwrap();
     [Kind::Agent, Kind::Tool].map(|kind| {
         let span = only(&tree, kind);
-        assert_eq!(span.name.is_empty(), false, "what a span is, is no content");
+        assert!(!span.name.is_empty(), "what a span is, is no content");
         repository.span(span.trace_id, span.span_id).unwrap().content
     })
 }
