@@ -22,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::layer::{AgentFilter, AgentLayer, Capture};
 use crate::model::LoggedEvent;
 use crate::pipeline::{Health, Inlet, Pipeline};
+use crate::policy::Policy;
 #[cfg(feature = "async")]
 use crate::repository::AsyncTraceRepository;
 use crate::repository::TraceRepository;
@@ -61,6 +62,8 @@ pub struct AgentTracing(Arc<Inner>);
 struct Inner {
     pipeline: Pipeline,
     store: Store,
+    /// None where spans are kept as they are.
+    policy: Option<Arc<Policy>>,
     capture: Capture,
     /// `OTEL_SDK_DISABLED` is not set.
     filter: AgentFilter,
@@ -157,7 +160,10 @@ impl AgentTracing {
     /// # Errors
     /// [`ErrorKind::Connect`] or [`ErrorKind::Write`] when the database is away or refuses; calling it again with the same is right.
     pub fn write_events(&self, events: &[LoggedEvent]) -> Result<()> {
-        self.0.store.write_events(events)
+        let Some(policy) = &self.0.policy else { return self.0.store.write_events(events) };
+        let mut events = events.to_vec();
+        events.iter_mut().for_each(|event| policy.protect_event(event));
+        self.0.store.write_events(&events)
     }
 
     /// Asks the database.
@@ -171,6 +177,12 @@ impl AgentTracing {
     #[must_use]
     pub fn async_repository(&self) -> AsyncTraceRepository {
         AsyncTraceRepository::new(self.0.store.clone())
+    }
+
+    /// Texts on which [a redactor of yours](Builder::redact) panicked; a fixed text stands in the place of each.
+    #[must_use]
+    pub fn redactor_failures(&self) -> u64 {
+        self.0.policy.as_ref().map_or(0, |policy| policy.failures())
     }
 
     /// What became of the spans so far, all counters of one instant.

@@ -49,6 +49,7 @@
 //! - [`pipeline::Inlet`] takes spans from elsewhere, and tells when they are stored ([`deliver`](pipeline::Inlet::deliver)).
 //! - [`pipeline::Sink`] is one more place where batches go; [`pipeline::Health`] says what became of every span.
 //! - [`Retention`] says what a database keeps, for [`TraceRepository::prune`] and [`Builder::retention`].
+//! - [`CapturePolicy`] says how much content is kept, [`Redactor`] takes secrets out; [`policy`] is what is done before anything leaves.
 //! - [`PriceTable`] has prices of your own, for costs that nobody reports.
 //! - `otel::StoreExporter` takes the spans of an OpenTelemetry `SdkTracerProvider`, `Builder::exporter` and `Builder::otlp` send spans on; [`wire`] reads and writes
 //!   OTLP.
@@ -78,6 +79,7 @@ pub mod model;
 #[cfg(feature = "opentelemetry")]
 pub mod otel;
 pub mod pipeline;
+pub mod policy;
 #[cfg(feature = "opentelemetry")]
 pub mod propagation;
 pub mod repository;
@@ -89,6 +91,7 @@ pub use agent_tracing::{AgentTracing, Builder};
 pub use error::{Error, ErrorKind, Result};
 pub use layer::{AgentFilter, AgentLayer, Limits, SpanExt};
 pub use pipeline::TailSampling;
+pub use policy::{CaptureLevel, CapturePolicy, ContentClass, Redactor};
 #[cfg(feature = "async")]
 pub use repository::AsyncTraceRepository;
 pub use repository::{
@@ -110,7 +113,7 @@ pub mod __private {
 
     /// For the fuzz targets: reads Rust's `Debug` text.
     pub fn debug_text(text: &str) -> Option<serde_json::Value> {
-        crate::semconv::debug_text(text)
+        crate::semconv::parse_debug(text)
     }
 
     /// For the fuzz targets: reads a database URL, and shows it without its password.

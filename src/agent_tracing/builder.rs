@@ -14,7 +14,8 @@ use super::{AgentTracing, Inner};
 use crate::error::{Error, Result};
 use crate::layer::{AgentFilter, Ambient, Capture, Limits};
 use crate::model::{Attributes, Kind, ProcessId, Resource, Scope, Value};
-use crate::pipeline::{Durability, Fsync, OnError, Pipeline, Settings, Sink, TailSampling, WhenFull};
+use crate::pipeline::{Durability, Fsync, OnError, Pipeline, Protect, Settings, Sink, TailSampling, WhenFull};
+use crate::policy::{self, CapturePolicy, Place, Policy, Redactor};
 use crate::semconv::{self, PriceTable, Prices, Profiles, profile::Profile};
 use crate::store::{HEARTBEAT, Retention, Store, StoreSink};
 
@@ -52,6 +53,7 @@ pub struct Builder {
     without_kinds: Vec<Kind>,
     tail_sampling: Option<TailSampling>,
     durability: DurabilityOptions,
+    policy: policy::Options,
     prices: PriceTable,
     retention: Option<Retention>,
     sinks: Vec<MakeSink>,
@@ -87,6 +89,7 @@ impl Builder {
             without_kinds: Vec::new(),
             tail_sampling: None,
             durability: DurabilityOptions::default(),
+            policy: policy::Options::default(),
             prices: PriceTable::default(),
             retention: None,
             sinks: Vec::new(),
@@ -195,9 +198,10 @@ impl Builder {
     }
 
     /// How much of a span is kept. By default [`Limits::default`], changed by `OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT`,
-    /// `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT`, `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT` and
-    /// `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, or the general `OTEL_ATTRIBUTE_COUNT_LIMIT` and
-    /// `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`.
+    /// `OTEL_SPAN_EVENT_COUNT_LIMIT`, `OTEL_SPAN_LINK_COUNT_LIMIT` and `OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT`, or the general
+    /// `OTEL_ATTRIBUTE_COUNT_LIMIT`.
+    ///
+    /// These hold on the threads that record. Long texts are better cut by [`max_value_bytes`](Self::max_value_bytes), which knows JSON.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
@@ -332,6 +336,68 @@ impl Builder {
     /// the rest. By default all.
     pub fn tail_sampling(mut self, sampling: TailSampling) -> Self {
         self.tail_sampling = Some(sampling);
+        self
+    }
+
+    /// How much content is kept, of each class: all (the default), what it is and how long, or nothing. What holds content, the conventions'
+    /// names tell, and what is known of frameworks; it is the same for spans of all doors, and for the store and all sinks. Attributes of
+    /// names that nobody knows are no content: [redaction](Self::redactor) is for those.
+    ///
+    /// The environment can only reduce it: `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` (`false`, `NO_CONTENT`; `SPAN_ONLY` and
+    /// `EVENT_ONLY` keep it out of the other) and `OpenInference`'s `OPENINFERENCE_HIDE_*` and `OPENINFERENCE_BASE64_IMAGE_MAX_LENGTH`.
+    /// [`field::WITHHELD`](crate::field::WITHHELD) says on a span what was kept out.
+    ///
+    /// ```
+    /// use tracing_agents::{AgentTracing, CaptureLevel, CapturePolicy, ContentClass};
+    ///
+    /// # fn main() -> Result<(), tracing_agents::Error> {
+    /// let policy = CapturePolicy::full().with(ContentClass::ToolResults, CaptureLevel::Metadata);
+    /// let tracing = AgentTracing::builder("sqlite::memory:").capture(policy).open()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn capture(mut self, policy: CapturePolicy) -> Self {
+        self.policy.capture = policy;
+        self
+    }
+
+    /// Takes what a ready-made redactor finds out of every text that is recorded, before it reaches a disk, a database or a socket. Of
+    /// several, and [your own](Self::redact), each sees what the ones before it left. By default none.
+    ///
+    /// What a [tracer provider](Self::tracer_provider) of yours exports by itself is its own, and not redacted: give its exporter to
+    /// [`exporter`](Self::exporter) instead.
+    pub fn redactor(mut self, redactor: Redactor) -> Self {
+        self.policy.rules.push(policy::Rule::Ready(redactor));
+        self
+    }
+
+    /// A redactor of your own: it is asked about every text, with [where it stands](Place), and answers what shall stand there instead, or
+    /// nothing. It runs on the worker. Where it panics the text is replaced by a fixed one, and
+    /// [`AgentTracing::redactor_failures`] counts it.
+    ///
+    /// Let it answer the same for the same text: two versions of a span are one only if they say the same.
+    ///
+    /// ```
+    /// use tracing_agents::AgentTracing;
+    ///
+    /// # fn main() -> Result<(), tracing_agents::Error> {
+    /// let tracing = AgentTracing::builder("sqlite::memory:")
+    ///     .redact(|text, place| (place.key() == "user.id").then(|| format!("user-{}", text.len())))
+    ///     .open()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn redact(mut self, redact: impl Fn(&str, &Place<'_>) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.policy.rules.push(policy::Rule::Own(Box::new(redact)));
+        self
+    }
+
+    /// Bytes of one text at most, in attributes of spans, events and links, and of an event's name. A longer one is cut on the worker, after
+    /// redaction: JSON in its longest texts, so that it stays JSON. What is missing is said there, and counted in
+    /// [`SpanRecord::truncated_bytes`](crate::model::SpanRecord::truncated_bytes). By default `OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT`, or the
+    /// general `OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT`, else no more than what [`Limits::value_bytes`] leaves.
+    pub fn max_value_bytes(mut self, bytes: usize) -> Self {
+        self.policy.max_value_bytes = Some(bytes);
         self
     }
 
@@ -502,6 +568,13 @@ impl Builder {
         let filter = AgentFilter::of(profiles.clone(), self.trace_payloads);
         let filter = self.without_targets.into_iter().fold(filter, AgentFilter::without_target);
         let filter = self.without_names.into_iter().fold(filter, AgentFilter::without_name);
+        let policy = policy::Options {
+            max_value_bytes: self.policy.max_value_bytes.or(environment.value_length),
+            hidden: environment.hidden.clone(),
+            ..self.policy
+        };
+        let policy = Policy::new(policy, profiles.clone()).map(Arc::new);
+        let protect = policy.clone().map(|policy| -> Protect { Arc::new(move |record| policy.protect(record)) });
         let prices = Prices::new(self.prices);
         let known = profiles.clone();
         let sink = StoreSink::new(store.clone(), process, environment::host_name())
@@ -513,7 +586,8 @@ impl Builder {
             prices.apply(&mut item);
             item
         };
-        let pipeline = Pipeline::start(settings, Box::new(sink), sinks, interpret, self.on_error, process)?
+        let sink = Box::new(sink);
+        let pipeline = Pipeline::start_protected(settings, sink, sinks, protect, interpret, self.on_error, process)?
             .with_drop_deadline(self.shutdown_timeout);
         let filter = if environment.is_disabled { AgentFilter::off() } else { filter };
         let capture = Capture {
@@ -535,6 +609,7 @@ impl Builder {
         Ok(AgentTracing(Arc::new(Inner {
             pipeline,
             store,
+            policy,
             capture,
             filter,
             #[cfg(feature = "opentelemetry")]

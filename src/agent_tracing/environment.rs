@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::error::{Error, ErrorKind};
 use crate::layer::Limits;
 use crate::model::{Attributes, Value};
+use crate::policy::Hidden;
 
 /// What the environment says. What it does not say is `None` or empty.
 #[derive(Debug, Default, PartialEq)]
@@ -19,9 +20,11 @@ pub(super) struct Environment {
     event_count: Option<usize>,
     link_count: Option<usize>,
     event_attribute_count: Option<usize>,
-    value_length: Option<usize>,
+    pub(super) value_length: Option<usize>,
     service_name: Option<String>,
     resource: Vec<(String, String)>,
+    /// Content that the environment keeps out.
+    pub(super) hidden: Hidden,
 }
 
 /// The variables that are read here.
@@ -66,7 +69,7 @@ impl Environment {
             }
             number.ok()
         };
-        let environment = Self {
+        let mut environment = Self {
             is_disabled: text("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")),
             has_sampler: text("OTEL_TRACES_SAMPLER").is_some_and(|text| text != "always_on"),
             max_queue_size: number(&["OTEL_BSP_MAX_QUEUE_SIZE"]),
@@ -79,7 +82,9 @@ impl Environment {
             value_length: number(&["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"]),
             service_name: text("OTEL_SERVICE_NAME"),
             resource: text("OTEL_RESOURCE_ATTRIBUTES").map(|text| pairs(&text, &mut errors)).unwrap_or_default(),
+            hidden: Hidden::default(),
         };
+        environment.hidden = Hidden::read(variable, &mut errors);
         (environment, errors)
     }
 
@@ -91,7 +96,6 @@ impl Environment {
             (&mut limits.events, self.event_count),
             (&mut limits.links, self.link_count),
             (&mut limits.event_attributes, self.event_attribute_count),
-            (&mut limits.value_bytes, self.value_length),
         ] {
             *limit = variable.unwrap_or(*limit);
         }

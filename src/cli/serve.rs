@@ -20,11 +20,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing_agents::AgentTracing;
 use tracing_agents::pipeline::Durability;
+use tracing_agents::{AgentTracing, CapturePolicy, Redactor};
 
 use self::access::Access;
 use self::body::Limits;
@@ -69,6 +69,12 @@ pub(super) struct Options {
     /// is asked for so long is closed.
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=600))]
     read_within: u64,
+    /// What is taken out of everything that is received, before it is stored.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    redact: Vec<Redact>,
+    /// How much content is kept: `full`, `metadata` or `off`, and by class: `full,tool_results=metadata,prompts=off`.
+    #[arg(long, value_name = "LEVELS", default_value = "full", hide_default_value = true)]
+    capture: CapturePolicy,
     /// How long a request may wait for the database, in seconds, before it is answered with 503.
     #[arg(long, value_name = "SECONDS", default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=600))]
     answer_within: u64,
@@ -79,11 +85,32 @@ Examples:
   agent-traces serve --database sqlite://traces.db
   OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 python your_agent.py
 
+  agent-traces serve --redact secrets,emails --capture full,documents=off
+
   AGENT_TRACES_TOKEN=… agent-traces serve --database postgres://… --http 0.0.0.0:4318 --grpc none
   OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%20…' …
 
 A request is answered with 200 when all that it brings is committed. 503 asks the client to send it again, which never makes
 two of one span.";
+
+/// What a ready-made redactor finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Redact {
+    /// API keys, tokens, private keys, passwords
+    Secrets,
+    /// E-mail addresses
+    Emails,
+    /// Numbers of payment cards
+    Cards,
+}
+
+/// The redactor for what is wanted; None where nothing is.
+fn redactor(wanted: &[Redact]) -> Option<Redactor> {
+    wanted.first()?;
+    let secrets = if wanted.contains(&Redact::Secrets) { Redactor::secrets() } else { Redactor::new() };
+    let emails = if wanted.contains(&Redact::Emails) { secrets.emails() } else { secrets };
+    Some(if wanted.contains(&Redact::Cards) { emails.cards() } else { emails })
+}
 
 /// An address to listen on, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,9 +146,14 @@ pub(super) fn run(database: &Database, options: &Options) -> Result<(), Failure>
     let access = Access::new(options.token.as_deref())?;
     access.check(addresses.iter().flatten(), options.insecure_no_token)?;
 
-    let tracing = AgentTracing::builder(url)
+    let builder = match redactor(&options.redact) {
+        Some(redactor) => AgentTracing::builder(url).redactor(redactor),
+        None => AgentTracing::builder(url),
+    };
+    let tracing = builder
         // Whoever sends waits until the database has it, and sends it again otherwise.
         .durability(Durability::Memory)
+        .capture(options.capture)
         .max_queue_size(MAX_QUEUE_SIZE)
         .max_queue_bytes(256 * 1024 * 1024)
         .max_export_batch_size(MAX_BATCH_SIZE)

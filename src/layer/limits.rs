@@ -24,7 +24,8 @@ pub struct Limits {
     /// [`Event::dropped_attributes`](crate::model::Event::dropped_attributes). Default 128.
     pub event_attributes: usize,
     /// Bytes of one value's text, or of one event's name. A longer text is cut at a character's border and ends in `…[+N bytes]`;
-    /// N is added to [`SpanRecord::truncated_bytes`](crate::model::SpanRecord::truncated_bytes). Default 16 MiB.
+    /// N is added to [`SpanRecord::truncated_bytes`](crate::model::SpanRecord::truncated_bytes). Default 16 MiB. It protects the recording
+    /// thread, and knows nothing of JSON or secrets: to keep less, set [`Builder::max_value_bytes`](crate::Builder::max_value_bytes).
     pub value_bytes: usize,
 }
 

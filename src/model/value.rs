@@ -215,6 +215,11 @@ impl Attributes {
         u32::try_from(dropped).unwrap_or(u32::MAX)
     }
 
+    /// The attributes, to be changed in place or dropped.
+    pub(crate) const fn entries_mut(&mut self) -> &mut Vec<(Key, Value)> {
+        &mut self.0
+    }
+
     /// Drops the attributes for which `keep` is false.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &Value) -> bool) {
         self.0.retain(|(key, value)| keep(key, value));

@@ -1,5 +1,6 @@
 //! From what was accepted to spans that are understood.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -89,8 +90,10 @@ impl Intake {
     /// Tells of spans that could not be read before they came to the worker.
     pub(super) fn tell_unread(&mut self) {
         let process = self.reading.preparing.process;
-        for Unread { number, reason } in self.flow.take_unread() {
-            self.letters.push(letters::unread(Origin { process, sequence: number }, &reason));
+        for Unread { number, reason, is_unprotected } in self.flow.take_unread() {
+            if !is_unprotected {
+                self.letters.push(letters::unread(Origin { process, sequence: number }, &reason));
+            }
             self.fail(&Error::write(reason));
         }
     }
@@ -151,10 +154,13 @@ impl Intake {
     /// Accounts for the spans that could not be read.
     fn tell(&mut self, Read { batch, failures }: Read) -> Batch {
         let process = self.reading.preparing.process;
-        for Unread { number, reason } in failures {
-            self.flow.land(std::iter::once(Origin { process, sequence: number }), Queue::panicked);
+        for Unread { number, reason, is_unprotected } in failures {
+            let origin = std::iter::once(Origin { process, sequence: number });
+            self.flow.land(origin, if is_unprotected { Queue::redaction_failed } else { Queue::panicked });
             self.flow.left_out(number, &reason);
-            self.letters.push(letters::unread(Origin { process, sequence: number }, &reason));
+            if !is_unprotected {
+                self.letters.push(letters::unread(Origin { process, sequence: number }, &reason));
+            }
             self.fail(&Error::write(reason));
         }
         let Some(selection) = &mut self.selection else { return batch };
@@ -194,13 +200,23 @@ impl Intake {
 
     /// Reads a span that is still open.
     pub(super) fn read_open(&mut self, mut record: SpanRecord) -> Option<InterpretedSpan> {
-        let Reading { interpret, preparing } = &self.reading;
+        let reading = &self.reading;
         record.state = SpanState::Open;
-        match isolated(|| interpret(record)) {
+        let is_unprotected = Cell::new(true);
+        let read = isolated(|| {
+            reading.preparing.protect(&mut record);
+            is_unprotected.set(false);
+            (reading.interpret)(record)
+        });
+        match read {
             Ok(mut span) => {
                 // No number: it gets one when it ends. Whose it is must be known, to tell when the process died with it open.
-                span.span.process_id = Some(preparing.process);
+                span.span.process_id = Some(reading.preparing.process);
                 Some(span)
+            }
+            Err(_) if is_unprotected.get() => {
+                self.fail(&Error::write("an open span is left out: its redaction failed"));
+                None
             }
             Err(panic) => {
                 self.fail(&Error::write(format!("an open span is left out: reading it panicked: {panic}")));

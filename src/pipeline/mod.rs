@@ -73,6 +73,7 @@ use flow::Flow;
 use intake::Intake;
 use live::WrittenVersions;
 use preparing::Preparing;
+pub(crate) use preparing::Protect;
 use queue::Queue;
 use reading::Reading;
 use report::Reporter;
@@ -116,9 +117,22 @@ impl Pipeline {
         on_error: Option<OnError>,
         process: ProcessId,
     ) -> Result<Self> {
+        Self::start_protected(settings, store, others, None, interpret, on_error, process)
+    }
+
+    /// The same, where each record first loses what may not leave the process.
+    pub(crate) fn start_protected(
+        settings: Settings,
+        store: Box<dyn Sink>,
+        others: Vec<Box<dyn Sink>>,
+        protect: Option<Protect>,
+        interpret: impl Fn(SpanRecord) -> InterpretedSpan + Send + Sync + 'static,
+        on_error: Option<OnError>,
+        process: ProcessId,
+    ) -> Result<Self> {
         let settings = settings.clamped();
         let sides = Sides::of(&others, &settings);
-        let preparing = Preparing { process };
+        let preparing = Preparing { process, protect };
         let leftovers = settings.spool.as_ref().map(|spool| Leftovers::new(spool, process));
         let own = settings.spool.clone().filter(|spool| spool.durability != Durability::Memory);
         let spool = own.map(|spool| Spool::new(spool, process));

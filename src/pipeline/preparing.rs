@@ -1,16 +1,23 @@
 //! From what was accepted to a record with its number, on whatever thread does that.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::isolation::isolated;
 use super::line::{Entry, Slot};
 use crate::model::{Origin, ProcessId, SpanRecord};
 
+/// Takes out of a record what may not leave the process.
+pub(crate) type Protect = Arc<dyn Fn(&mut SpanRecord) + Send + Sync>;
+
 /// How records are made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Preparing {
     pub(super) process: ProcessId,
+    /// Runs before anything else sees a record.
+    pub(super) protect: Option<Protect>,
 }
 
 /// A span that could not be read.
@@ -18,12 +25,21 @@ pub(super) struct Preparing {
 pub(super) struct Unread {
     pub(super) number: u64,
     pub(super) reason: String,
+    /// It could not be protected, so nothing of it may be kept.
+    pub(super) is_unprotected: bool,
 }
 
 impl Preparing {
+    pub(super) fn protect(&self, record: &mut SpanRecord) {
+        if let Some(protect) = &self.protect {
+            protect(record);
+        }
+    }
+
     /// Makes a slot's record. A panic in that loses this span and no other.
     pub(super) fn prepare(&self, number: u64, slot: Slot) -> Result<SpanRecord, Unread> {
         let mut what = "a span".to_owned();
+        let is_unprotected = Cell::new(false);
         isolated(|| {
             let mut record = match slot.entry {
                 Entry::Record(record) if slot.is_prepared => return *record,
@@ -32,9 +48,19 @@ impl Preparing {
             };
             what = format!("span {} of trace {}", record.span_id, record.trace_id);
             record.origin = Some(Origin { process: self.process, sequence: number });
+            is_unprotected.set(true);
+            self.protect(&mut record);
             record
         })
-        .map_err(|panic| Unread { number, reason: format!("{what} is left out: reading it panicked: {panic}") })
+        .map_err(|panic| {
+            let is_unprotected = is_unprotected.get();
+            let reason = match is_unprotected {
+                // What the panic says may be what was to be taken out.
+                true => format!("{what} is left out: its redaction failed"),
+                false => format!("{what} is left out: reading it panicked: {panic}"),
+            };
+            Unread { number, reason, is_unprotected }
+        })
     }
 
     /// Makes the records of slots with these numbers, and leaves `slots` empty.

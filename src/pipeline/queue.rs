@@ -309,6 +309,13 @@ impl Queue {
         }
     }
 
+    /// Taking out of a span what may not leave the process failed.
+    pub(super) fn redaction_failed(&mut self) {
+        if self.land(1) {
+            self.dropped.redaction_failed += 1;
+        }
+    }
+
     /// Of `came` spans in flight some are kept, with those that were held before; others are held or discarded.
     pub(super) fn select(&mut self, came: usize, selected: &Selected) {
         if self.land(came) {
@@ -436,11 +443,13 @@ impl Queue {
         self.spooled_to = self.spooled_to.max(number);
     }
 
-    /// Spans could not be read.
-    pub(super) fn unread_at_spooler(&mut self, spans: usize) {
+    /// A span could not be read, or not be protected.
+    pub(super) fn unread_at_spooler(&mut self, is_unprotected: bool) {
         if self.phase != Phase::Over {
-            self.at_spooler = self.at_spooler.saturating_sub(count(spans));
-            self.dead_lettered.panic += count(spans);
+            self.at_spooler = self.at_spooler.saturating_sub(1);
+            let counter =
+                if is_unprotected { &mut self.dropped.redaction_failed } else { &mut self.dead_lettered.panic };
+            *counter += 1;
         }
     }
 

@@ -58,7 +58,7 @@ impl Reading {
         isolated(|| (self.interpret)(record)).map_err(|panic| {
             let (span_id, trace_id) = what;
             let reason = format!("span {span_id} of trace {trace_id} is left out: reading it panicked: {panic}");
-            Unread { number, reason }
+            Unread { number, reason, is_unprotected: false }
         })
     }
 }
@@ -134,7 +134,10 @@ impl Reader {
         let (numbers, end) = self.at_work_on.take()?;
         let lost = || {
             let reason = "a span is left out: the thread that read it is gone; please report this";
-            let failures = numbers.into_iter().map(|number| Unread { number, reason: reason.to_owned() }).collect();
+            let failures = numbers
+                .into_iter()
+                .map(|number| Unread { number, reason: reason.to_owned(), is_unprotected: false })
+                .collect();
             Read { batch: Batch { spans: Vec::new(), end }, failures }
         };
         Some(self.read.recv().unwrap_or_else(|_| lost()))

@@ -170,8 +170,8 @@ pub(super) enum Kept {
 impl State {
     /// Spans that could not be read: they are accounted for here, and the worker tells of them.
     pub(super) fn tell_unread(&mut self, unread: Vec<Unread>) {
-        self.queue.unread_at_spooler(unread.len());
-        for Unread { number, reason } in &unread {
+        for Unread { number, reason, is_unprotected } in &unread {
+            self.queue.unread_at_spooler(*is_unprotected);
             self.receipts.leave_out(*number, reason);
         }
         self.unread.extend(unread);

@@ -45,7 +45,7 @@ pub(super) fn content_text(value: &Value) -> Option<Cow<'_, str>> {
 }
 
 /// A value that is JSON: a list or map as recorded, or a text that holds JSON.
-pub(super) fn json(value: &Value) -> Option<Json> {
+pub(crate) fn json(value: &Value) -> Option<Json> {
     match value {
         Value::Array(_) | Value::Map(_) => to_json(value),
         Value::Str(text) => json_text(text),

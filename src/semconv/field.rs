@@ -112,6 +112,8 @@ pub const EMBEDDING_DIMENSIONS: &str = "gen_ai.embeddings.dimension.count";
 
 /// The kind of error, of few different values: a type's name, an HTTP status, `timeout`.
 pub const ERROR_TYPE: &str = "error.type";
+/// Set where a [capture policy](crate::CapturePolicy) took something out: the classes of content of which it did, separated by commas.
+pub const WITHHELD: &str = "agent_traces.withheld";
 /// Replaces the span's name; may be recorded late.
 pub const NAME: &str = "otel.name";
 /// On a link, not on a span: why it stands there. `boundary` for the span that would be the parent if no

@@ -55,9 +55,9 @@ mod vercel;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use coerce::clean_text;
-pub(crate) use content::{Content, read_content};
-pub(crate) use debug_text::parse as debug_text;
+pub(crate) use coerce::{clean_text, json};
+pub(crate) use content::{Content, Holds, Side, holds, is_about, is_argument, read_content, role_of_event};
+pub(crate) use debug_text::parse as parse_debug;
 pub(crate) use display::preview;
 #[cfg(feature = "opentelemetry")]
 pub(crate) use identity::attribute_of;
@@ -70,7 +70,7 @@ pub(crate) use profiles::Profiles;
 pub use profiles::profile;
 pub(crate) use provider::canonical as canonical_provider;
 
-use crate::model::{Attributes, Event, InterpretedSpan, Lift, OtelKind, Span, SpanRecord, Told, Value};
+use crate::model::{Attributes, Event, InterpretedSpan, Kind, Lift, OtelKind, Span, SpanRecord, Told, Value};
 use lift::Lifted;
 use reading::{Reading, Site};
 
@@ -101,6 +101,19 @@ pub(crate) fn interpret_with(profiles: &Profiles, record: SpanRecord) -> Interpr
     }
     told.retain(Told::says_anything);
     InterpretedSpan::new(record, span).with_lifts(kept).with_told(told).torn(is_torn)
+}
+
+/// What a record's content is found by: its kind, and where its own profile and those of its events' targets find more than the
+/// conventions do, also where they tell it of other spans.
+pub(crate) fn survey(profiles: &Profiles, record: &SpanRecord) -> (Kind, Vec<Lift>) {
+    let site = Site::new(record, profiles);
+    let mut lifts: Vec<Lift> = site.profile.map(|profile| profile.lifts(&record.events).collect()).unwrap_or_default();
+    let lifted = lift::resolve(&lifts, &record.attributes, &record.events);
+    let reading = Reading::new(&record.attributes).with_lifted(&lifted);
+    let name = reading.string(&[field::NAME]).unwrap_or_else(|| record.name.clone());
+    let kind = kind::decide(&reading, &site, &name).kind;
+    lifts.extend(told::lifts(profiles, &site, &record.events));
+    (kind, lifts)
 }
 
 /// The values that lifts refer to, with the attributes that they stand for: what a span tells about another one.

@@ -36,6 +36,16 @@ pub(super) fn read(profiles: &Profiles, site: &Site<'_>, record: &SpanRecord, sp
     facts.into_iter().map(|fact| fact.told).filter(Told::says_anything).chain(life).collect()
 }
 
+/// Where events tell of other spans, and as what: by the profile of the span itself and by that of each event's target.
+pub(super) fn lifts(profiles: &Profiles, site: &Site<'_>, events: &[Event]) -> Vec<Lift> {
+    let of_event = |(event, place): (&Event, u32)| {
+        let known = site.profile.into_iter().chain(profiles.of(target_of(event)));
+        let rules = known.flat_map(|profile| profile.told(event)).map(|(rule, _)| rule);
+        rules.flat_map(|rule| rule.lifts(place)).collect::<Vec<_>>()
+    };
+    events.iter().zip(0..).flat_map(of_event).collect()
+}
+
 /// What is told, perhaps twice: once by each target of its rule.
 struct Fact<'a> {
     rule: &'a EventRule,

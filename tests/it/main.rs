@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../../src/policy/encodings.rs"]
+mod encodings;
 #[path = "../../src/wire/payloads.rs"]
 mod payloads;
 
@@ -29,6 +31,7 @@ mod only_door;
 mod opening;
 #[cfg(feature = "otlp")]
 mod otlp;
+mod policy;
 #[cfg(feature = "opentelemetry")]
 mod propagation;
 mod seams;

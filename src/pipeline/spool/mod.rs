@@ -222,7 +222,7 @@ pub(super) fn encode(records: &mut Vec<SpanRecord>, numbers: Range<u64>) -> (Gro
         records.retain(|record| !failed.contains(&number(record)));
     }
     let reason = || "a span is left out: it cannot be encoded; please report this".to_owned();
-    (group, failed.into_iter().map(|number| Unread { number, reason: reason() }).collect())
+    (group, failed.into_iter().map(|number| Unread { number, reason: reason(), is_unprotected: false }).collect())
 }
 
 fn number(record: &SpanRecord) -> u64 {

@@ -1,14 +1,14 @@
 //! Every span is accounted for, at every instant.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use super::fakes::{FakeSink, LONG, PROCESS, SharedLog, accept, gate, interpret, record, settings, start};
 use crate::error::Error;
 use crate::model::{Origin, SpanRecord};
-use crate::pipeline::{PendingSpan, Pipeline, Refused, Settings};
+use crate::pipeline::{OnError, PendingSpan, Pipeline, Refused, Settings};
 
 const THREADS: u64 = 8;
 const SPANS_PER_THREAD: u64 = 4000;
@@ -193,4 +193,38 @@ fn handles_can_be_shared_and_printed() {
     shared(&pipeline);
     shared(&pipeline.inlet());
     assert!(format!("{:?}", pipeline.inlet()).contains("offered: 0"));
+}
+
+#[test]
+fn a_span_whose_redaction_fails_is_lost_and_counted_and_its_text_is_told_to_nobody() {
+    let log = SharedLog::default();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let protect: crate::pipeline::Protect = Arc::new(|record| {
+        assert!(record.name != "secret", "I have seen the {}", record.name);
+        record.name.push_str(", protected");
+    });
+    let on_error: OnError = Arc::new(move |error: &Error| tell.lock().unwrap().push(error.to_string()));
+    let pipeline = Pipeline::start_protected(
+        settings(),
+        Box::new(FakeSink::new(&log)),
+        Vec::new(),
+        Some(protect),
+        interpret,
+        Some(on_error),
+        PROCESS,
+    )
+    .unwrap();
+    for name in ["first", "secret", "last"] {
+        pipeline.inlet().accept(record(name)).unwrap();
+    }
+    pipeline.force_flush(LONG).unwrap();
+    assert_eq!(log.names(), ["first, protected", "last, protected"]);
+    let health = pipeline.health();
+    assert_eq!((health.stored, health.dropped.redaction_failed, health.dead_lettered.total()), (2, 1, 0));
+    assert!(health.adds_up(), "{health:?}");
+    pipeline.shutdown(LONG).unwrap();
+    pipeline.shutdown(LONG).unwrap();
+    let told = told.lock().unwrap();
+    assert!(told.len() == 1 && told[0].contains("redaction failed") && !told[0].contains("secret"), "{told:?}");
 }

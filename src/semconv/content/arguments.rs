@@ -32,13 +32,18 @@ const NOT_ARGUMENTS: &[&str] = &[
 pub(super) fn captured(attributes: &Attributes) -> Option<String> {
     let mut arguments = Map::new();
     for (key, value) in attributes.iter() {
-        let is_word = key.chars().all(|c| c.is_alphanumeric() || c == '_');
-        if !is_word || key.is_empty() || NOT_ARGUMENTS.contains(&key) || identity_of(key).is_some() {
+        if !is_one(key) {
             continue;
         }
         arguments.insert(key.to_owned(), argument(value));
     }
     (!arguments.is_empty()).then(|| Json::Object(arguments).to_string())
+}
+
+/// Whether a field is named like an argument.
+pub(super) fn is_one(key: &str) -> bool {
+    let is_word = key.chars().all(|c| c.is_alphanumeric() || c == '_');
+    is_word && !key.is_empty() && !NOT_ARGUMENTS.contains(&key) && identity_of(key).is_none()
 }
 
 /// One argument with its type, as far as the text of `Debug` shows it.

@@ -64,7 +64,7 @@ fn collect(events: &[Event], read: impl Fn(&Event) -> Vec<Message>) -> Option<Ve
 }
 
 /// The event's name; a log event that became a span's event has it in `event.name`, a `tracing` event with a message at its callsite.
-fn name(event: &Event) -> &str {
+pub(super) fn name(event: &Event) -> &str {
     let told = event.attributes.get("event.name").and_then(|name| name.as_str());
     let named = || event.callsite.as_deref().map(|callsite| &*callsite.name).filter(|name| name.starts_with("gen_ai."));
     told.or_else(named).unwrap_or(&event.name)

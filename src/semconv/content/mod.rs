@@ -9,12 +9,14 @@ mod events;
 mod flattened;
 mod lists;
 mod messages;
+mod places;
 
 use super::coerce::{content_text, json};
 use super::reading::Reading;
 use super::{field, lift};
 use crate::model::{Attributes, Event, Kind, Lift, Message, Part, Role, Value};
 use messages::{from_json, from_text_or_json};
+pub(crate) use places::{Holds, Side, holds, is_about, is_argument, role_of_event};
 
 /// A span's content. What the producer did not record, or a capture policy kept out, is absent.
 #[derive(Debug, Clone, Default, PartialEq)]
