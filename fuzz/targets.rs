@@ -38,6 +38,7 @@ pub(crate) const TARGETS: &[(&str, Target)] = &[
     ("import", import),
     ("prices", prices),
     ("database_url", database_url),
+    ("spool_segment", spool_segment),
 ];
 
 /// OTLP in protobuf, of other programs. What is read is understood, and leaves as it came.
@@ -186,4 +187,9 @@ fn again(records: Vec<SpanRecord>) {
     for record in records {
         let _ = interpret(record);
     }
+}
+
+/// A segment of a spool, as a crash, a full disk or somebody else left it.
+fn spool_segment(data: &[u8]) {
+    let _ = __private::spool_segment(data);
 }

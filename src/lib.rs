@@ -116,6 +116,11 @@ pub mod __private {
         crate::semconv::parse_debug(text)
     }
 
+    /// For the fuzz targets: reads a segment of a spool to its end.
+    pub fn spool_segment(bytes: &[u8]) -> usize {
+        crate::pipeline::spans_of_segment(bytes)
+    }
+
     /// For the fuzz targets: reads a database URL, and shows it without its password.
     pub fn database_url(url: &str) -> crate::Result<String> {
         crate::store::shown_url(url)

@@ -497,7 +497,7 @@ impl Builder {
 
     /// The environment variables that are set and have a meaning for a builder, with their values, and what cannot be understood of them.
     #[must_use]
-    pub fn environment() -> (Vec<(&'static str, String)>, Vec<Error>) {
+    pub fn environment() -> (Vec<(String, String)>, Vec<Error>) {
         environment::understood()
     }
 

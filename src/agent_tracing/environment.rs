@@ -1,5 +1,7 @@
 //! OpenTelemetry's environment variables, as far as they have a meaning here.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::{Error, ErrorKind};
@@ -27,29 +29,19 @@ pub(super) struct Environment {
     pub(super) hidden: Hidden,
 }
 
-/// The variables that are read here.
-const VARIABLES: [&str; 14] = [
-    "OTEL_SDK_DISABLED",
-    "OTEL_TRACES_SAMPLER",
-    "OTEL_BSP_MAX_QUEUE_SIZE",
-    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
-    "OTEL_BSP_SCHEDULE_DELAY",
-    "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT",
-    "OTEL_ATTRIBUTE_COUNT_LIMIT",
-    "OTEL_SPAN_EVENT_COUNT_LIMIT",
-    "OTEL_SPAN_LINK_COUNT_LIMIT",
-    "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT",
-    "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT",
-    "OTEL_SERVICE_NAME",
-    "OTEL_RESOURCE_ATTRIBUTES",
-];
+/// Which of the variables that are read here are set, with their values, and what cannot be understood of them.
+pub(super) fn understood() -> (Vec<(String, String)>, Vec<Error>) {
+    understood_of(|name| std::env::var(name).ok())
+}
 
-/// Which variables are set, with their values, and what cannot be understood of them.
-pub(super) fn understood() -> (Vec<(&'static str, String)>, Vec<Error>) {
-    let variable = |name: &str| std::env::var(name).ok();
-    let set = VARIABLES.into_iter().filter_map(|name| Some((name, variable(name)?)));
-    (set.collect(), Environment::read(variable).1)
+fn understood_of(variable: impl Fn(&str) -> Option<String>) -> (Vec<(String, String)>, Vec<Error>) {
+    let set = RefCell::new(BTreeMap::new());
+    let (_, misunderstood) = Environment::read(|name| {
+        let value = variable(name)?;
+        set.borrow_mut().insert(name.to_owned(), value.clone());
+        Some(value)
+    });
+    (set.into_inner().into_iter().collect(), misunderstood)
 }
 
 impl Environment {
@@ -200,13 +192,13 @@ mod tests {
     }
 
     #[test]
-    fn all_variables_that_are_read_are_known() {
-        let asked = std::cell::RefCell::new(std::collections::BTreeSet::new());
-        Environment::read(|name| {
-            asked.borrow_mut().insert(name.to_owned());
-            None
-        });
-        assert_eq!(asked.into_inner(), VARIABLES.iter().map(|name| (*name).to_owned()).collect());
+    fn what_is_set_and_read_is_told() {
+        let given = [("OTEL_SERVICE_NAME", "shop"), ("OPENINFERENCE_HIDE_INPUTS", "1"), ("PATH", "/bin")];
+        let (set, misunderstood) =
+            understood_of(|name| given.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()));
+        let set: Vec<_> = set.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(set, [("OPENINFERENCE_HIDE_INPUTS", "1"), ("OTEL_SERVICE_NAME", "shop")]);
+        assert_eq!(misunderstood.len(), 1);
     }
 
     #[test]

@@ -62,6 +62,7 @@ pub use report::OnError;
 pub use selection::TailSampling;
 pub use settings::Settings;
 pub use sink::Sink;
+pub(crate) use spool::spans_of_segment;
 pub use spool::{
     Durability, Fsync, SegmentState, SpoolDatabase, SpoolHealth, SpoolSegment, SpoolSettings, WhenFull, segments,
 };

@@ -1,6 +1,7 @@
 //! What is found.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tracing_agents::model::{Account, LossReason, TraceId};
@@ -8,6 +9,7 @@ use tracing_agents::store::{Inspection, Store};
 use tracing_agents::{Builder, TraceFilter, TraceRepository};
 
 use super::super::failure::Failure;
+use super::spool::Spool;
 
 /// Traces whose summaries are compared, unless all are.
 const SAMPLE: usize = 200;
@@ -21,8 +23,10 @@ pub(super) struct Findings {
     pub(super) database: Inspection,
     /// What can only be said of a database whose tables this program knows.
     pub(super) contents: Option<Contents>,
+    /// What waits on the disk.
+    pub(super) spool: Option<Spool>,
     /// Variables that are set and understood.
-    pub(super) environment: Vec<(&'static str, String)>,
+    pub(super) environment: Vec<(String, String)>,
     /// What somebody should look into, each with the way out.
     pub(super) attention: Vec<String>,
 }
@@ -72,7 +76,7 @@ pub(super) struct Summaries {
 }
 
 impl Findings {
-    pub(super) fn gather(url: &str, deep: bool, repair: bool) -> Result<Self, Failure> {
+    pub(super) fn gather(url: &str, folder: Option<&Path>, deep: bool, repair: bool) -> Result<Self, Failure> {
         let database = Store::inspect(url)?;
         let (environment, misunderstood) = Builder::environment();
         let mut attention: Vec<String> = misunderstood.iter().map(ToString::to_string).collect();
@@ -87,14 +91,19 @@ impl Findings {
                 database.pending.last().map(String::as_str).unwrap_or_default()
             ));
         }
-        let contents = if database.newer.is_empty() && database.pending.is_empty() {
-            let contents = Contents::gather(&Store::open_existing(url)?, deep, repair)?;
+        let (contents, spool) = if database.newer.is_empty() && database.pending.is_empty() {
+            let store = Store::open_existing(url)?;
+            let contents = Contents::gather(&store, deep, repair)?;
+            let spool = Spool::gather(&store, contents.identity, folder)?;
             contents.add_attention(&mut attention);
-            Some(contents)
+            (Some(contents), spool)
         } else {
-            None
+            (None, None)
         };
-        Ok(Self { database, contents, environment, attention })
+        if let Some(spool) = &spool {
+            spool.add_attention(&mut attention);
+        }
+        Ok(Self { database, contents, spool, environment, attention })
     }
 }
 

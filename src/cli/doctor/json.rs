@@ -2,14 +2,16 @@
 
 use serde_json::{Map, Value, json};
 use tracing_agents::model::{Account, DeadLetterEntry, LossReason};
+use tracing_agents::pipeline::SpoolSegment;
 
 use super::super::json::time;
 use super::findings::{Contents, Findings, Life};
+use super::spool;
 
 pub(super) fn findings(findings: &Findings) -> Value {
     let database = &findings.database;
     let environment: Map<String, Value> =
-        findings.environment.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        findings.environment.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
     let contents = findings.contents.as_ref();
     json!({
         "database": {
@@ -30,6 +32,10 @@ pub(super) fn findings(findings: &Findings) -> Value {
             "repaired": contents.summaries.repaired,
         })),
         "processes": contents.map(|contents| contents.processes.iter().map(process).collect::<Vec<_>>()),
+        "spool": findings.spool.as_ref().map(|spool| json!({
+            "folder": spool.folder.display().to_string(),
+            "segments": spool.segments.iter().map(segment).collect::<Vec<_>>(),
+        })),
         "environment": environment,
         "findings": findings.attention,
     })
@@ -66,6 +72,19 @@ fn process((life, account): &(Life, Account)) -> Value {
         "dead_letters": account.dead_letters,
         "losses": by_reason(account.losses.iter().map(|(reason, count)| (*reason, *count))),
         "gaps": account.gaps.iter().map(|gap| json!([gap.start(), gap.end()])).collect::<Vec<_>>(),
+    })
+}
+
+fn segment(segment: &SpoolSegment) -> Value {
+    json!({
+        "file": segment.path.file_name().map(|name| name.to_string_lossy()),
+        "state": spool::state(segment),
+        "process_id": segment.process.map(|process| process.to_string()),
+        "created_ns": segment.created_ns,
+        "bytes": segment.bytes,
+        "spans": segment.spans,
+        "damaged": segment.damaged,
+        "torn_bytes": segment.torn_bytes,
     })
 }
 

@@ -5,9 +5,11 @@
 mod findings;
 mod json;
 mod letters;
+mod spool;
 mod text;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -31,6 +33,9 @@ pub(super) struct Options {
     /// With each dead letter its span, as OTLP in JSON, one a line.
     #[arg(long, requires = "dead_letters")]
     payload: bool,
+    /// The folder in which spans wait for the database; by default the one that programs use by default.
+    #[arg(long, value_name = "FOLDER")]
+    spool: Option<PathBuf>,
     /// JSON: one object, or one a line for dead letters, with every field.
     #[arg(long)]
     json: bool,
@@ -49,7 +54,7 @@ pub(super) fn run(database: &Database, options: &Options) -> Result<(), Failure>
     if options.dead_letters {
         return letters::list(&database.repository()?, options.json, options.payload);
     }
-    let findings = Findings::gather(database.url()?, options.deep, options.repair)?;
+    let findings = Findings::gather(database.url()?, options.spool.as_deref(), options.deep, options.repair)?;
     let mut out = output::stdout();
     if options.json {
         writeln!(out, "{:#}", json::findings(&findings))?;

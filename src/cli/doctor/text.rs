@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use tracing_agents::insight::Printable;
+use tracing_agents::pipeline::SegmentState;
 
 use super::super::json::time;
 use super::super::output;
@@ -24,6 +25,12 @@ pub(super) fn write(findings: &Findings, out: &mut impl Write) -> io::Result<()>
     line(out, "schema", &format!("{state} ({} applied)", database.applied.len()))?;
     if let Some(contents) = &findings.contents {
         write_contents(contents, out)?;
+    }
+    if let Some(spool) = &findings.spool {
+        let [in_use, left] =
+            [SegmentState::InUse, SegmentState::Left].map(|state| (spool.spans(state), spool.files(state)));
+        let what = format!("{} spans in {} files in use, {} in {} left behind", in_use.0, in_use.1, left.0, left.1);
+        line(out, "spool", &format!("{what} ({})", spool.folder.display()))?;
     }
     for (name, value) in &findings.environment {
         line(out, "environment", &format!("{name}={}", Printable(value)))?;

@@ -162,6 +162,8 @@ pub struct SpoolSegment {
     pub state: SegmentState,
     /// Whose spans it has; `None` where it cannot be read.
     pub process: Option<ProcessId>,
+    /// The hash of the address of the database that they are for: [`Store::fingerprint`](crate::store::Store::fingerprint).
+    pub fingerprint: [u8; 16],
     /// The id of the database that they are for, where the process had reached it.
     pub database: Option<[u8; 16]>,
     /// When it was begun, nanoseconds since 1970.
@@ -174,6 +176,15 @@ pub struct SpoolSegment {
     pub damaged: u64,
     /// Bytes at its end that are no spans: what its process was writing when it was killed, or is writing now.
     pub torn_bytes: u64,
+}
+
+impl SpoolSegment {
+    /// Whether its spans belong into the database of this address and this id: that is the one which a process that is to store them has open.
+    /// What cannot be read belongs nowhere.
+    #[must_use]
+    pub fn is_for(&self, fingerprint: [u8; 16], database: Option<[u8; 16]>) -> bool {
+        self.process.is_some() && self.database.map_or(self.fingerprint == fingerprint, |known| Some(known) == database)
+    }
 }
 
 /// The files in a spool's folder, the oldest first; none where there is no such folder. Takes no lock for longer than it looks, and changes nothing.
@@ -199,6 +210,7 @@ fn describe(path: PathBuf) -> io::Result<SpoolSegment> {
         path,
         state: if is_free { SegmentState::Left } else { SegmentState::InUse },
         process: None,
+        fingerprint: [0; 16],
         database: None,
         created_ns: 0,
         bytes: file.metadata()?.len(),
@@ -211,8 +223,8 @@ fn describe(path: PathBuf) -> io::Result<SpoolSegment> {
         return Ok(segment);
     };
     let header = *reader.header();
-    (segment.process, segment.database, segment.created_ns) =
-        (Some(header.process), header.database, header.created_ns);
+    (segment.process, segment.created_ns) = (Some(header.process), header.created_ns);
+    (segment.fingerprint, segment.database) = (header.fingerprint, header.database);
     while let Some(frame) = reader.next()? {
         match frame {
             Frame::Spans { count, .. } => segment.spans += u64::from(count),

@@ -241,6 +241,20 @@ fn decode(payload: &[u8]) -> Result<Vec<SpanRecord>> {
     isolated(|| wire::decode(payload)).unwrap_or_else(|panic| Err(crate::error::Error::write(panic)))
 }
 
+/// For the fuzz targets: reads a segment to its end, and gives how many spans it has.
+pub(crate) fn spans_of_segment(bytes: &[u8]) -> usize {
+    let Ok(Some(mut reader)) = SegmentReader::of(io::Cursor::new(bytes)) else { return 0 };
+    let mut chunk = Chunk::default();
+    while let Ok(Some(frame)) = reader.next() {
+        match frame {
+            Frame::Spans { count, payload } => chunk.add(count, &payload),
+            Frame::Losses(payload) => drop(losses::decode(&payload)),
+            Frame::Damaged { .. } | Frame::Torn { .. } => {}
+        }
+    }
+    chunk.records.len()
+}
+
 /// Whether nobody holds the file's lock; then it is held.
 fn try_lock(file: &File) -> io::Result<bool> {
     match file.try_lock() {

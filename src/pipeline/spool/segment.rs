@@ -120,8 +120,8 @@ pub(super) fn push_frame(out: &mut Vec<u8>, kind: Kind, count: u32, payload: &[u
 
 /// Reads a segment frame by frame; never holds more than one.
 #[derive(Debug)]
-pub(crate) struct SegmentReader {
-    file: BufReader<File>,
+pub(crate) struct SegmentReader<R = File> {
+    file: BufReader<R>,
     header: Header,
     /// Where the next frame begins.
     offset: u64,
@@ -134,11 +134,13 @@ impl SegmentReader {
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
         Self::of(File::open(path)?)
     }
+}
 
-    /// Reads a file that is open already, from its start.
-    pub(super) fn of(file: File) -> io::Result<Option<Self>> {
-        let end = file.metadata()?.len();
+impl<R: Read + Seek> SegmentReader<R> {
+    /// Reads what is open already, from its start.
+    pub(super) fn of(file: R) -> io::Result<Option<Self>> {
         let mut file = BufReader::new(file);
+        let end = file.seek(SeekFrom::End(0))?;
         file.rewind()?;
         let mut bytes = [0; HEADER_BYTES];
         match file.read_exact(&mut bytes) {
