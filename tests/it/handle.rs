@@ -9,6 +9,7 @@ use diesel::connection::SimpleConnection as _;
 use tempfile::TempDir;
 use tracing::{Dispatch, info_span};
 use tracing_agents::model::Usage;
+use tracing_agents::pipeline::Durability;
 use tracing_agents::{AgentTracing, SpanExt, TraceFilter, TraceRepository, model_span};
 use tracing_subscriber::prelude::*;
 
@@ -75,7 +76,7 @@ fn it_flushes_and_ends_inside_every_kind_of_runtime() {
 }
 
 #[test]
-fn a_last_handle_that_cannot_write_is_reported() {
+fn what_a_last_handle_cannot_write_is_reported_and_stored_by_the_next() {
     let folder = tempfile::tempdir().unwrap();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let on_error = {
@@ -84,6 +85,38 @@ fn a_last_handle_that_cannot_write_is_reported() {
     };
     let timeout = Duration::from_millis(100);
     let tracing = AgentTracing::builder(&url_in(&folder)).on_error(on_error).shutdown_timeout(timeout).open().unwrap();
+    let mut other = connect(&folder.path().join("traces.db"));
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
+    tracing::dispatcher::with_default(&dispatch(&tracing), || drop(info_span!("late")));
+    let inlet = tracing.inlet();
+    drop(tracing);
+    let health = inlet.health();
+    assert_eq!((health.spooled, health.dropped.total()), (1, 0));
+    let said = heard.lock().unwrap().clone();
+    assert!(said.iter().any(|error| error.contains("1 spans could not be stored, and wait on the disk")), "{said:?}");
+
+    other.batch_execute("ROLLBACK").unwrap();
+    let tracing = AgentTracing::open(&url_in(&folder)).unwrap();
+    let begun = std::time::Instant::now();
+    while tracing.health().stored == 0 {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(stored(&folder), ["late"]);
+    tracing.shutdown(PATIENCE).unwrap();
+    assert!(!folder.path().join("traces.db-spool").exists());
+}
+
+#[test]
+fn in_memory_what_a_last_handle_cannot_write_is_lost_and_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let on_error = {
+        let heard = Arc::clone(&heard);
+        move |error: &tracing_agents::Error| heard.lock().unwrap().push(error.to_string())
+    };
+    let builder = AgentTracing::builder(&url_in(&folder)).durability(Durability::Memory);
+    let tracing = builder.on_error(on_error).shutdown_timeout(Duration::from_millis(100)).open().unwrap();
     let mut other = connect(&folder.path().join("traces.db"));
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     tracing::dispatcher::with_default(&dispatch(&tracing), || drop(info_span!("lost")));

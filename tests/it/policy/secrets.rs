@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use diesel::connection::SimpleConnection as _;
 use tracing::info_span;
 use tracing_agents::model::{
     Attributes, Event, IdentityField, InterpretedSpan, Link, LoggedEvent, Resource, Scope, SpanId, SpanRecord,
@@ -14,7 +15,7 @@ use tracing_agents::{AgentTracing, Builder, Redactor, Result, SpanExt, wire};
 use tracing_subscriber::prelude::*;
 
 use crate::encodings::{ENCODINGS, Secret, secrets};
-use crate::support::{PATIENCE, url_in};
+use crate::support::{PATIENCE, connect, url_in};
 
 /// So many numbers give 200 secrets.
 const NUMBERS: u64 = 10;
@@ -89,6 +90,9 @@ fn bytes_that_left(configure: impl FnOnce(Builder) -> Builder) -> Vec<u8> {
     let wire = Wire::default();
     let tracing = configure(AgentTracing::builder(&url_in(&folder)).sink(wire.clone())).open().unwrap();
     let inlet = tracing.inlet();
+    // Nothing is stored yet, so that all of it waits in the spool.
+    let mut other = connect(&folder.path().join("traces.db"));
+    other.batch_execute("BEGIN IMMEDIATE").unwrap();
     let mut logged = Vec::new();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(tracing.layer()), || {
         for (number, secret) in (0_u64..).zip(planted()) {
@@ -121,12 +125,21 @@ fn bytes_that_left(configure: impl FnOnce(Builder) -> Builder) -> Vec<u8> {
             assert!(inlet.accept(record).is_ok());
         }
     });
+    let begun = std::time::Instant::now();
+    while tracing.health().queued > 0 {
+        assert!(begun.elapsed() < PATIENCE);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let mut bytes = files_in(&folder.path().join("traces.db-spool"));
+    assert!(bytes.len() > 100_000, "the spool has them, {} bytes", bytes.len());
+    other.batch_execute("ROLLBACK").unwrap();
+    drop(other);
     tracing.write_events(&logged).unwrap();
     tracing.force_flush(PATIENCE).unwrap();
     let health = tracing.health();
     assert_eq!((health.stored, health.dropped.total(), health.dead_lettered.total()), (2 * 20 * NUMBERS, 0, 0));
     // While it is open, the newest of it is in the write-ahead log.
-    let mut bytes = files_in(folder.path());
+    bytes.extend(files_in(folder.path()));
     tracing.shutdown(PATIENCE).unwrap();
     bytes.extend(files_in(folder.path()));
     bytes.extend(wire.0.lock().unwrap().iter());
@@ -135,7 +148,7 @@ fn bytes_that_left(configure: impl FnOnce(Builder) -> Builder) -> Vec<u8> {
 
 fn files_in(folder: &Path) -> Vec<u8> {
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-    files.flat_map(|file| std::fs::read(file).unwrap()).collect()
+    files.filter(|file| file.is_file()).flat_map(|file| std::fs::read(file).unwrap()).collect()
 }
 
 /// How many secrets can be found, in how many encodings; and an example.
