@@ -127,6 +127,7 @@ fn a_newer_schema_is_refused(world: &World) {
 fn looking_at_a_database_changes_nothing(world: &World) {
     assert_eq!(Store::inspect(world.database.url()).unwrap_err().kind(), ErrorKind::Connect);
     assert_eq!(world.api.open(world.database.url()).unwrap_err().kind(), ErrorKind::Connect, "tables were made");
+    assert_eq!(Store::open(world.database.url()).unwrap().known_identity().unwrap(), None);
     world.writer().write([span(0, 0).agent("A").session("s").tokens(3, 1), span(0, 1).model("m").tokens(3, 1)]);
     let found = Store::inspect(world.database.url()).unwrap();
     let product = match world.database.place().engine().name {
@@ -140,7 +141,9 @@ fn looking_at_a_database_changes_nothing(world: &World) {
     assert!(passwords(world.database.url()).iter().all(|password| !found.url.contains(password)), "{found:?}");
 
     let store = Store::open(world.database.url()).unwrap();
-    assert_eq!(store.known_identity().unwrap(), None);
+    let identity = store.known_identity().unwrap();
+    assert!(identity.is_some(), "who writes knows it");
+    assert_eq!(store.identity().ok(), identity);
     assert_eq!(store.check_trace(trace_id(0)).unwrap(), Some(true));
     assert_eq!(store.check_trace(trace_id(9)).unwrap(), None);
     world.database.sql().execute("UPDATE traces SET input_tokens = 77");
