@@ -34,6 +34,7 @@ impl<C> Timed<C> {
         Self { inner, limit: Limit { time, is_late: Arc::default() } }
     }
 
+    #[cfg(feature = "async")]
     pub(crate) const fn inner(&self) -> &C {
         &self.inner
     }
