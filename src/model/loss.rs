@@ -7,7 +7,7 @@ text_enum! {
     pub enum LossReason, "reason of a loss" {
         /// Refused: the queue held as many spans or bytes as it may.
         QueueFull = "queue_full",
-        /// Refused: the spool's disk was full or failed, and memory was full too.
+        /// Refused: the spool had as many bytes as it may, or its disk failed, and memory was full too.
         DiskFull = "disk_full",
         /// Refused: the pipeline was shut down.
         AfterShutdown = "after_shutdown",

@@ -86,7 +86,7 @@ impl fmt::Display for HiddenContent {
 pub struct Rejected {
     /// The queue held as many spans or bytes as it may.
     pub queue_full: u64,
-    /// The spool's disk was full or failed, and memory was full too.
+    /// The spool had as many bytes as it may, or its disk failed, and memory was full too.
     pub disk_full: u64,
     /// Larger than a span [may be](super::Settings::max_span_bytes).
     pub too_large: u64,

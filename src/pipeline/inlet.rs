@@ -82,7 +82,7 @@ pub trait LiveSpans: Send + Sync {
 pub enum Refused {
     /// The queue holds as many spans or bytes as it may.
     QueueFull,
-    /// The spool's disk is full or fails, and memory is full too.
+    /// The spool has as many bytes as it may, or its disk fails, and memory is full too.
     DiskFull,
     /// The span is larger than one [may be](super::Settings::max_span_bytes).
     TooLarge,
@@ -94,7 +94,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::QueueFull => "the queue is full",
-            Self::DiskFull => "the spool's disk is full or fails, and so is the queue",
+            Self::DiskFull => "the spool is full or its disk fails, and the queue is full",
             Self::TooLarge => "the span is larger than a span may be",
             Self::AfterShutdown => "the pipeline is shut down",
         })

@@ -26,7 +26,7 @@ impl Flow {
             slots.iter().try_for_each(|slot| state.queue.expect_not_too_large(slot.size()))?;
         }
         // Numbered by their places: their numbers are known when no others come between.
-        let (records, unread) = self.preparing.prepare_all(0..offered, &mut slots.into());
+        let (records, mut unread) = self.preparing.prepare_all(0..offered, &mut slots.into());
         let mut spans = Prepared::new(records, 0..offered);
         let until = match spool.when_full {
             WhenFull::Block(longest) if !self.is_worker() => Instant::now().checked_add(longest),
@@ -37,18 +37,21 @@ impl Flow {
             let first = self.lock().queue.next_number(offered)?;
             self.renumber(&mut spans, first);
             let (group, failed) = spool::encode(&mut spans.records, spans.numbers.clone());
+            unread.extend(failed.into_iter().map(|failed| Unread { number: failed.number - first, ..failed }));
             let written = if spans.records.is_empty() { Ok(()) } else { disk.append(&group) };
             let mut state = self.lock();
             if state.queue.phase == Phase::Over {
                 // The pipeline was given up meanwhile. What is on the disk is safe there.
-                let refused = if written.is_ok() {
-                    state.queue.accept_late(offered, group.count)
-                } else {
-                    Err(Refused::AfterShutdown)
+                let accepted = match written {
+                    Ok(()) => {
+                        state.queue.accept_late(offered, group.count);
+                        Ok(())
+                    }
+                    Err(_) => state.queue.expect_open(offered),
                 };
                 drop((disk, state));
                 self.release_spool();
-                return refused;
+                return accepted;
             }
             state.queue.accept_at_spooler(offered);
             let kept = match written {
@@ -59,7 +62,6 @@ impl Flow {
             if let Kept::Yes(wake) = kept {
                 let numbered = |unread: Unread| Unread { number: unread.number + first, ..unread };
                 state.tell_unread(unread.into_iter().map(numbered).collect());
-                state.tell_unread(failed);
                 state.queue.spooled_to(spans.numbers.end);
                 if let Some(tell) = tell.take() {
                     state.queue.drain();
@@ -78,7 +80,12 @@ impl Flow {
                     self.work.notify_one();
                     drop(wait(&self.room, state, until.min(now.checked_add(DISK_PAUSE)), now));
                 }
-                _ => return Err(state.queue.refuse_disk_full(offered)),
+                _ => {
+                    let refused = state.queue.refuse_disk_full(offered);
+                    drop(state);
+                    spool.sweep();
+                    return Err(refused);
+                }
             }
             spool.sweep();
         }

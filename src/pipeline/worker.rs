@@ -145,7 +145,10 @@ impl Worker {
                 self.write(batch);
                 self.tell_losses(losses);
             }
-            None => leftovers.done(),
+            None => {
+                leftovers.done();
+                leftovers.look(Instant::now());
+            }
         }
     }
 

@@ -45,6 +45,7 @@ mod order;
 mod outages;
 mod paging;
 mod partitions;
+mod poison;
 mod prices;
 mod processes;
 mod retention;
@@ -126,6 +127,7 @@ const ONCE: &[(&str, &[Case])] = &[
     ("identity", identity::CASES),
     ("interrupted", interrupted::CASES),
     ("outages", outages::CASES),
+    ("poison", poison::CASES),
     ("silence", silence::CASES),
     ("tls", tls::CASES),
 ];

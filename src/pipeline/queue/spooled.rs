@@ -56,12 +56,11 @@ impl Queue {
     }
 
     /// Accepts spans although the accounts are closed: those that are on the disk stay there. The others were not readable.
-    pub(in crate::pipeline) fn accept_late(&mut self, spans: u64, on_disk: u64) -> Result<(), Refused> {
+    pub(in crate::pipeline) const fn accept_late(&mut self, spans: u64, on_disk: u64) {
         self.accepted += spans;
         self.unread += on_disk;
         self.on_disk += on_disk;
         self.dead_lettered.panic += spans.saturating_sub(on_disk);
-        Ok(())
     }
 
     /// Whether the second line has room for so many spans.

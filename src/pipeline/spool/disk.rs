@@ -191,12 +191,13 @@ impl Disk {
         Some(Place { path: segment.path.clone(), bytes: segment.unread.clone() })
     }
 
-    /// So many of them, which stand before `offset`, were read back or are known to be lost.
-    pub(super) fn read_until(&mut self, path: &Path, offset: u64, spans: u64) {
-        if let Some(segment) = self.segments.iter_mut().find(|segment| segment.path == path) {
-            segment.unread.start = offset.min(segment.unread.end);
-            segment.unread_spans = segment.unread_spans.saturating_sub(spans);
-        }
+    /// So many of them, which stand before `offset`, were read back or are known to be lost. `false` where they were dropped meanwhile.
+    pub(super) fn read_until(&mut self, place: &Place, offset: u64, spans: u64) -> bool {
+        let segment = self.segments.iter_mut().find(|segment| segment.path == place.path);
+        let Some(segment) = segment.filter(|segment| segment.unread.start == place.bytes.start) else { return false };
+        segment.unread.start = offset.min(segment.unread.end);
+        segment.unread_spans = segment.unread_spans.saturating_sub(spans);
+        true
     }
 
     /// The spans of a segment that are in no memory are given up; how many they are.

@@ -113,7 +113,9 @@ impl Spool {
             Err((_, error)) => return Err(error),
         };
         let mut guard = self.lock();
-        guard.0.read_until(&place.path, offset, chunk.records.len() as u64 + chunk.damaged);
+        if !guard.0.read_until(&place, offset, chunk.records.len() as u64 + chunk.damaged) {
+            return Ok(Some(Chunk::default()));
+        }
         guard.0.settle_damaged(&place.path, chunk.damaged);
         if is_lost {
             chunk.damaged += guard.0.give_up_unread(&place.path);

@@ -179,7 +179,9 @@ fn a_journal_has_each_span_on_the_disk_before_it_is_accepted() {
 
 #[test]
 fn the_sums_hold_at_every_instant_whatever_the_store_does() {
-    for durability in [Durability::Spool, Durability::Journal] {
+    let policies = [WhenFull::DropNewest, WhenFull::DropOldest];
+    let kinds = [Durability::Spool, Durability::Journal];
+    for (durability, when_full) in kinds.into_iter().flat_map(|kind| policies.map(|policy| (kind, policy))) {
         let (place, log) = (Place::new(), SharedLog::default());
         let (mut writes, mut probes) = (0, 0);
         let store = FakeSink::new(&log)
@@ -194,7 +196,12 @@ fn the_sums_hold_at_every_instant_whatever_the_store_does() {
             });
         let settings = Settings {
             scheduled_delay: Duration::from_millis(5),
-            spool: Some(SpoolSettings { segment_bytes: 10_000, max_bytes: 200_000, ..place.spool(durability) }),
+            spool: Some(SpoolSettings {
+                when_full,
+                segment_bytes: 10_000,
+                max_bytes: 100_000,
+                ..place.spool(durability)
+            }),
             ..place.settings(durability)
         };
         let pipeline = start(settings, store, 1);
