@@ -14,7 +14,7 @@ use crate::spans::Run;
 pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     let kills = world.times(20, 200);
     world.on_each_server(|server| {
-        let load = Load { rate: 2_000, ..super::load(world, &server.url, Run::new())? };
+        let load = Load { rate: 1_000, ..super::load(world, &server.url, Run::new())? };
         let program = Program::start(&load)?;
         for _ in 0..kills {
             std::thread::sleep(Duration::from_millis(fastrand::u64(50..500)));
