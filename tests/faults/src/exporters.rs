@@ -1,7 +1,7 @@
 //! OpenTelemetry's batch span processor and this crate's pipeline, each in front of the same receiver that fails.
 //!
 //! A program of its own: `faults exporters theirs|ours FAULT FOLDER` says `a NUMBER` for each span that it offers and `d COUNT` for
-//! spans that were delivered (where it is to be killed), and at the end `result OFFERED DELIVERED WHAT-WAS-REPORTED`.
+//! spans that were delivered (where it is to be killed), and at the end `result OFFERED ACCEPTED DELIVERED WHAT-WAS-REPORTED`.
 
 use std::io::Write as _;
 use std::net::TcpListener;
@@ -137,26 +137,27 @@ pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> Result<()> {
     let fault = fault.and_then(|fault| Fault::ALL.into_iter().find(|(name, _)| *name == fault));
     let (_, fault) = fault.context("which fault?")?;
     let receiver = Receiver::new(fault)?;
-    let (offered, reported) = match side.as_deref() {
+    let (offered, accepted, reported) = match side.as_deref() {
         Some("theirs") => theirs(fault, &receiver),
         Some("ours") => ours(fault, &receiver, &folder.context("which folder?")?)?,
         _ => bail!("whose side?"),
     };
     let delivered = receiver.delivered.load(Ordering::Relaxed);
-    say(&format!("result {offered} {delivered} {}", reported.replace('\n', " ")));
+    say(&format!("result {offered} {accepted} {delivered} {}", reported.replace('\n', " ")));
     Ok(())
 }
 
-fn theirs(fault: Fault, receiver: &Arc<Receiver>) -> (u64, String) {
+fn theirs(fault: Fault, receiver: &Arc<Receiver>) -> (u64, u64, String) {
     let provider = SdkTracerProvider::builder().with_batch_exporter(Exporter(Arc::clone(receiver))).build();
     let tracer = provider.tracer("faults");
     let offered = offer(fault, |_| tracer.start("span").end());
     let flushed = provider.force_flush();
     let closed = provider.shutdown();
-    (offered, format!("force_flush {flushed:?}, shutdown {closed:?}"))
+    // It tells nobody what it refuses.
+    (offered, offered, format!("force_flush {flushed:?}, shutdown {closed:?}"))
 }
 
-fn ours(fault: Fault, receiver: &Arc<Receiver>, folder: &str) -> Result<(u64, String)> {
+fn ours(fault: Fault, receiver: &Arc<Receiver>, folder: &str) -> Result<(u64, u64, String)> {
     let mut settings = Settings::default();
     settings.spool = Some(SpoolSettings::new(folder, SpoolDatabase::default()));
     let store = Box::new(Store(Arc::clone(receiver)));
@@ -171,5 +172,5 @@ fn ours(fault: Fault, receiver: &Arc<Receiver>, folder: &str) -> Result<(u64, St
     let health = pipeline.health();
     let (refused, dropped) = (health.rejected.total(), health.dropped.total() + health.dead_lettered.total());
     let words = format!("force_flush {flushed:?}, shutdown {closed:?}; refused {refused}, dropped {dropped}");
-    Ok((offered, words))
+    Ok((offered, health.accepted, words))
 }

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use report::{Row, Verdict};
 use server::Server;
@@ -46,17 +46,15 @@ impl World {
     }
 
     /// The same on each server, at the same time.
-    fn on_each_server(&self, run: impl Fn(&Server) -> Result<Vec<Row>> + Sync) -> Result<Vec<Row>> {
+    fn on_each_server(&self, run: impl Fn(&Server) -> Result<Vec<Row>> + Sync) -> Vec<Row> {
         std::thread::scope(|scope| {
             let threads: Vec<_> = self.servers.iter().map(|server| scope.spawn(|| run(server))).collect();
-            let mut rows = Vec::new();
-            for (thread, server) in threads.into_iter().zip(&self.servers) {
-                match thread.join() {
-                    Ok(outcome) => rows.extend(outcome.with_context(|| server.name.clone())?),
-                    Err(_) => bail!("{}: the scenario panicked", server.name),
-                }
-            }
-            Ok(rows)
+            let outcomes = threads.into_iter().zip(&self.servers).map(|(thread, server)| match thread.join() {
+                Ok(Ok(rows)) => rows,
+                Ok(Err(error)) => vec![Row::failed(&server.name, &format!("{error:#}"))],
+                Err(_) => vec![Row::failed(&server.name, "the scenario panicked")],
+            });
+            outcomes.flatten().collect()
         })
     }
 }
@@ -91,7 +89,8 @@ fn all(arguments: impl Iterator<Item = String>) -> Result<bool> {
             continue;
         }
         let begun = Instant::now();
-        let found = scenario(&world).unwrap_or_else(|error| vec![Row::failed(&format!("{error:#}"))]);
+        let found =
+            scenario(&world).unwrap_or_else(|error| vec![Row::failed("not run to its end", &format!("{error:#}"))]);
         for row in found {
             let row = row.of(name);
             println!("{}", row.line());

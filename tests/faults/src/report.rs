@@ -43,8 +43,8 @@ impl Row {
     }
 
     /// The scenario could not be run to its end.
-    pub(crate) fn failed(why: &str) -> Self {
-        Self { figures: why.replace('\n', " "), verdict: Verdict::Broken, ..Self::new("failed") }
+    pub(crate) fn failed(what: &str, why: &str) -> Self {
+        Self { figures: why.replace('\n', " "), verdict: Verdict::Broken, ..Self::new(what) }
     }
 
     pub(crate) fn of(mut self, scenario: &str) -> Self {

@@ -25,7 +25,8 @@ impl Server {
 
     /// The same database by another address, without encryption, so that what is sent can be read on the way.
     pub(crate) fn url_by(&self, address: SocketAddr) -> String {
-        let plain = if self.name == "postgres" { "sslmode=disable" } else { "ssl-mode=DISABLED" };
+        // MariaDB's driver would go on by the server's own socket, where it finds one.
+        let plain = if self.name == "postgres" { "sslmode=disable" } else { "ssl-mode=DISABLED&prefer_socket=false" };
         format!("{}?{plain}", self.url.replace(&self.address.to_string(), &address.to_string()))
     }
 

@@ -36,15 +36,17 @@ fn one(world: &World, side: &str, name: &str, fault: Fault) -> Result<Row> {
         .spawn()?;
     let output = process.stdout.take().context("no output")?;
     let begun = Instant::now();
-    let (mut offered, mut delivered, mut reported) = (0_u64, 0_u64, "nothing: it was killed".to_owned());
+    let (mut offered, mut accepted, mut delivered, mut reported) =
+        (0_u64, 0_u64, 0_u64, "nothing: it was killed".to_owned());
     for line in BufReader::new(output).lines().map_while(Result::ok) {
         if line.starts_with("a ") {
-            offered += 1;
+            (offered, accepted) = (offered + 1, accepted + 1);
         } else if let Some(count) = line.strip_prefix("d ") {
             delivered += count.parse().unwrap_or(0);
         } else if let Some(result) = line.strip_prefix("result ") {
-            let mut words = result.splitn(3, ' ');
+            let mut words = result.splitn(4, ' ');
             offered = words.next().context("offered")?.parse()?;
+            accepted = words.next().context("accepted")?.parse()?;
             delivered = words.next().context("delivered")?.parse()?;
             words.next().unwrap_or_default().clone_into(&mut reported);
         }
@@ -56,12 +58,12 @@ fn one(world: &World, side: &str, name: &str, fault: Fault) -> Result<Row> {
     process.wait()?;
     let who = if side == "ours" { "tracing-agents" } else { "OpenTelemetry's batch processor" };
     let mut row = Row::new(format!("{who}, {name}"));
-    (row.accepted, row.stored, row.lost) = (offered, delivered, offered.saturating_sub(delivered));
-    row.figures = format!("reported: {reported}");
+    (row.accepted, row.stored, row.lost) = (accepted, delivered, accepted.saturating_sub(delivered));
+    row.figures = format!("offered {offered}; reported: {reported}");
     if side == "theirs" {
         return Ok(row);
     }
-    Ok(row.clone().promise(&[(row.lost == 0, "every span is delivered")]))
+    Ok(row.clone().promise(&[(row.lost == 0, "every accepted span is delivered")]))
 }
 
 /// The same with this crate, whose next process stores what a killed one left.

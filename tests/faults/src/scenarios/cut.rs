@@ -20,10 +20,10 @@ pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     // A prime number, so that the short form does not meet the same fields each time.
     let stride = i64::try_from(world.times(101, 1))?;
     let late = world.times(40, 500);
-    world.on_each_server(|server| {
+    Ok(world.on_each_server(|server| {
         let writer = Writer::open(world, server)?;
         Ok(vec![at_each_byte(writer, stride)?, late_and_lost_answers(Writer::open(world, server)?, late)?])
-    })
+    }))
 }
 
 struct Writer<'a> {

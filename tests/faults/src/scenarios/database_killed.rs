@@ -13,7 +13,7 @@ use crate::spans::Run;
 
 pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     let kills = world.times(20, 200);
-    world.on_each_server(|server| {
+    Ok(world.on_each_server(|server| {
         let load = Load { rate: 1_000, ..super::load(world, &server.url, Run::new())? };
         let program = Program::start(&load)?;
         for _ in 0..kills {
@@ -25,5 +25,5 @@ pub(super) fn run(world: &World) -> Result<Vec<Row>> {
         let (said, _, words) = program.finish(100_000, 5_000)?;
         let row = Row::new(format!("{}, {kills} kills", server.name));
         Ok(vec![whole(row, &server.url, load.run, &said, &words)?])
-    })
+    }))
 }

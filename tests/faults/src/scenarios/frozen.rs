@@ -20,7 +20,7 @@ const LATE_MS: u64 = 500;
 
 pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     let times = world.times(1, 10);
-    world.on_each_server(|server| Ok(vec![for_a_while(world, server, times)?, for_good(world, server)?]))
+    Ok(world.on_each_server(|server| Ok(vec![for_a_while(world, server, times)?, for_good(world, server)?])))
 }
 
 fn for_a_while(world: &World, server: &Server, times: u64) -> Result<Row> {

@@ -10,14 +10,13 @@ use crate::report::Row;
 use crate::spans::Run;
 
 const PHASES: [&str; 4] = ["alive", "dead", "frozen", "disk full"];
-/// Spans of one phase of a round.
-const SPANS: u64 = 4_000;
-
 /// Nanoseconds: median, p99.9, maximum.
 type Times = [u64; 3];
 
 pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     let rounds = world.times(3, 15);
+    // Of one phase of a round.
+    let spans = world.times(2_500, 10_000);
     let server = world.servers.first().context("no server")?;
     let (proxy, gone) = (Proxy::to(server.address)?, Proxy::to(server.address)?);
     let quiet = Load { rate: 0, tells: false, ..super::load(world, &server.url_by(proxy.address), Run::new())? };
@@ -28,7 +27,7 @@ pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     let mut full = Program::start(&full)?;
     gone.close(true);
     for _ in 0..2 {
-        full.ask(&format!("measure inlet {SPANS}"))?;
+        full.ask(&format!("measure inlet {spans}"))?;
     }
 
     let mut rows = Vec::new();
@@ -40,7 +39,7 @@ pub(super) fn run(world: &World) -> Result<Vec<Row>> {
                 proxy.close(*phase == "dead");
                 proxy.be_silent(*phase == "frozen");
                 let program = if *phase == "disk full" { &mut full } else { &mut program };
-                times.push(numbers(&program.ask(&format!("measure {door} {SPANS}"))?)?);
+                times.push(numbers(&program.ask(&format!("measure {door} {spans}"))?)?);
                 proxy.close(false);
                 proxy.be_silent(false);
                 program_is_idle(*phase, program)?;
@@ -52,7 +51,7 @@ pub(super) fn run(world: &World) -> Result<Vec<Row>> {
             let ratio = p999 as f64 / alive.max(1) as f64;
             let micros = |ns: u64| ns as f64 / 1000.0;
             rows.push(Row::new(format!("{}, {door}, database or disk: {phase}", server.name)).figures(format!(
-                "p50 {:.1} µs, p99.9 {:.1} µs, max {:.1} µs (medians of {rounds} rounds of {SPANS} spans); p99.9 is {ratio:.2} times that of alive",
+                "p50 {:.1} µs, p99.9 {:.1} µs, max {:.1} µs (medians of {rounds} rounds of {spans} spans); p99.9 is {ratio:.2} times that of alive",
                 micros(p50),
                 micros(p999),
                 micros(max),

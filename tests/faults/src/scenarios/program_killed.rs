@@ -20,13 +20,13 @@ const OLDEST_LOST: Duration = Duration::from_millis(250);
 pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     // Of 50, 13 on each of two servers and levels: 52.
     let kills = world.times(13, 250);
-    world.on_each_server(|server| {
+    Ok(world.on_each_server(|server| {
         let mut rows = Vec::new();
         for durability in [Durability::Journal, Durability::Spool] {
             rows.push(killed(world, server, durability, kills)?);
         }
         Ok(rows)
-    })
+    }))
 }
 
 /// What one program had accepted before it was killed.
