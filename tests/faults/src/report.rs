@@ -109,10 +109,11 @@ pub(crate) fn page(table: &str) -> String {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     format!(
-        "# Faults: the last long run\n\n`tests/faults/run --long` of {}, on {processors} processors, load at the end {}, unoptimised \
+        "# Faults: the last long run\n\n`tests/faults/run --long` of {}, on {processors} processors, load at the end {}, {} \
          build. `accepted` are the spans that the crate took over; `lost` those of them that are neither stored nor counted as \
          dropped or dead-lettered; `twice` stored ones that are there more than once.\n\n{table}",
         said("date", &["-u", "+%Y-%m-%d %H:%M UTC"]),
         load.split(' ').take(3).collect::<Vec<_>>().join(" "),
+        if cfg!(debug_assertions) { "unoptimised" } else { "optimised" },
     )
 }

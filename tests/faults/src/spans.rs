@@ -28,7 +28,7 @@ impl Run {
         let name = format!("{}{number}", self.prefix());
         let mut record =
             SpanRecord::new(TraceId::from_bytes(trace.to_be_bytes()), span_id(number), name, start - 1_000_000);
-        if number % SPANS_OF_TRACE != 0 {
+        if !number.is_multiple_of(SPANS_OF_TRACE) {
             record.parent_span_id = Some(span_id(number - number % SPANS_OF_TRACE));
         }
         record.state = SpanState::Closed;

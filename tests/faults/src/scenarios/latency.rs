@@ -42,7 +42,7 @@ pub(super) fn run(world: &World) -> Result<Vec<Row>> {
                 times.push(numbers(&program.ask(&format!("measure {door} {spans}"))?)?);
                 proxy.close(false);
                 proxy.be_silent(false);
-                program_is_idle(*phase, program)?;
+                program_is_idle(phase, program)?;
             }
         }
         let medians = measured.map(median);

@@ -13,16 +13,17 @@ use crate::stored::counts;
 
 pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     let server = world.servers.first().context("no server")?;
-    // Asked for by name, the short form is a short soak.
-    let minutes = world.times(1, 20);
-    let load = Load { rate: 5_000, tells: false, ..super::load(world, &server.url, Run::new())? };
+    // Asked for by name, the short form is a short soak of what an unoptimised build can do.
+    let (minutes, rate) = (world.times(1, 20), world.times(1_000, 5_000));
+    let kill_after = usize::try_from(world.times(3, 12))?;
+    let load = Load { rate, tells: false, ..super::load(world, &server.url, Run::new())? };
     let program = Program::start(&load)?;
     let begun = Instant::now();
     let (mut memory, mut kills) = (Vec::new(), 0);
     while begun.elapsed() < Duration::from_secs(minutes * 60) {
-        std::thread::sleep(Duration::from_secs(30));
+        std::thread::sleep(Duration::from_secs(10));
         memory.push(program.said().last.memory / 1024);
-        if memory.len() % 4 == 0 {
+        if memory.len().is_multiple_of(kill_after) {
             server.kill()?;
             std::thread::sleep(Duration::from_secs(5));
             server.restart()?;
@@ -38,7 +39,7 @@ pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     row.lost = last.accepted.saturating_sub(different + last.dropped);
     row.twice = rows - different;
     row.figures = format!(
-        "{} looks, {} of them wrong; {:.0} spans/s offered, refused {}, dropped {}; resident MiB each 30 s: {memory:?}; {words}",
+        "{} looks, {} of them wrong; {:.0} spans/s offered, refused {}, dropped {}; resident MiB each 10 s: {memory:?}; {words}",
         said.looks,
         said.wrong_looks,
         last.offered as f64 / begun.elapsed().as_secs_f64(),
