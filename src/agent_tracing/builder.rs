@@ -99,8 +99,8 @@ impl Builder {
         }
     }
 
-    /// Spans that wait in the queue at most; beyond them new spans are refused and counted. By default `OTEL_BSP_MAX_QUEUE_SIZE`,
-    /// else 2,048.
+    /// Spans that wait in memory for the database at most; beyond them new spans wait on the disk, or without a [spool](Self::durability) are
+    /// refused and counted. By default `OTEL_BSP_MAX_QUEUE_SIZE`, else 2,048.
     pub fn max_queue_size(mut self, spans: usize) -> Self {
         self.max_queue_size = Some(spans);
         self

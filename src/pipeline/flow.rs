@@ -156,7 +156,7 @@ impl Flow {
         }
         let mut slot = Some(slot);
         let mut state = self.lock_own()?;
-        if state.queue.is_full(size) {
+        if state.queue.is_full(1, size) {
             state = self.wait_for_room(state, size);
         }
         let wake = state.queue.push(&mut slot)?;
@@ -204,7 +204,7 @@ impl Flow {
             return state;
         }
         state.queue.blocked += 1;
-        while state.queue.phase == Phase::Open && state.queue.is_full(size) {
+        while state.queue.phase == Phase::Open && state.queue.is_full(1, size) {
             let now = Instant::now();
             if until.is_some_and(|until| now >= until) {
                 break;

@@ -74,6 +74,8 @@ pub(super) struct Queue {
     /// Callers that wait for room.
     pub(super) blocked: usize,
     max_span_bytes: usize,
+    /// Spans that may come before they are in a file.
+    max_incoming: usize,
     max_slots: usize,
     max_bytes: usize,
     batch_slots: usize,
@@ -117,6 +119,7 @@ impl Queue {
             spooler: if settings.durability() == Durability::Spool { Spooler::Awake } else { Spooler::Over },
             blocked: 0,
             max_span_bytes: settings.max_span_bytes,
+            max_incoming: settings.max_incoming(),
             max_slots: settings.max_queue_size,
             max_bytes: settings.max_queue_bytes,
             batch_slots: settings.max_export_batch_size,
@@ -148,7 +151,7 @@ impl Queue {
         let size = slot.as_ref().map_or(0, Slot::size);
         self.expect_open(1)?;
         self.expect_not_too_large(size)?;
-        if self.is_over_full(&self.incoming, 1, size) {
+        if self.is_full(1, size) {
             return Err(self.refuse_full(1));
         }
         if let Some(slot) = slot.take() {
@@ -165,7 +168,7 @@ impl Queue {
         let offered = count(slots.len());
         self.expect_open(offered)?;
         let bytes = slots.iter().fold(0, |bytes: usize, slot| bytes.saturating_add(slot.size()));
-        if self.is_over_full(&self.incoming, slots.len(), bytes) {
+        if self.is_full(slots.len(), bytes) {
             return Err(self.refuse_full(offered));
         }
         let first = self.accepted;
@@ -192,10 +195,14 @@ impl Queue {
         Err(Refused::TooLarge)
     }
 
-    /// Whether `line` cannot take more. An empty one takes anything, so that nothing is refused for ever.
-    fn is_over_full(&self, line: &Line, slots: usize, bytes: usize) -> bool {
+    /// Whether the line cannot take so many more. An empty one takes anything, so that nothing is refused for ever.
+    pub(super) fn is_full(&self, slots: usize, bytes: usize) -> bool {
+        self.is_over(&self.incoming, self.max_incoming, slots, bytes)
+    }
+
+    fn is_over(&self, line: &Line, max_slots: usize, slots: usize, bytes: usize) -> bool {
         let is_over =
-            line.len().saturating_add(slots) > self.max_slots || line.bytes().saturating_add(bytes) > self.max_bytes;
+            line.len().saturating_add(slots) > max_slots || line.bytes().saturating_add(bytes) > self.max_bytes;
         is_over && !line.is_empty()
     }
 
@@ -219,7 +226,7 @@ impl Queue {
         if self.durability == Durability::Spool {
             match self.spooler {
                 Spooler::Parked => Wake::Spooler,
-                Spooler::Gathering if self.wake_slots == 1 || self.is_half_full() => Wake::Spooler,
+                Spooler::Gathering if self.wake_slots == 1 || self.has_many() => Wake::Spooler,
                 _ => Wake::Nobody,
             }
         } else if self.parked && batch_is_full {

@@ -9,12 +9,16 @@ use crate::model::Kind;
 /// The worker looks around this often at most.
 const SHORTEST_TICK: Duration = Duration::from_millis(10);
 
+/// How many queues of spans may come at once before they are in a file.
+const BURST: usize = 16;
+
 /// The limits and delays of a pipeline. Names and defaults of the first four are those of OpenTelemetry's batch span processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Spans that may wait in the queue; default 2,048, at least 1. A span that finds the queue full is refused and counted. As many
-    /// may wait for each sink beside the store.
+    /// Spans that may wait in memory for the store; default 2,048, at least 1. A span that finds the queue full is refused and counted; with a
+    /// [spool](Self::spool) it waits in a file instead, and up to 16 times as many may come at once before they are there. As many may wait for
+    /// each sink beside the store.
     pub max_queue_size: usize,
     /// Spans that are written at once; default 512, at least 1, at most `max_queue_size`.
     pub max_export_batch_size: usize,
@@ -101,6 +105,15 @@ impl Settings {
         self.retry_max_attempts = self.retry_max_attempts.max(1);
         self.tick_every = self.tick_every.clamp(SHORTEST_TICK, MAX_DELAY);
         self
+    }
+
+    /// Spans that may come before they are taken on. To take them to the store can be slow, and to a file is quick: there a burst is no reason
+    /// to refuse any, as long as it fits into the bytes of the queue.
+    pub(super) fn max_incoming(&self) -> usize {
+        match self.durability() {
+            Durability::Memory => self.max_queue_size,
+            Durability::Spool | Durability::Journal => self.max_queue_size.saturating_mul(BURST),
+        }
     }
 
     /// What is promised of spans that were accepted.

@@ -17,24 +17,20 @@ impl Queue {
     /// Whether that thread is not to wait for more.
     pub(in crate::pipeline) fn is_urgent(&self) -> bool {
         let first = self.accepted - count(self.incoming.len());
-        self.phase != Phase::Open || first < self.drain_to || self.wake_slots == 1 || self.is_half_full()
+        self.phase != Phase::Open || first < self.drain_to || self.wake_slots == 1 || self.has_many()
     }
 
-    pub(super) fn is_half_full(&self) -> bool {
+    pub(super) fn has_many(&self) -> bool {
         self.incoming.len() > self.max_slots / 2 || self.incoming.bytes() > self.max_bytes / 2
     }
 
-    /// Whether a caller finds no room.
-    pub(in crate::pipeline) fn is_full(&self, size: usize) -> bool {
-        self.is_over_full(&self.incoming, 1, size)
-    }
-
-    /// Moves all that came into `slots`, which is empty; returns their numbers.
+    /// Moves what came into `slots`, which is empty, as much as fits into the second line; returns the numbers.
     pub(in crate::pipeline) fn take_incoming(&mut self, slots: &mut VecDeque<Slot>) -> Range<u64> {
-        self.incoming.take_all(slots);
+        let first = self.accepted - count(self.incoming.len());
+        self.incoming.take(self.max_slots, self.max_bytes, slots);
         let taken = count(slots.len());
         self.at_spooler += taken;
-        self.accepted - taken..self.accepted
+        first..first + taken
     }
 
     /// The number that the next span will have.
@@ -65,7 +61,7 @@ impl Queue {
 
     /// Whether the second line has room for so many spans.
     pub(in crate::pipeline) fn has_room(&self, spans: usize, bytes: usize) -> bool {
-        !self.is_over_full(&self.ready, spans, bytes)
+        !self.is_over(&self.ready, self.max_slots, spans, bytes)
     }
 
     /// Spans go on in memory.

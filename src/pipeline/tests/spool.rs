@@ -264,13 +264,13 @@ fn a_full_spool_drops_the_newest_or_the_oldest_or_lets_callers_wait() {
         let settings = Settings { spool: Some(full(when_full, &place)), ..place.settings(Durability::Spool) };
         let pipeline = start(settings, sink, 1);
         let inlet = pipeline.inlet();
-        for index in 0..3000 {
+        for index in 0..5000 {
             let _ = inlet.accept(record(index.to_string()));
             if index % 16 == 0 {
                 thread::sleep(Duration::from_millis(1));
             }
         }
-        eventually("all has gone on", || pipeline.health().queued <= 64 * 2);
+        eventually("all has gone on", || pipeline.health().queued <= 64 * 18);
         let health = pipeline.health();
         assert!(health.adds_up() && health.spool.bytes <= 60_000, "{health:?}");
         is_out.store(false, Ordering::Relaxed);
@@ -333,8 +333,8 @@ fn while_the_disk_fails_spans_wait_in_memory_and_then_on_the_disk_again() {
         let inlet = pipeline.inlet();
         accept(&inlet, 10);
         eventually("the failure is seen", || pipeline.health().spool.failure.is_some());
-        let refused = (0..500).filter(|_| {
-            thread::sleep(Duration::from_micros(200));
+        let refused = (0..3000).filter(|_| {
+            thread::sleep(Duration::from_micros(20));
             inlet.accept(record("more")) == Err(Refused::DiskFull)
         });
         assert!(refused.count() > 100, "memory is full, too");
