@@ -13,8 +13,6 @@ text_enum! {
         AfterShutdown = "after_shutdown",
         /// Refused: larger than a span may be.
         TooLarge = "too_large",
-        /// Refused: made by code that the layer itself had called.
-        Reentrant = "reentrant",
         /// Lost: the spool held as many bytes as it may.
         SpoolFull = "spool_full",
         /// Lost: the spool's disk failed, or gave back something else than was written.
@@ -33,7 +31,7 @@ impl LossReason {
     #[must_use]
     pub const fn is_after_acceptance(self) -> bool {
         match self {
-            Self::QueueFull | Self::DiskFull | Self::AfterShutdown | Self::TooLarge | Self::Reentrant => false,
+            Self::QueueFull | Self::DiskFull | Self::AfterShutdown | Self::TooLarge => false,
             Self::SpoolFull | Self::DiskError | Self::ShutdownTimeout | Self::RedactionFailed | Self::Discarded => true,
         }
     }

@@ -90,8 +90,6 @@ pub struct Rejected {
     pub disk_full: u64,
     /// Larger than a span [may be](super::Settings::max_span_bytes).
     pub too_large: u64,
-    /// Made by code that the layer itself had called, such as a `Debug` implementation.
-    pub reentrant: u64,
     /// The pipeline was shut down.
     pub after_shutdown: u64,
     /// The sampler of the [tracer provider](crate::Builder::tracer_provider) left the span out, or it began where telemetry is suppressed.
@@ -210,7 +208,7 @@ impl Rejected {
     /// All refused spans.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.queue_full + self.disk_full + self.too_large + self.reentrant + self.after_shutdown + self.sampled_out
+        self.queue_full + self.disk_full + self.too_large + self.after_shutdown + self.sampled_out
     }
 }
 

@@ -56,7 +56,6 @@ impl Totals {
             LossReason::DiskFull => rejected.disk_full,
             LossReason::AfterShutdown => rejected.after_shutdown,
             LossReason::TooLarge => rejected.too_large,
-            LossReason::Reentrant => rejected.reentrant,
             LossReason::SpoolFull => dropped.spool_full,
             LossReason::DiskError => dropped.disk_error,
             LossReason::ShutdownTimeout => dropped.shutdown_timeout,
@@ -94,8 +93,8 @@ mod tests {
 
     #[test]
     fn every_refusal_and_loss_has_a_reason() {
-        let (queue_full, disk_full, after_shutdown, too_large, reentrant) = (1, 2, 4, 8, 16);
-        let rejected = Rejected { queue_full, disk_full, after_shutdown, too_large, reentrant, sampled_out: 99 };
+        let (queue_full, disk_full, after_shutdown, too_large) = (1, 2, 4, 8);
+        let rejected = Rejected { queue_full, disk_full, after_shutdown, too_large, sampled_out: 99 };
         let dropped = Dropped { spool_full: 32, disk_error: 64, shutdown_timeout: 128, redaction_failed: 256 };
         let totals = Totals { accepted: 1000, rejected, dropped, discarded: 512 };
         let news = Losses::new(ProcessId::from_bytes([1; 16]), 0).take_news(&totals, 1);
