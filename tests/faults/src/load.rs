@@ -37,6 +37,8 @@ pub(crate) struct Load {
     /// Whether each accepted span is told.
     pub(crate) tells: bool,
     pub(crate) spool_bytes: u64,
+    /// Spans that wait in memory; 0 for as many as by default.
+    pub(crate) queue: usize,
 }
 
 impl Load {
@@ -46,7 +48,7 @@ impl Load {
             Durability::Memory => "memory",
             _ => "spool",
         };
-        let numbers = [self.run.0, self.first, self.rate, u64::from(self.tells), self.spool_bytes];
+        let numbers = [self.run.0, self.first, self.rate, u64::from(self.tells), self.spool_bytes, self.queue as u64];
         let mut arguments = vec!["load".to_owned(), self.url.clone(), self.folder.clone(), durability.to_owned()];
         arguments.extend(numbers.map(|number| number.to_string()));
         arguments
@@ -56,7 +58,7 @@ impl Load {
         let arguments: Vec<_> = arguments.collect();
         let [url, folder, durability, numbers @ ..] = arguments.as_slice() else { bail!("load needs arguments") };
         let numbers: Vec<u64> = numbers.iter().map(|number| number.parse()).collect::<Result<_, _>>()?;
-        let [run, first, rate, tells, spool_bytes] = numbers.as_slice() else { bail!("load needs five numbers") };
+        let [run, first, rate, tells, spool_bytes, queue] = numbers.as_slice() else { bail!("load needs six numbers") };
         Ok(Self {
             url: url.clone(),
             folder: folder.clone(),
@@ -70,6 +72,7 @@ impl Load {
             rate: *rate,
             tells: *tells != 0,
             spool_bytes: *spool_bytes,
+            queue: usize::try_from(*queue)?,
         })
     }
 }
@@ -146,6 +149,9 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
         .scheduled_delay(Duration::from_millis(20));
     if load.spool_bytes > 0 {
         builder = builder.max_spool_bytes(load.spool_bytes);
+    }
+    if load.queue > 0 {
+        builder = builder.max_queue_size(load.queue);
     }
     let tracing = builder.open()?;
     say("ready");

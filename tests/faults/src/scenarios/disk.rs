@@ -29,7 +29,9 @@ pub(super) fn run(world: &World) -> Result<Vec<Row>> {
 /// The database is gone and the spool's disk, or what a file may hold, too small for what comes meanwhile.
 fn full(world: &World, server: &Server, disk: Option<&Tmpfs>) -> Result<Row> {
     let proxy = Proxy::to(server.address)?;
-    let mut load = Load { rate: 4_000, ..super::load(world, &server.url_by(proxy.address), Run::new())? };
+    // Of which so few fit into memory that it is full soon, too.
+    let load = super::load(world, &server.url_by(proxy.address), Run::new())?;
+    let mut load = Load { rate: 4_000, queue: 128, ..load };
     let program = if let Some(disk) = disk {
         disk.0.clone_into(&mut load.folder);
         Program::start(&load)?

@@ -50,6 +50,7 @@ fn load(world: &World, url: &str, run: Run) -> Result<Load> {
         rate: 1_000,
         tells: true,
         spool_bytes: 0,
+        queue: 0,
     })
 }
 
