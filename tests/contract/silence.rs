@@ -24,7 +24,7 @@ crate::cases!(
 
 /// The URL with a deadline of one second.
 fn hasty(url: &str) -> String {
-    format!("{url}{}timeout=1", if url.contains('?') { '&' } else { '?' })
+    format!("{url}{}timeout=2", if url.contains('?') { '&' } else { '?' })
 }
 
 /// Runs `body` on a road to the world's server, if there is one.
