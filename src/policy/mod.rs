@@ -1,6 +1,6 @@
 //! What of a record may leave the process: how much content, which texts, how long.
 //!
-//! A [`Policy`] is applied to each record on the worker, before anything else looks at it: before it is interpreted, spooled, stored or sent
+//! A policy is applied to each record on the worker, before anything else looks at it: before it is interpreted, spooled, stored or sent
 //! on. Its steps, in an order that matters:
 //!
 //! 1. **Capture** ([`CapturePolicy`], environment): content that is not kept goes. What is content, `semconv`'s tables say.
