@@ -12,30 +12,17 @@ pub(super) const MAX_WAITING: usize = 1000;
 /// A span that the store refuses. None without an origin, which every accepted span has.
 pub(super) fn poisoned(record: &SpanRecord, error: &Error) -> Option<DeadLetter> {
     let Origin { process, sequence } = record.origin?;
-    Some(DeadLetter {
-        process,
-        sequence,
-        trace_id: Some(record.trace_id),
-        span_id: Some(record.span_id),
-        name: record.name.clone(),
-        reason: DeadLetterReason::Poison,
-        error: error.to_string(),
-        time_ns: now_ns(),
-        payload: isolated(|| wire::encode(std::slice::from_ref(record))).unwrap_or_default(),
-    })
+    let mut letter = DeadLetter::new(process, sequence, DeadLetterReason::Poison, error.to_string());
+    (letter.trace_id, letter.span_id) = (Some(record.trace_id), Some(record.span_id));
+    letter.name.clone_from(&record.name);
+    letter.time_ns = now_ns();
+    letter.payload = isolated(|| wire::encode(std::slice::from_ref(record))).unwrap_or_default();
+    Some(letter)
 }
 
 /// A span that could not be read.
 pub(super) fn unread(origin: Origin, reason: &str) -> DeadLetter {
-    DeadLetter {
-        process: origin.process,
-        sequence: origin.sequence,
-        trace_id: None,
-        span_id: None,
-        name: String::new(),
-        reason: DeadLetterReason::Panic,
-        error: reason.to_owned(),
-        time_ns: now_ns(),
-        payload: Vec::new(),
-    }
+    let mut letter = DeadLetter::new(origin.process, origin.sequence, DeadLetterReason::Panic, reason);
+    letter.time_ns = now_ns();
+    letter
 }
