@@ -13,7 +13,7 @@ use super::environment::{self, Environment};
 use super::{AgentTracing, Inner};
 use crate::error::{Error, Result};
 use crate::layer::{AgentFilter, Ambient, Capture, Limits};
-use crate::model::{Attributes, Kind, ProcessId, Resource, Scope, Value};
+use crate::model::{Attributes, Kind, ProcessId, Resource, Scope, SpanRecord, Value};
 use crate::pipeline::{Durability, Fsync, OnError, Pipeline, Protect, Settings, Sink, TailSampling, WhenFull};
 use crate::policy::{self, CapturePolicy, Place, Policy, Redactor};
 use crate::semconv::{self, PriceTable, Prices, Profiles, profile::Profile};
@@ -372,8 +372,8 @@ impl Builder {
     }
 
     /// A redactor of your own: it is asked about every text, with [where it stands](Place), and answers what shall stand there instead, or
-    /// nothing. It runs on the worker. Where it panics the text is replaced by a fixed one, and
-    /// [`AgentTracing::redactor_failures`] counts it.
+    /// nothing. It runs on the pipeline's threads. Where it panics the text is replaced by a fixed one, which
+    /// [`AgentTracing::redactor_failures`] counts, and [`on_error`](Self::on_error) hears of it.
     ///
     /// Let it answer the same for the same text: two versions of a span are one only if they say the same.
     ///
@@ -574,7 +574,7 @@ impl Builder {
             ..self.policy
         };
         let policy = Policy::new(policy, profiles.clone()).map(Arc::new);
-        let protect = policy.clone().map(|policy| -> Protect { Arc::new(move |record| policy.protect(record)) });
+        let protect = policy.clone().map(|policy| -> Arc<dyn Protect> { policy });
         let prices = Prices::new(self.prices);
         let known = profiles.clone();
         let sink = StoreSink::new(store.clone(), process, environment::host_name())
@@ -621,5 +621,15 @@ impl Builder {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").finish_non_exhaustive()
+    }
+}
+
+impl Protect for Policy {
+    fn protect(&self, record: &mut SpanRecord) {
+        self.protect(record);
+    }
+
+    fn texts_given_up(&self) -> u64 {
+        self.failures()
     }
 }

@@ -16,6 +16,7 @@ mod record;
 mod requests;
 mod rollup;
 mod span;
+pub(crate) mod time;
 mod told;
 mod trace;
 mod traceparent;

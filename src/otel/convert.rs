@@ -7,7 +7,6 @@
 //! [wire](crate::wire).
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
 
 use opentelemetry::trace::{
     Event as OtelEvent, Link as OtelLink, SpanContext, SpanId as OtelSpanId, SpanKind, Status as OtelStatus,
@@ -18,6 +17,7 @@ use opentelemetry_sdk::Resource as OtelResource;
 use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 
 use super::values::{to_attributes, to_key_values, to_value};
+use crate::model::time::{system_time, unix_ns};
 use crate::model::{
     Event, Link, OtelKind, Resource, Scope, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId,
 };
@@ -253,21 +253,4 @@ fn to_otel_status(status: &Status) -> OtelStatus {
         StatusCode::Ok => OtelStatus::Ok,
         StatusCode::Error => OtelStatus::error(status.message.clone()),
     }
-}
-
-/// Nanoseconds since 1970, negative before.
-fn unix_ns(time: SystemTime) -> i64 {
-    match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(after) => i64::try_from(after.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => {
-            i128::try_from(before.duration().as_nanos()).ok().and_then(|ns| i64::try_from(-ns).ok()).unwrap_or(i64::MIN)
-        }
-    }
-}
-
-/// 1970 for times that the system cannot say.
-pub(super) fn system_time(unix_ns: i64) -> SystemTime {
-    let distance = Duration::from_nanos(unix_ns.unsigned_abs());
-    let epoch = SystemTime::UNIX_EPOCH;
-    if unix_ns < 0 { epoch.checked_sub(distance) } else { epoch.checked_add(distance) }.unwrap_or(epoch)
 }

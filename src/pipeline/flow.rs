@@ -18,8 +18,8 @@ use super::queue::{Phase, Queue, Spooler, Wake};
 use super::receipt::{Due, OnReceipt, Receipts};
 use super::sides::Sides;
 use super::spool::{Durability, Spool, WhenFull};
-use super::worker::now_ns;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::time::now_ns;
 use crate::model::{Loss, Origin};
 
 /// No wait on a condition is longer; who waits longer looks again. Keeps sums of times far from overflow.

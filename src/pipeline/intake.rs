@@ -40,6 +40,8 @@ pub(super) struct Intake {
     refusals_reported: u64,
     /// None where all that is read is written.
     selection: Option<Selection>,
+    /// Texts that were given up, as far as they were reported.
+    texts_reported: u64,
     /// Spans that cannot be stored, for the store to keep apart.
     pub(super) letters: Vec<DeadLetter>,
 }
@@ -51,7 +53,16 @@ impl Intake {
         reporter: Reporter,
         selection: Option<Selection>,
     ) -> Self {
-        Self { flow, reading, reader: None, reporter, refusals_reported: 0, selection, letters: Vec::new() }
+        Self {
+            flow,
+            reading,
+            reader: None,
+            reporter,
+            refusals_reported: 0,
+            selection,
+            texts_reported: 0,
+            letters: Vec::new(),
+        }
     }
 
     /// Reads a batch, and leaves `slots` empty. Spans that have no number yet get these, in order.
@@ -246,6 +257,16 @@ impl Intake {
     pub(super) fn report_drops(&mut self) {
         for news in self.flow.sides.news_of_drops() {
             self.fail(&Error::write(news));
+        }
+    }
+
+    /// Tells of texts that the redaction gave up. What panicked there is not said: it may be what was to be taken out.
+    pub(super) fn report_redactions(&mut self) {
+        let texts = self.reading.preparing.protect.as_ref().map_or(0, |protect| protect.texts_given_up());
+        let news = texts.saturating_sub(self.texts_reported);
+        if news > 0 {
+            self.texts_reported = texts;
+            self.fail(&Error::write(format!("texts of which nothing is kept, because a redactor panicked: {news}")));
         }
     }
 

@@ -1,8 +1,8 @@
 //! Dead letters: spans that could not be stored although others could.
 
 use super::isolation::isolated;
-use super::worker::now_ns;
 use crate::error::Error;
+use crate::model::time::now_ns;
 use crate::model::{DeadLetter, DeadLetterReason, Origin, SpanRecord};
 use crate::wire;
 

@@ -126,7 +126,7 @@ impl Pipeline {
         settings: Settings,
         store: Box<dyn Sink>,
         others: Vec<Box<dyn Sink>>,
-        protect: Option<Protect>,
+        protect: Option<Arc<dyn Protect>>,
         interpret: impl Fn(SpanRecord) -> InterpretedSpan + Send + Sync + 'static,
         on_error: Option<OnError>,
         process: ProcessId,

@@ -9,15 +9,21 @@ use super::isolation::isolated;
 use super::line::{Entry, Slot};
 use crate::model::{Origin, ProcessId, SpanRecord};
 
-/// Takes out of a record what may not leave the process.
-pub(crate) type Protect = Arc<dyn Fn(&mut SpanRecord) + Send + Sync>;
+/// Takes out of records what may not leave the process.
+pub(crate) trait Protect: Send + Sync {
+    /// A record that cannot be protected is lost when this panics.
+    fn protect(&self, record: &mut SpanRecord);
+
+    /// Texts so far that were given up as a whole, since it could not be told what of them may leave.
+    fn texts_given_up(&self) -> u64;
+}
 
 /// How records are made.
 #[derive(Clone)]
 pub(super) struct Preparing {
     pub(super) process: ProcessId,
     /// Runs before anything else sees a record.
-    pub(super) protect: Option<Protect>,
+    pub(super) protect: Option<Arc<dyn Protect>>,
 }
 
 /// A span that could not be read.
@@ -32,7 +38,7 @@ pub(super) struct Unread {
 impl Preparing {
     pub(super) fn protect(&self, record: &mut SpanRecord) {
         if let Some(protect) = &self.protect {
-            protect(record);
+            protect.protect(record);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use std::vec::IntoIter;
 
 use super::delivery::{self, Delivery};
@@ -156,6 +156,7 @@ impl Worker {
     fn tick(&mut self) {
         self.intake.report_refusals();
         self.intake.report_drops();
+        self.intake.report_redactions();
         self.intake.report_hidden_content();
         if let Some(batch) = self.intake.held(false) {
             self.write(batch);
@@ -220,6 +221,7 @@ impl Worker {
     fn flush(&mut self) -> Outcome {
         self.intake.tell_unread();
         self.store.post(&mut self.intake);
+        self.intake.report_redactions();
         self.intake.report_hidden_content();
         if self.intake.flow.live.take_wanted() {
             let open = self.intake.open_spans(None);
@@ -237,6 +239,7 @@ impl Worker {
         self.intake.flow.go_on().map_err(|GivenUp| "the pipeline was given up".to_owned())?;
         self.intake.report_refusals();
         self.intake.report_drops();
+        self.intake.report_redactions();
         if let Some(batch) = self.intake.held(true) {
             self.write(batch);
         }
@@ -248,10 +251,4 @@ impl Worker {
         self.tell_losses(news);
         self.flush()
     }
-}
-
-/// Nanoseconds since 1970.
-pub(super) fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,6 @@
 //! Forgetting what was lost, when its time has come: dead letters, and the accounts of processes that are long gone.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::result::QueryResult;
@@ -10,6 +10,7 @@ use super::connection::{AnyConnection, dispatch};
 use super::schema::{dead_letter_parts, dead_letters, losses, processes, settled_sequences};
 use super::write::AnyOf;
 use crate::error::Result;
+use crate::model::time::{duration_ns, now_ns};
 
 /// Parts of payloads deleted in one transaction: 32 MiB.
 const MAX_PARTS: i64 = 32;
@@ -28,8 +29,7 @@ impl Store {
         {
             return Ok(true);
         }
-        let silent_since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(MIN_SILENCE);
-        let silent_ns = silent_before_ns.min(i64::try_from(silent_since.as_nanos()).unwrap_or(i64::MAX));
+        let silent_ns = silent_before_ns.min(now_ns().saturating_sub(duration_ns(MIN_SILENCE)));
         self.write(|connection| Ok(forget_processes(connection, silent_ns)?))
     }
 }

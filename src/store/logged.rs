@@ -1,11 +1,10 @@
 //! Storing events that came as log records.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use super::rows::EventRow;
 use super::{Store, write};
 use crate::error::Result;
 use crate::model::LoggedEvent;
+use crate::model::time::now_ns;
 
 /// Events in one transaction, and bytes of them: a bigger one would keep other writers waiting.
 const MAX_ROWS: usize = 1_000;
@@ -24,8 +23,7 @@ impl Store {
     /// # Errors
     /// [`ErrorKind::Connect`](crate::ErrorKind::Connect) or [`ErrorKind::Write`](crate::ErrorKind::Write) when the database is away or refuses.
     pub fn write_events(&self, events: &[LoggedEvent]) -> Result<()> {
-        let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let now_ns = i64::try_from(now_ns).unwrap_or(i64::MAX);
+        let now_ns = now_ns();
         let mut rows = events.iter().map(|event| EventRow::new(event, now_ns)).collect::<Result<Vec<_>>>()?;
         rows.sort_unstable_by(|a, b| a.key().cmp(&b.key()));
         rows.dedup_by(|a, b| a.key() == b.key());

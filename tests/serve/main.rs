@@ -19,6 +19,7 @@ mod http;
 mod logs;
 #[cfg(unix)]
 mod modes;
+mod policy;
 mod pressure;
 mod prune;
 mod server;

@@ -10,7 +10,8 @@ use opentelemetry_sdk::trace::Span as SdkSpan;
 
 use super::reconcile::{explains, is_text_of};
 use crate::model::Identity;
-use crate::otel::convert::{system_time, to_event, to_link, to_otel_event, to_otel_link, to_status};
+use crate::model::time::system_time;
+use crate::otel::convert::{to_event, to_link, to_otel_event, to_otel_link, to_status};
 use crate::otel::values::{to_otel, to_value};
 use crate::pipeline::companion::{OwnedSpan, UserSet, is_forwarding, outside};
 use crate::semconv::attribute_of;

@@ -11,8 +11,9 @@ use opentelemetry_sdk::trace::SdkTracer;
 
 use super::reconcile::reconcile;
 use super::span::BridgeSpan;
+use crate::model::time::system_time;
 use crate::model::{Identity, SpanId, TraceId};
-use crate::otel::convert::{span_context, system_time, to_span_id, to_trace_id};
+use crate::otel::convert::{span_context, to_span_id, to_trace_id};
 use crate::pipeline::companion::{Bound, BoundIds, OwnedSpan, OwnedSpans, Place, outside, starting};
 use crate::semconv::{attribute_of, field};
 

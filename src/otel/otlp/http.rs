@@ -3,7 +3,6 @@
 use std::error::Error as _;
 use std::io::Write as _;
 use std::net::IpAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -15,6 +14,7 @@ use reqwest::{Client, Response, Url};
 use super::answer;
 use super::environment::Resolved;
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::time::now_ns;
 
 /// The most of an answer that is read: OTLP's own limit.
 const MAX_ANSWER: usize = 4 * 1024 * 1024;
@@ -64,7 +64,7 @@ impl Http {
         }
         let answer = answer.unwrap_or_default();
         let why = answer::message(&answer).unwrap_or_else(|| String::from_utf8_lossy(&answer).into_owned());
-        let after = after.and_then(|text| answer::retry_after(&text, now_ms()));
+        let after = after.and_then(|text| answer::retry_after(&text, now_ns() / 1_000_000));
         Err(answer::refused(
             &format!("the receiver answered {status}"),
             &why,
@@ -118,9 +118,4 @@ fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

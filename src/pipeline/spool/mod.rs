@@ -30,6 +30,7 @@ use self::segment::{Frame, Kind, SegmentReader, push_frame};
 use super::isolation::isolated;
 use super::preparing::Unread;
 use crate::error::Result;
+use crate::model::time::now_ns;
 use crate::model::{Loss, ProcessId, SpanRecord};
 use crate::wire;
 
@@ -144,7 +145,7 @@ impl Spool {
             let mut frame = Vec::new();
             push_frame(&mut frame, Kind::Losses, 0, &payload);
             // A disk that fails now takes the news of what was lost with it.
-            let _ = disk.leave(frame, super::worker::now_ns());
+            let _ = disk.leave(frame, now_ns());
         }
         disk.release();
     }
@@ -168,7 +169,7 @@ pub(super) struct DiskGuard<'a>(MutexGuard<'a, Disk>);
 impl DiskGuard<'_> {
     /// Writes spans to the disk.
     pub(super) fn append(&mut self, group: &Group) -> Result<(), Unwritten> {
-        self.0.append(group, super::worker::now_ns())
+        self.0.append(group, now_ns())
     }
 
     /// What was appended last is in no memory.

@@ -1,12 +1,14 @@
 //! Sinks that fail as told, and what else the tests share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::model::{DeadLetter, InterpretedSpan, Loss, ProcessId, Span, SpanId, SpanRecord, SpanState, TraceId};
-use crate::pipeline::{Inlet, OnError, Pipeline, Settings, Sink};
+use crate::pipeline::{Health, Inlet, OnError, Pipeline, Settings, Sink};
 
 /// Long enough for any machine; a test that waits this long has failed.
 pub(super) const LONG: Duration = Duration::from_secs(60);
@@ -244,4 +246,45 @@ pub(super) fn interpret(record: SpanRecord) -> InterpretedSpan {
     assert_ne!(record.name, "unreadable", "cannot be read");
     let span = Span::as_recorded(&record);
     InterpretedSpan::new(record, span)
+}
+
+/// Threads offer spans, some at a time, until all is flushed. Meanwhile the sums must hold at every instant, and `holds` of the health.
+pub(super) fn offer_watched(
+    pipeline: &Pipeline,
+    threads: u64,
+    offer: impl Fn(u64, &Inlet) + Sync,
+    spans_per_thread: u64,
+    holds: impl Fn(&Health) -> bool + Sync,
+) {
+    let (offer, holds, running) = (&offer, &holds, AtomicBool::new(true));
+    thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut looks = 0_u64;
+            while running.load(Ordering::Relaxed) {
+                let health = pipeline.health();
+                assert!(health.adds_up() && holds(&health), "{health:?}");
+                looks += 1;
+            }
+            looks
+        });
+        let producers: Vec<_> = (0..threads)
+            .map(|thread| {
+                let inlet = pipeline.inlet();
+                scope.spawn(move || {
+                    for index in 0..spans_per_thread {
+                        offer(thread * spans_per_thread + index, &inlet);
+                        if index % 64 == 0 {
+                            thread::sleep(Duration::from_millis(1));
+                        }
+                    }
+                })
+            })
+            .collect();
+        producers.into_iter().for_each(|producer| producer.join().unwrap());
+        pipeline.force_flush(LONG).unwrap();
+        running.store(false, Ordering::Relaxed);
+        assert!(watcher.join().unwrap() > 0);
+    });
+    let health = pipeline.health();
+    assert!(health.adds_up(), "{health:?}");
 }

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::fakes::{FakeSink, Heard, LONG, SharedLog, accept, eventually, interpret, record, settings};
+use super::fakes::{FakeSink, Heard, LONG, SharedLog, accept, eventually, interpret, offer_watched, record, settings};
 use crate::error::{Error, ErrorKind};
 use crate::model::{LossReason, ProcessId};
 use crate::pipeline::{
-    Durability, Fsync, Health, Pipeline, Refused, SegmentState, Settings, SpoolDatabase, SpoolSettings, TailSampling,
-    WhenFull, segments,
+    Durability, Fsync, Health, Inlet, Pipeline, Refused, SegmentState, Settings, SpoolDatabase, SpoolSettings,
+    TailSampling, WhenFull, segments,
 };
 
 /// A folder, and a database that was reached.
@@ -205,39 +205,12 @@ fn the_sums_hold_at_every_instant_whatever_the_store_does() {
             ..place.settings(durability)
         };
         let pipeline = start(settings, store, 1);
-        let running = AtomicBool::new(true);
-        thread::scope(|scope| {
-            let watcher = scope.spawn(|| {
-                let mut looks = 0_u64;
-                while running.load(Ordering::Relaxed) {
-                    let health = pipeline.health();
-                    assert!(health.adds_up(), "{health:?}");
-                    looks += 1;
-                }
-                looks
-            });
-            let producers: Vec<_> = (0..4)
-                .map(|thread| {
-                    let inlet = pipeline.inlet();
-                    scope.spawn(move || {
-                        for index in 0..2000 {
-                            let name =
-                                if index % 500 == 3 { "unreadable".to_owned() } else { format!("{thread}-{index}") };
-                            let _ = inlet.accept(record(name));
-                            if index % 64 == 0 {
-                                thread::sleep(Duration::from_millis(1));
-                            }
-                        }
-                    })
-                })
-                .collect();
-            producers.into_iter().for_each(|producer| producer.join().unwrap());
-            pipeline.force_flush(LONG).unwrap();
-            running.store(false, Ordering::Relaxed);
-            assert!(watcher.join().unwrap() > 0);
-        });
+        let offer = |number: u64, inlet: &Inlet| {
+            let name = if number % 500 == 3 { "unreadable".to_owned() } else { number.to_string() };
+            let _ = inlet.accept(record(name));
+        };
+        offer_watched(&pipeline, 4, offer, 2000, |_| true);
         let health = pipeline.health();
-        assert!(health.adds_up(), "{health:?}");
         assert_eq!(health.offered, 8000);
         assert_eq!((health.queued, health.in_flight, health.spooled), (0, 0, 0), "{health:?}");
         assert!(health.dead_lettered.panic > 0, "{health:?}");

@@ -1,11 +1,12 @@
 //! What a filter asks for, whatever its type.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::field::Field;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Cursor;
+use crate::model::time::{duration_ns, now_ns};
 use crate::semconv::canonical_provider;
 use crate::store::key_text;
 
@@ -152,7 +153,7 @@ impl Conditions {
 
     /// The times asked for; `last` counts back from now.
     pub(crate) fn time_range(&self) -> TimeRange {
-        let last = self.last.map(|last| nanos_of(SystemTime::now()).saturating_sub(nanos(last)));
+        let last = self.last.map(|last| now_ns().saturating_sub(duration_ns(last)));
         TimeRange { since_ns: self.since_ns.max(last).unwrap_or(i64::MIN), until_ns: self.until_ns.unwrap_or(i64::MAX) }
     }
 
@@ -194,17 +195,4 @@ fn keys(field: Field, values: &[String]) -> Vec<String> {
         _ => key_text(value),
     };
     values.iter().map(key).collect()
-}
-
-/// A duration in nanoseconds; beyond 292 years it stays there.
-pub(crate) fn nanos(duration: Duration) -> i64 {
-    i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX)
-}
-
-/// A time in nanoseconds since 1970; beyond the years 1677 and 2262 it stays there.
-pub(crate) fn nanos_of(time: SystemTime) -> i64 {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(after) => nanos(after),
-        Err(before) => nanos(before.duration()).saturating_neg(),
-    }
 }

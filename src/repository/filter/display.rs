@@ -2,9 +2,10 @@
 
 use std::fmt::{self, Display, Formatter, Write as _};
 
-use super::conditions::{Conditions, DEFAULT_LIMIT, Range, nanos};
+use super::conditions::{Conditions, DEFAULT_LIMIT, Range};
 use super::field::{AFTER, DURATION, LAST, LIMIT, SINCE, TOKENS, UNTIL};
 use super::quantity::{show_count, show_duration, show_time};
+use crate::model::time::duration_ns;
 
 impl Display for Conditions {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -26,7 +27,7 @@ impl Display for Conditions {
             }
         }
         if let Some(last) = self.last {
-            words.start(format_args!("{LAST}:{}", show_duration(nanos(last))))?;
+            words.start(format_args!("{LAST}:{}", show_duration(duration_ns(last))))?;
         }
         words.range(DURATION, self.duration, show_duration)?;
         words.range(TOKENS, self.tokens, show_count)?;

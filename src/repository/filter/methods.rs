@@ -51,7 +51,7 @@ macro_rules! filter_method {
         /// From this time on.
         #[must_use]
         pub fn since(self, time: SystemTime) -> Self {
-            self.since_ns(nanos_of(time))
+            self.since_ns(unix_ns(time))
         }
 
         /// From this time on, in nanoseconds since 1970.
@@ -64,7 +64,7 @@ macro_rules! filter_method {
         /// Before this time.
         #[must_use]
         pub fn until(self, time: SystemTime) -> Self {
-            self.until_ns(nanos_of(time))
+            self.until_ns(unix_ns(time))
         }
 
         /// Before this time, in nanoseconds since 1970.
@@ -77,7 +77,7 @@ macro_rules! filter_method {
         /// Within this time before the moment of asking. Where [`since`](Self::since) is given too, the later of both counts.
         #[must_use]
         pub fn last(mut self, duration: Duration) -> Self {
-            self.conditions.last = Some(Duration::from_nanos(nanos(duration).unsigned_abs()));
+            self.conditions.last = Some(Duration::from_nanos(duration_ns(duration).unsigned_abs()));
             self
         }
     };
@@ -86,14 +86,14 @@ macro_rules! filter_method {
         /// At least this long. What still runs has no duration and is not found.
         #[must_use]
         pub fn min_duration(mut self, duration: Duration) -> Self {
-            self.conditions.duration.min = Some(Bound::inclusive(nanos(duration)));
+            self.conditions.duration.min = Some(Bound::inclusive(duration_ns(duration)));
             self
         }
 
         /// At most this long. What still runs has no duration and is not found.
         #[must_use]
         pub fn max_duration(mut self, duration: Duration) -> Self {
-            self.conditions.duration.max = Some(Bound::inclusive(nanos(duration)));
+            self.conditions.duration.max = Some(Bound::inclusive(duration_ns(duration)));
             self
         }
 

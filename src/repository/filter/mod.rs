@@ -12,12 +12,13 @@ mod quantity;
 use std::time::{Duration, SystemTime};
 
 use conditions::{Bound, MAX_LIMIT};
-pub(crate) use conditions::{Conditions, Range, TimeRange, nanos, nanos_of};
+pub(crate) use conditions::{Conditions, Range, TimeRange};
 pub(crate) use field::Field;
 use field::Language;
 use methods::{filter_method, filter_type};
 use parse::parse;
 
+use crate::model::time::{duration_ns, unix_ns};
 use crate::model::{Cursor, Kind, SpanId, SpanState, StatusCode, TraceId, TraceStatus};
 
 /// Which traces a list shows.

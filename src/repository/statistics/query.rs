@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::text_enum;
-use crate::repository::filter::{SpanFilter, TraceFilter, nanos};
+use crate::model::time::duration_ns;
+use crate::repository::filter::{SpanFilter, TraceFilter};
 
 text_enum! {
     /// What statistics are grouped by.
@@ -138,7 +139,7 @@ impl StatsQuery {
 
     /// The length of the pieces of time in nanoseconds.
     pub(super) fn bucket_ns(&self) -> Result<Option<i64>> {
-        match self.bucket.map(nanos) {
+        match self.bucket.map(duration_ns) {
             Some(0) => Err(Error::new(ErrorKind::InvalidInput, "statistics cannot be cut into pieces of no time")),
             bucket => Ok(bucket),
         }

@@ -1,12 +1,13 @@
 //! A program's own prices.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use super::Call;
 use super::pattern::Pattern;
 use super::rates::Rates;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Usage;
+use crate::model::time::unix_ns;
 use crate::semconv::provider;
 
 /// What one model, or several of like names, costs: US dollars for a million tokens.
@@ -37,12 +38,7 @@ impl Price {
 
     /// Only for calls that start at this time or later.
     pub fn valid_from(self, time: SystemTime) -> Self {
-        let nanos = |duration: std::time::Duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX);
-        let since_1970 = match time.duration_since(UNIX_EPOCH) {
-            Ok(after) => nanos(after),
-            Err(before) => -nanos(before.duration()),
-        };
-        self.valid_from_ns(since_1970)
+        self.valid_from_ns(unix_ns(time))
     }
 
     /// The same, in nanoseconds since 1970.

@@ -22,6 +22,7 @@ use sweep::Sweep;
 
 use super::Store;
 use crate::error::Result;
+use crate::model::time::now_ns;
 
 /// Traces deleted in one transaction, at most.
 const MAX_TRACES: usize = 200;
@@ -63,9 +64,4 @@ impl Store {
     pub(crate) fn prunable(&self, retention: &Retention) -> Result<Pruned> {
         Sweep::begin(self, retention, now_ns(), None)?.count(self)
     }
-}
-
-fn now_ns() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

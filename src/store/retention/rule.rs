@@ -1,9 +1,10 @@
 //! What a database keeps.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::TraceStatus;
+use crate::model::time::unix_ns;
 
 /// How often a scheduled retention runs.
 const INTERVAL: Duration = Duration::from_secs(3_600);
@@ -64,7 +65,7 @@ impl Retention {
 
     /// Traces go whose last activity lies before a time.
     pub fn before(mut self, time: SystemTime) -> Self {
-        self.age = Some(Age::Before(nanos_of(time)));
+        self.age = Some(Age::Before(unix_ns(time)));
         self
     }
 
@@ -132,13 +133,5 @@ impl From<&Self> for Retention {
 impl From<SystemTime> for Retention {
     fn from(time: SystemTime) -> Self {
         Self::new().before(time)
-    }
-}
-
-/// Nanoseconds since 1970, or the nearest that there are.
-fn nanos_of(time: SystemTime) -> i64 {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
     }
 }

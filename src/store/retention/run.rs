@@ -1,11 +1,12 @@
 //! The row in which processes agree who prunes, and which tells what the last one did.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
 use super::Pruned;
+use crate::model::time::{duration_ns, system_time};
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::schema::retention;
 
@@ -61,16 +62,15 @@ impl Row {
 
     /// The latest time that the next run may take for the present.
     pub(super) fn latest_present_ns(&self, interval: Duration) -> Option<i64> {
-        let stride = i64::try_from(interval.saturating_add(STRIDE).as_nanos()).unwrap_or(i64::MAX);
+        let stride = duration_ns(interval.saturating_add(STRIDE));
         (self.present_ns > 0).then(|| self.present_ns.saturating_add(stride))
     }
 
     pub(super) fn into_run(self) -> Option<RetentionRun> {
-        let time = |nanos: i64| UNIX_EPOCH + Duration::from_nanos(u64::try_from(nanos).unwrap_or(0));
         let number = |stored: i64| u64::try_from(stored).unwrap_or(0);
         (self.begun_ns > 0).then(|| RetentionRun {
-            begun: time(self.begun_ns),
-            ended: self.ended_ns.map(time),
+            begun: system_time(self.begun_ns),
+            ended: self.ended_ns.map(system_time),
             pruned: Pruned {
                 traces: number(self.traces),
                 spans: number(self.spans),

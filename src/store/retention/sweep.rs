@@ -8,6 +8,7 @@ use super::rule::{Age, Retention};
 use super::{MAX_SPANS, MAX_TRACES, Pruned, delete, remains};
 use crate::error::Result;
 use crate::model::TraceStatus;
+use crate::model::time::duration_ns;
 use crate::store::connection::AnyConnection;
 use crate::store::dialect::{self, Space};
 use crate::store::{Failure, Store, write};
@@ -122,7 +123,7 @@ impl Sweep {
         retention.check()?;
         let latest = store.read(|connection| Ok(latest_activity(connection)?))?;
         let present_ns = [latest, latest_ns].into_iter().flatten().fold(clock_ns, i64::min);
-        let ago = |age: Duration| present_ns.saturating_sub(i64::try_from(age.as_nanos()).unwrap_or(i64::MAX));
+        let ago = |age: Duration| present_ns.saturating_sub(duration_ns(age));
         let surplus = match retention.newest {
             Some(number) => store.read(|connection| Ok(place_of_newest(connection, number)?))?,
             None => None,

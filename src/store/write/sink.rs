@@ -1,12 +1,13 @@
 //! The store as the pipeline sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use diesel::result::DatabaseErrorKind;
 
 use super::{NewRows, Place, Prepared, Torn, lost, places, prepare, regroup, regroup_all, torn_runs, write_batch};
 use crate::error::{Error, Result};
+use crate::model::time::{duration_ns, now_ns};
 use crate::model::{DeadLetter, InterpretedSpan, Loss, ProcessId, SpanState, start_day};
 use crate::pipeline::Sink;
 use crate::semconv::Prices;
@@ -80,7 +81,7 @@ impl StoreSink {
     /// How often the process says that it runs, and looks whether others do.
     pub(crate) fn with_heartbeat(mut self, interval: Duration) -> Self {
         self.heartbeat = interval;
-        self.process.interval_ns = i64::try_from(interval.as_nanos()).ok();
+        self.process.interval_ns = Some(duration_ns(interval));
         // Many programs are over by then, and need no sign of life.
         self.next_beat = Instant::now() + interval;
         self
@@ -322,9 +323,4 @@ fn parts(batch: Vec<Prepared<'_>>) -> impl Iterator<Item = Vec<Prepared<'_>>> {
         let part: Vec<_> = rest.by_ref().take(fitting).collect();
         (!part.is_empty()).then_some(part)
     })
-}
-
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
