@@ -189,7 +189,7 @@ impl Protect for Protector {
 }
 
 #[test]
-fn a_span_whose_redaction_fails_is_lost_and_counted_and_a_text_that_is_given_up_is_told_of_but_to_nobody_what_it_was() {
+fn a_span_whose_redaction_fails_is_lost_and_counted_and_its_text_is_told_to_nobody() {
     let log = SharedLog::default();
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);

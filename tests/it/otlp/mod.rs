@@ -3,7 +3,7 @@
 mod encrypted;
 #[cfg(feature = "cli")]
 mod grpc;
-mod receiver;
+pub(crate) mod receiver;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

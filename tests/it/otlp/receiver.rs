@@ -10,11 +10,11 @@ use prost::Message as _;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub(super) at: Instant,
     pub(super) line: String,
     headers: Vec<(String, String)>,
-    pub(super) request: ExportTraceServiceRequest,
+    pub(crate) request: ExportTraceServiceRequest,
 }
 
 impl Seen {
@@ -29,23 +29,23 @@ impl Seen {
 }
 
 /// What to answer: the status line's end, more headers, a body.
-pub(super) type Answer = (&'static str, &'static str, Vec<u8>);
+pub(crate) type Answer = (&'static str, &'static str, Vec<u8>);
 
-pub(super) fn ok() -> Answer {
+pub(crate) fn ok() -> Answer {
     ("200 OK", "", Vec::new())
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Log(Arc<Mutex<Vec<Seen>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<Seen>>>);
 
 impl Log {
-    pub(super) fn all(&self) -> Vec<Seen> {
+    pub(crate) fn all(&self) -> Vec<Seen> {
         self.0.lock().unwrap().clone()
     }
 }
 
 /// Serves on `address` from now on; the n-th request gets `answer(n)`.
-pub(super) fn serve(address: SocketAddr, answer: impl Fn(usize) -> Answer + Send + 'static) -> (SocketAddr, Log) {
+pub(crate) fn serve(address: SocketAddr, answer: impl Fn(usize) -> Answer + Send + 'static) -> (SocketAddr, Log) {
     let listener = TcpListener::bind(address).unwrap();
     let (address, log) = (listener.local_addr().unwrap(), Log::default());
     let seen = log.clone();
@@ -59,7 +59,7 @@ pub(super) fn serve(address: SocketAddr, answer: impl Fn(usize) -> Answer + Send
     (address, log)
 }
 
-pub(super) fn any_port() -> SocketAddr {
+pub(crate) fn any_port() -> SocketAddr {
     (Ipv4Addr::LOCALHOST, 0).into()
 }
 

@@ -1,4 +1,5 @@
-//! 200 secrets in every encoding and every place: none of them is in the files of the database, or at another sink.
+//! 200 secrets in every encoding and every place: none of them is in the files of the database or the spool, in a dead letter, at another
+//! sink, or with a receiver of OTLP.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -38,6 +39,22 @@ impl Sink for Wire {
     fn probe(&mut self) -> Result<()> {
         Ok(())
     }
+}
+
+/// Sends to a receiver of OTLP, and what it was sent.
+#[cfg(feature = "otlp")]
+fn over_otlp(builder: Builder) -> (Builder, impl Fn() -> Vec<u8>) {
+    use crate::otlp::receiver::{any_port, ok, serve};
+    use prost::Message as _;
+
+    let (address, log) = serve(any_port(), |_| ok());
+    let sent = move || log.all().iter().flat_map(|seen| seen.request.encode_to_vec()).collect::<Vec<_>>();
+    (builder.otlp(format!("http://{address}")), sent)
+}
+
+#[cfg(not(feature = "otlp"))]
+fn over_otlp(builder: Builder) -> (Builder, impl Fn() -> Vec<u8>) {
+    (builder, Vec::new)
 }
 
 fn planted() -> Vec<Secret> {
@@ -88,10 +105,18 @@ fn plant(record: &mut SpanRecord, place: usize, key: String, text: String) {
 fn bytes_that_left(configure: impl FnOnce(Builder) -> Builder) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let wire = Wire::default();
-    let tracing = configure(AgentTracing::builder(&url_in(&folder)).sink(wire.clone())).open().unwrap();
+    let (builder, sent) = over_otlp(AgentTracing::builder(&url_in(&folder)).sink(wire.clone()));
+    let tracing = configure(builder).open().unwrap();
     let inlet = tracing.inlet();
     // Nothing is stored yet, so that all of it waits in the spool.
     let mut other = connect(&folder.path().join("traces.db"));
+    // And then some of it becomes dead letters.
+    other
+        .batch_execute(
+            "CREATE TRIGGER refusal BEFORE INSERT ON spans WHEN hex(NEW.span_id) LIKE '00000000000000%5'
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     let mut logged = Vec::new();
     tracing::subscriber::with_default(tracing_subscriber::registry().with(tracing.layer()), || {
@@ -137,12 +162,18 @@ fn bytes_that_left(configure: impl FnOnce(Builder) -> Builder) -> Vec<u8> {
     tracing.write_events(&logged).unwrap();
     tracing.force_flush(PATIENCE).unwrap();
     let health = tracing.health();
-    assert_eq!((health.stored, health.dropped.total(), health.dead_lettered.total()), (2 * 20 * NUMBERS, 0, 0));
+    let refused = (1..=20 * NUMBERS).filter(|id| id % 16 == 5).count() as u64;
+    assert_eq!((health.dropped.total(), health.dead_lettered.poison), (0, refused));
+    assert_eq!(health.stored, 2 * 20 * NUMBERS - refused);
+    assert_eq!(tracing.repository().dead_letters(None, 100).unwrap().items.len() as u64, refused);
     // While it is open, the newest of it is in the write-ahead log.
     bytes.extend(files_in(folder.path()));
     tracing.shutdown(PATIENCE).unwrap();
     bytes.extend(files_in(folder.path()));
     bytes.extend(wire.0.lock().unwrap().iter());
+    let sent = sent();
+    assert!(sent.len() > 200_000 || !cfg!(feature = "otlp"), "{} bytes were sent", sent.len());
+    bytes.extend(sent);
     bytes
 }
 
