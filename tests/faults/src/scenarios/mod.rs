@@ -5,6 +5,7 @@ mod cut;
 mod database_killed;
 mod disk;
 mod frozen;
+mod instructions;
 mod latency;
 mod program_killed;
 mod soak;
@@ -22,7 +23,7 @@ use crate::spans::Run;
 use crate::stored::Stored;
 use crate::{PATIENCE, World};
 
-type Scenario = fn(&World) -> Result<Vec<Row>>;
+pub(crate) type Scenario = fn(&World) -> Result<Vec<Row>>;
 
 /// By name, in the order in which they run.
 pub(crate) const ALL: [(&str, Scenario); 8] = [
@@ -51,6 +52,7 @@ fn load(world: &World, url: &str, run: Run) -> Result<Load> {
         tells: true,
         spool_bytes: 0,
         queue: 0,
+        beats: false,
     })
 }
 
