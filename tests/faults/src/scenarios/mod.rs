@@ -8,6 +8,7 @@ mod frozen;
 mod instructions;
 mod latency;
 mod program_killed;
+mod read_only;
 mod soak;
 
 use std::path::Path;
@@ -26,10 +27,11 @@ use crate::{PATIENCE, World};
 pub(crate) type Scenario = fn(&World) -> Result<Vec<Row>>;
 
 /// By name, in the order in which they run.
-pub(crate) const ALL: [(&str, Scenario); 8] = [
+pub(crate) const ALL: [(&str, Scenario); 9] = [
     ("database_killed", database_killed::run),
     ("program_killed", program_killed::run),
     ("frozen", frozen::run),
+    ("read_only", read_only::run),
     ("latency", latency::run),
     ("cut", cut::run),
     ("disk", disk::run),

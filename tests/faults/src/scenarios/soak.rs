@@ -12,8 +12,8 @@ use crate::report::Row;
 use crate::spans::Run;
 use crate::stored::counts;
 
-/// KiB by which the second half of what is looked at may be above the first. A leak of one byte a span would be 3 MiB, one of a whole
-/// span 2 GiB; what a restart of the database has wait in memory is the same in both.
+/// KiB by which the second half of what is looked at may be above the first. A leak of eight bytes a
+/// span would be more; what a restart of the database has wait in memory is the same in both.
 const FLAT: u64 = 16 * 1024;
 
 pub(super) fn run(world: &World) -> Result<Vec<Row>> {
