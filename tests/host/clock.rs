@@ -70,7 +70,8 @@ fn trace_meanwhile() {
 fn library_in(folder: &TempDir) -> PathBuf {
     let library = folder.path().join("clock.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/host/clock.c");
-    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output().unwrap();
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output().unwrap();
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
     library
 }

@@ -42,9 +42,7 @@ fn lose_spans() {
     let mut other = SqliteConnection::establish(&child::file()).unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
     (0..100).for_each(|number| drop(tracing::info_span!("span", number)));
-    eventually("both are told and panic", || {
-        heard.load(Ordering::Relaxed) > 0 && warned.load(Ordering::Relaxed) > 0
-    });
+    eventually("both are told and panic", || heard.load(Ordering::Relaxed) > 0 && warned.load(Ordering::Relaxed) > 0);
     other.batch_execute("COMMIT").unwrap();
     tracing.force_flush(PATIENCE).unwrap();
 

@@ -37,7 +37,9 @@ fn is_run(file: &SourceFile, name: &str) -> bool {
     for line in file.text.lines().map(str::trim) {
         if line.contains(&format!("fn {name}(")) {
             let is_marked = before.iter().any(|line: &&str| line.starts_with("#[") && line.contains("test"));
-            return is_marked || file.path.starts_with(SCENARIOS) || (file.path.starts_with(LISTED) && lists(file, name));
+            return is_marked
+                || file.path.starts_with(SCENARIOS)
+                || (file.path.starts_with(LISTED) && lists(file, name));
         }
         if line.is_empty() || line.ends_with('}') || line.ends_with(';') {
             before.clear();
@@ -65,8 +67,16 @@ mod tests {
     #[test]
     fn what_is_there_and_run_is_fine() {
         for (test, path, text) in [
-            ("`tests/a.rs: put_out`, `tests/a.rs: again`", "tests/a.rs", "#[test]\nfn put_out() {}\n\n#[test]\nfn again() {}"),
-            ("`tests/contract/a.rs: put_out`", "tests/contract/a.rs", "crate::cases!(\n    put_out,\n);\n\nfn put_out() {}"),
+            (
+                "`tests/a.rs: put_out`, `tests/a.rs: again`",
+                "tests/a.rs",
+                "#[test]\nfn put_out() {}\n\n#[test]\nfn again() {}",
+            ),
+            (
+                "`tests/contract/a.rs: put_out`",
+                "tests/contract/a.rs",
+                "crate::cases!(\n    put_out,\n);\n\nfn put_out() {}",
+            ),
             ("`tests/faults/src/scenarios/a.rs: run`", "tests/faults/src/scenarios/a.rs", "pub(super) fn run() {}"),
         ] {
             assert_eq!(findings(test, (path, text)), [""; 0], "{test}");

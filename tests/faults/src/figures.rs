@@ -110,7 +110,9 @@ mod tests {
     #[test]
     fn a_slope_is_that_of_the_line() {
         let is = |values: &[u64], expected: f64| (slope(values) - expected).abs() < 1e-9;
-        assert!(is(&[5, 7, 9, 11], 2.0) && is(&[4, 4, 4], 0.0) && is(&[9, 6, 3], -3.0) && is(&[4], 0.0) && is(&[], 0.0));
+        assert!(
+            is(&[5, 7, 9, 11], 2.0) && is(&[4, 4, 4], 0.0) && is(&[9, 6, 3], -3.0) && is(&[4], 0.0) && is(&[], 0.0)
+        );
     }
 
     #[test]

@@ -17,7 +17,9 @@ const AT_MOST: f64 = 1.05;
 
 pub(super) fn run(world: &World, server: &Server) -> Result<Vec<Row>> {
     if !Command::new("valgrind").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        return Ok(vec![Row::new(format!("{}, instructions", server.name)).figures("not counted: there is no valgrind")]);
+        return Ok(vec![
+            Row::new(format!("{}, instructions", server.name)).figures("not counted: there is no valgrind"),
+        ]);
     }
     let spans = usize::try_from(world.times(2_000, 20_000))?;
     let counted = std::thread::scope(|scope| {
@@ -33,7 +35,8 @@ pub(super) fn run(world: &World, server: &Server) -> Result<Vec<Row>> {
         let alive = *alive.get_or_insert(a_span);
         let row = Row::new(format!("{}, instructions at the inlet, {}", server.name, state.name()));
         let ratio = a_span / alive;
-        let row = row.figures(format!("{a_span:.0} a span, of {spans}: {ratio:.3} times those with the database alive"));
+        let row =
+            row.figures(format!("{a_span:.0} a span, of {spans}: {ratio:.3} times those with the database alive"));
         rows.push(row.promise(&[(ratio <= AT_MOST, "the caller does the same work whatever the database does")]));
     }
     Ok(rows)

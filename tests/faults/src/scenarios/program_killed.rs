@@ -102,7 +102,8 @@ struct Victim {
 
 fn killed(world: &World, database: &Database, durability: Durability, kills: u64) -> Result<Row> {
     let mut load = super::load(world, &database.url(), Run::new())?;
-    (load.durability, load.rate, load.beats) = (durability, 3_000, true);
+    // What an unoptimised build does without any effort, or all of it is waiting for a processor.
+    (load.durability, load.rate, load.beats) = (durability, world.times(500, 3_000), true);
     let mut victims: Vec<Victim> = Vec::new();
     let mut wrong_looks = 0;
     for round in 0..kills {
@@ -142,7 +143,8 @@ fn killed(world: &World, database: &Database, durability: Durability, kills: u64
         row.lost += lost.len() as u64;
         let oldest = lost.iter().map(|(_, accepted_at)| **accepted_at).min();
         let age = oldest.map_or(Duration::ZERO, |at| Duration::from_nanos(victim.killed_at.saturating_sub(at)));
-        unexplained += usize::from(age > PROMISED + victim.late);
+        // The spool's thread waits twice: until its pause is over, and until its file is written.
+        unexplained += usize::from(age > PROMISED + 2 * victim.late);
         ages.push(age);
     }
     row.stored = stored.len();
@@ -150,23 +152,20 @@ fn killed(world: &World, database: &Database, durability: Durability, kills: u64
     ages.sort_unstable();
     let late = victims.iter().map(|victim| victim.late).max().unwrap_or_default();
     let bounds = [0, 5, 10, 20, 50].map(Duration::from_millis);
-    let up_to = bounds.map(|bound| ages.iter().filter(|age| **age <= bound).count());
+    let [nothing, five, ten, twenty, fifty] = bounds.map(|bound| ages.iter().filter(|age| **age <= bound).count());
     row.figures = format!(
-        "age of the oldest lost span at the kill: p50 {:.1} ms, p90 {:.1} ms, max {:.1} ms; of {kills} kills {} cost nothing, {} up to 5 ms, {} up to \
-         10, {} up to 20, {} up to 50; a thread that does nothing else was up to {:.1} ms late; {words}",
+        "age of the oldest lost span at the kill: p50 {:.1} ms, p90 {:.1} ms, max {:.1} ms; of {kills} kills {nothing} cost nothing, {five} up to \
+         5 ms, {ten} up to 10, {twenty} up to 20, {fifty} up to 50; a thread that does nothing else was up to {:.1} ms late; {words}",
         millis(at(&ages, 500)),
         millis(at(&ages, 900)),
         millis(at(&ages, 1000)),
-        up_to[0],
-        up_to[1],
-        up_to[2],
-        up_to[3],
-        up_to[4],
         millis(late),
     );
     let lost_little = match durability {
         Durability::Journal => (row.lost == 0, "a kill costs nothing in Journal"),
-        _ => (unexplained == 0, "a kill costs at most the last 10 ms, and as much as the machine kept a thread waiting"),
+        _ => {
+            (unexplained == 0, "a kill costs at most the last 10 ms, and as much as the machine kept a thread waiting")
+        }
     };
     Ok(row.clone().promise(&[
         lost_little,
@@ -183,7 +182,8 @@ fn latest_beat(beats: &[u8], killed_at: u64) -> Duration {
     let mut beats: Vec<_> = beats.iter().map(|beat| u64::from_le_bytes(*beat)).collect();
     beats.push(killed_at);
     let last_second = killed_at.saturating_sub(1_000_000_000);
-    let pauses = beats.windows(2).filter(|pair| pair[1] >= last_second).map(|pair| pair[1].saturating_sub(pair[0]));
+    let pauses = beats.iter().zip(beats.iter().skip(1)).filter(|(_, next)| **next >= last_second);
+    let pauses = pauses.map(|(beat, next)| next.saturating_sub(*beat));
     Duration::from_nanos(pauses.max().unwrap_or(0)).saturating_sub(BEAT)
 }
 
