@@ -21,6 +21,8 @@ mod manifest;
 mod migrations;
 #[path = "tidy/paths.rs"]
 mod paths;
+#[path = "tidy/promises.rs"]
+mod promises;
 #[path = "tidy/size.rs"]
 mod size;
 #[path = "tidy/source.rs"]
@@ -148,6 +150,14 @@ fn the_changelog_knows_this_version() {
     hold(
         "Write what users notice under a heading of this version in CHANGELOG.md.",
         &manifest::missing_changelog_entry(&read("CHANGELOG.md"), env!("CARGO_PKG_VERSION")),
+    );
+}
+
+#[test]
+fn every_promise_has_a_test() {
+    hold(
+        "Name a test that there is, by its file and its function, or write it.",
+        &promises::unshown(&read("tests/faults/PROMISES.md"), &files_under(&["src", "tests"], &["rs"])),
     );
 }
 

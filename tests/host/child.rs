@@ -1,6 +1,7 @@
 //! Processes that are started only to end badly.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -59,10 +60,16 @@ pub(crate) struct Victim {
 
 impl Victim {
     pub(crate) fn start(test: &str, role: &str, url: &str) -> Self {
+        Self::start_with(test, role, url, &[])
+    }
+
+    /// With more in its environment.
+    pub(crate) fn start_with(test: &str, role: &str, url: &str, environment: &[(&str, &Path)]) -> Self {
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", test, "--nocapture", "--test-threads", "1"])
             .env(ROLE, role)
             .env(DATABASE, url)
+            .envs(environment.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -92,6 +99,10 @@ impl Victim {
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.id().to_string()]).status().unwrap();
         assert!(status.success());
+    }
+
+    pub(crate) fn runs(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
     }
 
     /// How the process ended.

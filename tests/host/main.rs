@@ -13,6 +13,8 @@
 )]
 
 mod child;
+#[cfg(target_os = "linux")]
+mod clock;
 mod ends;
 mod fork;
 mod frozen;
@@ -20,6 +22,7 @@ mod inside;
 mod interrupted;
 #[cfg(feature = "signals")]
 mod signals;
+mod told;
 
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@
 //! look …                    the counters, fifty times a second, as `Look` writes them
 //! stop                      makes no more spans                          → done
 //! flush MS                                                               → done, or failed WHY
-//! measure inlet|layer N     N spans more, and how long each took         → done P50 P99.9 MAX (ns)
+//! measure inlet|layer N FILE  N spans more; what each took goes to the file → done, and what was met
 //! finish MS MS              stops, flushes and shuts down, each with its deadline → a last look, done MS WHY (the shutdown's), and it ends
 //! ```
 
@@ -19,8 +19,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use tracing_agents::AgentTracing;
 use tracing_agents::pipeline::{Durability, Health, Inlet};
-use tracing_subscriber::prelude::*;
 
+use crate::door::Door;
 use crate::spans::{Run, now_ns};
 
 /// How the program is to be.
@@ -39,6 +39,8 @@ pub(crate) struct Load {
     pub(crate) spool_bytes: u64,
     /// Spans that wait in memory; 0 for as many as by default.
     pub(crate) queue: usize,
+    /// Whether another thread shows what the machine has left for one: see [`beat`].
+    pub(crate) beats: bool,
 }
 
 impl Load {
@@ -48,9 +50,10 @@ impl Load {
             Durability::Memory => "memory",
             _ => "spool",
         };
-        let numbers = [self.run.0, self.first, self.rate, u64::from(self.tells), self.spool_bytes, self.queue as u64];
+        let flags = [u64::from(self.tells), u64::from(self.beats)];
+        let numbers = [self.run.0, self.first, self.rate, self.spool_bytes, self.queue as u64];
         let mut arguments = vec!["load".to_owned(), self.url.clone(), self.folder.clone(), durability.to_owned()];
-        arguments.extend(numbers.map(|number| number.to_string()));
+        arguments.extend(numbers.iter().chain(&flags).map(u64::to_string));
         arguments
     }
 
@@ -58,7 +61,9 @@ impl Load {
         let arguments: Vec<_> = arguments.collect();
         let [url, folder, durability, numbers @ ..] = arguments.as_slice() else { bail!("load needs arguments") };
         let numbers: Vec<u64> = numbers.iter().map(|number| number.parse()).collect::<Result<_, _>>()?;
-        let [run, first, rate, tells, spool_bytes, queue] = numbers.as_slice() else { bail!("load needs six numbers") };
+        let [run, first, rate, spool_bytes, queue, tells, beats] = numbers.as_slice() else {
+            bail!("load needs seven numbers")
+        };
         Ok(Self {
             url: url.clone(),
             folder: folder.clone(),
@@ -73,7 +78,13 @@ impl Load {
             tells: *tells != 0,
             spool_bytes: *spool_bytes,
             queue: usize::try_from(*queue)?,
+            beats: *beats != 0,
         })
+    }
+
+    /// Beside the spool, and on the same disk.
+    pub(crate) fn beats_file(&self) -> String {
+        format!("{}.beats", self.folder)
     }
 }
 
@@ -165,7 +176,11 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
                 std::thread::sleep(Duration::from_millis(20));
             }
         });
+        if load.beats {
+            scope.spawn(|| beat(&load.beats_file(), &is_over));
+        }
         let mut maker = Some(maker);
+        let door = Door::new(&load, &tracing, &next);
         let outcome = (|| {
             for line in std::io::stdin().lock().lines() {
                 let line = line?;
@@ -180,7 +195,9 @@ pub(crate) fn run(arguments: impl Iterator<Item = String>) -> Result<()> {
                         Ok(()) => "done".to_owned(),
                         Err(error) => format!("failed {error}"),
                     }),
-                    ["measure", door, count] => say(&measure(&load, &tracing, door, count.parse()?, &next)),
+                    ["measure", which, count, file] => {
+                        say(&format!("done {}", door.measure(which, count.parse()?, file)?));
+                    }
                     ["finish", flush, shutdown] => {
                         let flushed = tracing.force_flush(milliseconds(flush)?);
                         let begun = Instant::now();
@@ -206,6 +223,21 @@ fn milliseconds(text: &str) -> Result<Duration> {
     Ok(Duration::from_millis(text.parse().context("a number of milliseconds")?))
 }
 
+/// So often a thread of the program appends to a file, and so often the spool's does.
+pub(crate) const BEAT: Duration = Duration::from_millis(4);
+
+/// Appends the time to a file again and again, and does nothing else. Where it is late, the machine had nothing left for this program,
+/// and the thread that writes the spool was late too.
+fn beat(file: &str, is_over: &AtomicBool) {
+    let file = std::fs::File::options().create(true).append(true).open(file);
+    let Ok(mut file) = file else { return };
+    while !is_over.load(Ordering::Relaxed) {
+        std::thread::sleep(BEAT);
+        // One that cannot be written is late.
+        let _ = file.write_all(&now_ns().to_le_bytes());
+    }
+}
+
 /// Makes spans at the rate until it is to stop. What a busy machine has it fall behind, it does not make up for all at once.
 fn make(load: &Load, inlet: &Inlet, stop: &AtomicBool, next: &AtomicU64) {
     let mut last = Instant::now();
@@ -221,32 +253,4 @@ fn make(load: &Load, inlet: &Inlet, stop: &AtomicBool, next: &AtomicU64) {
             }
         }
     }
-}
-
-/// How long a span takes at the door, of `count` that come eight at a time, a thousand times a second.
-fn measure(load: &Load, tracing: &AgentTracing, door: &str, count: u64, next: &AtomicU64) -> String {
-    let inlet = tracing.inlet();
-    let subscriber = tracing_subscriber::registry().with(tracing.layer());
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let mut times = Vec::new();
-    while (times.len() as u64) < count {
-        std::thread::sleep(Duration::from_millis(1));
-        for _ in 0..8 {
-            let took = if door == "layer" {
-                let span = tracing::info_span!("measured", gen_ai.operation.name = "chat", tokens = 812);
-                let begun = Instant::now();
-                drop(span);
-                begun.elapsed()
-            } else {
-                let record = load.run.span(next.fetch_add(1, Ordering::Relaxed));
-                let begun = Instant::now();
-                let _ = inlet.accept(record);
-                begun.elapsed()
-            };
-            times.push(took.as_nanos());
-        }
-    }
-    times.sort_unstable();
-    let at = |thousandth: usize| times.get((times.len() - 1) * thousandth / 1000).copied().unwrap_or(0);
-    format!("done {} {} {}", at(500), at(999), at(1000))
 }

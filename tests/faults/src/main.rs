@@ -5,7 +5,9 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the program's output")]
 
+mod door;
 mod exporters;
+mod figures;
 mod load;
 mod options;
 mod program;
@@ -18,6 +20,8 @@ mod stored;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -47,15 +51,33 @@ impl World {
 
     /// The same on each server, at the same time.
     fn on_each_server(&self, run: impl Fn(&Server) -> Result<Vec<Row>> + Sync) -> Vec<Row> {
+        let run = &run;
+        self.side_by_side(self.servers.iter().map(|server| (server.name.clone(), move || run(server))))
+    }
+
+    /// All at the same time. One that fails stops none of the others.
+    fn side_by_side<F: FnOnce() -> Result<Vec<Row>> + Send>(
+        &self,
+        parts: impl Iterator<Item = (String, F)>,
+    ) -> Vec<Row> {
         std::thread::scope(|scope| {
-            let threads: Vec<_> = self.servers.iter().map(|server| scope.spawn(|| run(server))).collect();
-            let outcomes = threads.into_iter().zip(&self.servers).map(|(thread, server)| match thread.join() {
+            let threads: Vec<_> = parts.map(|(name, part)| (name, scope.spawn(part))).collect();
+            let outcomes = threads.into_iter().map(|(name, thread)| match thread.join() {
                 Ok(Ok(rows)) => rows,
-                Ok(Err(error)) => vec![Row::failed(&server.name, &format!("{error:#}"))],
-                Err(_) => vec![Row::failed(&server.name, "the scenario panicked")],
+                Ok(Err(error)) => vec![Row::failed(&name, &format!("{error:#}"))],
+                Err(_) => vec![Row::failed(&name, "the scenario panicked")],
             });
             outcomes.flatten().collect()
         })
+    }
+
+    /// Whatever a scenario did that did not come to its end: the servers are there for the next one.
+    fn mend(&self) {
+        for server in &self.servers {
+            // One that was neither frozen nor killed says so.
+            let _ = server.thaw();
+            let _ = server.restart();
+        }
     }
 }
 
@@ -79,7 +101,9 @@ fn main() -> ExitCode {
 /// Whether every promise held.
 fn all(arguments: impl Iterator<Item = String>) -> Result<bool> {
     let options = options::Options::read(arguments)?;
+    let limit = if options.is_long { LONGEST } else { LONGEST / 24 };
     let world = World { is_long: options.is_long, servers: options.servers, scratch: tempfile::tempdir()? };
+    let world = Arc::new(world);
     let mut rows = Vec::new();
     for (name, scenario) in scenarios::ALL {
         if options.names.is_empty() && name == "soak" && !world.is_long {
@@ -89,22 +113,44 @@ fn all(arguments: impl Iterator<Item = String>) -> Result<bool> {
             continue;
         }
         let begun = Instant::now();
-        let found =
-            scenario(&world).unwrap_or_else(|error| vec![Row::failed("not run to its end", &format!("{error:#}"))]);
-        for row in found {
+        for row in to_its_end(&world, scenario, limit) {
             let row = row.of(name);
             println!("{}", row.line());
             rows.push(row);
         }
         println!("{name}: {:.1} s", begun.elapsed().as_secs_f64());
+        // After each, so that a run that is ended leaves what it had.
+        if let Some(file) = &options.results {
+            let page = report::page(&report::table(&rows));
+            std::fs::write(file, page).with_context(|| file.display().to_string())?;
+        }
     }
-    let table = report::table(&rows);
-    println!("\n{table}");
-    if let Some(file) = options.results {
-        std::fs::write(&file, report::page(&table)).with_context(|| file.display().to_string())?;
-    }
+    println!("\n{}", report::table(&rows));
     Ok(rows.iter().all(|row| row.verdict != Verdict::Broken))
 }
+
+/// What a scenario found. One that fails, panics or hangs is told of, and the next one finds the servers as it needs them.
+fn to_its_end(world: &Arc<World>, scenario: scenarios::Scenario, limit: Duration) -> Vec<Row> {
+    let (sender, receiver) = channel();
+    let of_thread = Arc::clone(world);
+    std::thread::spawn(move || drop(sender.send(scenario(&of_thread))));
+    let why = match receiver.recv_timeout(limit) {
+        Ok(Ok(rows)) => {
+            if rows.iter().any(|row| row.verdict == Verdict::Broken) {
+                world.mend();
+            }
+            return rows;
+        }
+        Ok(Err(error)) => format!("{error:#}"),
+        Err(RecvTimeoutError::Disconnected) => "it panicked".to_owned(),
+        Err(RecvTimeoutError::Timeout) => format!("it did not end in {limit:?}, and was left to itself"),
+    };
+    world.mend();
+    vec![Row::failed("not run to its end", &why)]
+}
+
+/// How long a scenario of the long form may take, and a 24th of it in the short form, before the next one is begun all the same.
+const LONGEST: Duration = Duration::from_secs(2 * 3600);
 
 /// How long anything that is sure to happen is waited for, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -46,6 +46,12 @@ impl Program {
         Self::start_as(Command::new("bash").args(["-c", &script, "bash"]).arg(program).args(load.arguments()))
     }
 
+    /// As another program's, which runs it.
+    pub(crate) fn start_under(load: &Load, runner: &[String]) -> Result<Self> {
+        let (program, arguments) = runner.split_first().context("no program to run it")?;
+        Self::start_as(Command::new(program).args(arguments).arg(std::env::current_exe()?).args(load.arguments()))
+    }
+
     fn start_as(command: &mut Command) -> Result<Self> {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let output = process.stdout.take().context("no output")?;

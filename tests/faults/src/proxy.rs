@@ -1,9 +1,10 @@
 //! A road to a server on which everything can happen to what is sent.
 
+use std::collections::HashMap;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -29,7 +30,8 @@ struct Way {
     answers_taken: AtomicU64,
     /// Milliseconds by which each piece is late, at most.
     delay: AtomicU64,
-    ends: Mutex<Vec<TcpStream>>,
+    /// Both ends of each connection that is carried, by its number: thousands come and go.
+    ends: Mutex<HashMap<u64, [TcpStream; 2]>>,
 }
 
 impl Proxy {
@@ -47,10 +49,15 @@ impl Proxy {
         });
         let carried = Arc::clone(&way);
         std::thread::spawn(move || {
-            for client in listener.incoming().map_while(Result::ok) {
+            for (number, client) in (0..).zip(listener.incoming()) {
+                let Ok(client) = client else {
+                    // It went away before it was let in, or there are too many: others will come.
+                    std::thread::sleep(Duration::from_millis(10));
+                    continue;
+                };
                 // Who is not carried is turned away.
                 if !carried.is_closed.load(Ordering::Relaxed) {
-                    let _ = carry(client, server, &carried);
+                    let _ = carry(number, client, server, &carried);
                 }
             }
         });
@@ -61,7 +68,7 @@ impl Proxy {
     pub(crate) fn close(&self, is_closed: bool) {
         self.way.is_closed.store(is_closed, Ordering::Relaxed);
         if is_closed {
-            self.ends().drain(..).for_each(|end| cut(&end));
+            self.way.ends().drain().for_each(|(_, ends)| ends.iter().for_each(cut));
         }
     }
 
@@ -90,16 +97,23 @@ impl Proxy {
     pub(crate) fn answers_taken(&self) -> u64 {
         self.way.answers_taken.load(Ordering::Relaxed)
     }
+}
 
-    fn ends(&self) -> std::sync::MutexGuard<'_, Vec<TcpStream>> {
-        self.way.ends.lock().unwrap_or_else(PoisonError::into_inner)
+impl Way {
+    fn ends(&self) -> MutexGuard<'_, HashMap<u64, [TcpStream; 2]>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn carry(client: TcpStream, server: SocketAddr, way: &Arc<Way>) -> Result<()> {
+fn carry(number: u64, client: TcpStream, server: SocketAddr, way: &Arc<Way>) -> Result<()> {
     let server = TcpStream::connect(server)?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
+    way.ends().insert(number, [client.try_clone()?, server.try_clone()?]);
+    // Closed meanwhile: then nobody else cuts it.
+    if way.is_closed.load(Ordering::Relaxed) {
+        way.ends().remove(&number).iter().flatten().for_each(cut);
+    }
     let has_committed = Arc::new(AtomicBool::new(false));
     for (from, to, is_client) in [(&client, &server, true), (&server, &client, false)] {
         let (from, to) = (from.try_clone()?, to.try_clone()?);
@@ -121,9 +135,9 @@ fn carry(client: TcpStream, server: SocketAddr, way: &Arc<Way>) -> Result<()> {
             });
             cut(&from);
             cut(&to);
+            way.ends().remove(&number);
         });
     }
-    way.ends.lock().unwrap_or_else(PoisonError::into_inner).extend([client, server]);
     Ok(())
 }
 

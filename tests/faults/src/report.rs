@@ -60,6 +60,11 @@ impl Row {
     /// What is not fulfilled is said in the figures.
     pub(crate) fn promise(mut self, promises: &[(bool, &str)]) -> Self {
         self.verdict = Verdict::Holds;
+        self.and_promise(promises)
+    }
+
+    /// More promises than those that were made already.
+    pub(crate) fn and_promise(mut self, promises: &[(bool, &str)]) -> Self {
         for (_, what) in promises.iter().filter(|(holds, _)| !holds) {
             self.verdict = Verdict::Broken;
             let _ = write!(self.figures, "; BROKEN: {what}");

@@ -30,6 +30,11 @@ impl Server {
         format!("{}?{plain}", self.url.replace(&self.address.to_string(), &address.to_string()))
     }
 
+    /// The name of the database in its URL.
+    pub(crate) fn database(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
+    }
+
     /// SIGKILL to all of its processes.
     pub(crate) fn kill(&self) -> Result<()> {
         self.tell("kill")

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use mysql_async::prelude::Queryable as _;
 
+use crate::PATIENCE;
 use crate::spans::Run;
 
 /// The spans of a run that are stored.
@@ -80,19 +81,22 @@ fn try_texts(url: &str, query: &str) -> Result<Vec<String>> {
         return Ok(rows.collect::<rusqlite::Result<_>>()?);
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        if url.starts_with("mysql") {
-            let options = mysql_async::OptsBuilder::from_opts(mysql_async::Opts::from_url(url)?).prefer_socket(false);
-            let mut connection = mysql_async::Conn::new(options).await?;
-            let rows: Vec<Vec<u8>> = connection.query(query).await?;
-            connection.disconnect().await?;
-            return Ok(rows.into_iter().map(|row| String::from_utf8_lossy(&row).into_owned()).collect());
-        }
-        let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
-        let carrying = tokio::spawn(connection);
-        let rows = client.query(query, &[]).await?;
-        drop(client);
-        let _ = carrying.await;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
-    })
+    // A server that was left frozen would not answer at all.
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, ask(url, query)).await })?
+}
+
+async fn ask(url: &str, query: &str) -> Result<Vec<String>> {
+    if url.starts_with("mysql") {
+        let options = mysql_async::OptsBuilder::from_opts(mysql_async::Opts::from_url(url)?).prefer_socket(false);
+        let mut connection = mysql_async::Conn::new(options).await?;
+        let rows: Vec<Vec<u8>> = connection.query(query).await?;
+        connection.disconnect().await?;
+        return Ok(rows.into_iter().map(|row| String::from_utf8_lossy(&row).into_owned()).collect());
+    }
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    let carrying = tokio::spawn(connection);
+    let rows = client.query(query, &[]).await?;
+    drop(client);
+    let _ = carrying.await;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
 }

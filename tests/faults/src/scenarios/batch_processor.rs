@@ -20,8 +20,14 @@ use crate::stored::Stored;
 pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (name, fault) in Fault::ALL {
-        rows.push(one(world, "theirs", name, fault)?);
-        rows.push(if fault == Fault::Kill { killed(world)? } else { one(world, "ours", name, fault)? });
+        // At the same time, so that both have the same machine.
+        rows.extend(world.side_by_side(["theirs", "ours"].into_iter().map(|side| {
+            let row = move || match (side, fault) {
+                ("ours", Fault::Kill) => Ok(vec![killed(world)?]),
+                _ => Ok(vec![one(world, side, name, fault)?]),
+            };
+            (format!("{side}, {name}"), row)
+        })));
     }
     Ok(rows)
 }

@@ -17,13 +17,17 @@ use crate::spans::Run;
 
 pub(super) fn run(world: &World) -> Result<Vec<Row>> {
     let server = world.servers.first().context("no server")?;
-    let mut rows = vec![full(world, server, None)?];
-    if let Some(disk) = Tmpfs::mount(&world.folder("disk")?, "size=256k")? {
-        rows.push(full(world, server, Some(&disk))?);
+    type Part<'a> = Box<dyn FnOnce() -> Result<Vec<Row>> + Send + 'a>;
+    let tmpfs = Tmpfs::mount(&world.folder("disk")?, "size=256k")?;
+    let mut parts: Vec<(&str, Part<'_>)> = vec![
+        ("file limit", Box::new(|| Ok(vec![full(world, server, None)?]))),
+        ("read-only folder", Box::new(|| Ok(vec![read_only(world, server)?]))),
+        ("locked", Box::new(|| Ok(vec![locked(world)?]))),
+    ];
+    if let Some(disk) = &tmpfs {
+        parts.push(("small disk", Box::new(move || Ok(vec![full(world, server, Some(disk))?]))));
     }
-    rows.push(read_only(world, server)?);
-    rows.push(locked(world)?);
-    Ok(rows)
+    Ok(world.side_by_side(parts.into_iter().map(|(name, part)| (name.to_owned(), part))))
 }
 
 /// The database is gone and the spool's disk, or what a file may hold, too small for what comes meanwhile.

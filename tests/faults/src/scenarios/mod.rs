@@ -5,8 +5,10 @@ mod cut;
 mod database_killed;
 mod disk;
 mod frozen;
+mod instructions;
 mod latency;
 mod program_killed;
+mod read_only;
 mod soak;
 
 use std::path::Path;
@@ -22,13 +24,14 @@ use crate::spans::Run;
 use crate::stored::Stored;
 use crate::{PATIENCE, World};
 
-type Scenario = fn(&World) -> Result<Vec<Row>>;
+pub(crate) type Scenario = fn(&World) -> Result<Vec<Row>>;
 
 /// By name, in the order in which they run.
-pub(crate) const ALL: [(&str, Scenario); 8] = [
+pub(crate) const ALL: [(&str, Scenario); 9] = [
     ("database_killed", database_killed::run),
     ("program_killed", program_killed::run),
     ("frozen", frozen::run),
+    ("read_only", read_only::run),
     ("latency", latency::run),
     ("cut", cut::run),
     ("disk", disk::run),
@@ -51,6 +54,7 @@ fn load(world: &World, url: &str, run: Run) -> Result<Load> {
         tells: true,
         spool_bytes: 0,
         queue: 0,
+        beats: false,
     })
 }
 
