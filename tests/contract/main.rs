@@ -20,6 +20,7 @@ mod payloads;
 
 mod api;
 mod database;
+mod history;
 mod report;
 mod road;
 mod sketch;
@@ -44,6 +45,7 @@ mod order;
 mod outages;
 mod paging;
 mod partitions;
+mod permutations;
 mod poison;
 mod prices;
 mod processes;
@@ -120,6 +122,7 @@ const ROOMS: &[(&str, &[Case])] = &[
 /// Cases that do not depend on the way of asking: they run once for each database.
 const ONCE: &[(&str, &[Case])] = &[
     ("partitions", partitions::CASES),
+    ("permutations", permutations::CASES),
     ("processes", processes::CASES),
     ("lost", lost::LARGE),
     ("identity", identity::CASES),
