@@ -1,13 +1,15 @@
-//! The databases of the contract, and a fresh one for each case.
+//! The databases of the contract, and an empty one for each case.
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use diesel::ConnectionResult;
 use tempfile::TempDir;
 
 use crate::sql::Sql;
+use crate::tables;
 use crate::world::PATIENCE;
 
 /// Names servers that must be there: a missing one fails instead of being skipped.
@@ -72,12 +74,37 @@ struct Server {
     url: String,
     /// Makes and removes databases, one after the other.
     admin: Mutex<Sql>,
+    /// Databases that cases have left, with empty tables.
+    emptied: Mutex<Vec<String>>,
 }
+
+/// Spans of a database that is worth being emptied: what held more keeps its size, and what the server knows of that.
+const MOST_SPANS: u64 = 1_000;
+/// How long a case's connections may take to end.
+const LEAVING: Duration = Duration::from_secs(2);
 
 impl Server {
     /// The connection that makes and removes databases; a case that failed with it must not fail all others.
     fn admin(&self) -> MutexGuard<'_, Sql> {
         self.admin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn emptied(&self) -> MutexGuard<'_, Vec<String>> {
+        self.emptied.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remove(&self, dialect: Dialect, name: &str) {
+        // Connections that a pool is still closing must not keep it; a vacuum of the server's own, which this user cannot end, does.
+        let force = if dialect == Dialect::Postgres { " WITH (FORCE)" } else { "" };
+        let statement = format!("DROP DATABASE {name}{force}");
+        let begun = Instant::now();
+        while let Err(error) = self.admin().try_execute(&statement) {
+            if begun.elapsed() > PATIENCE {
+                println!("left behind: {statement}: {error}");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 
@@ -95,7 +122,10 @@ impl Place {
         };
         // A server that is named must answer: only one that is not named is passed over.
         match Sql::connect(engine.dialect, &url) {
-            Ok(admin) => Ok(Self { engine, server: Some(Server { url, admin: Mutex::new(admin) }) }),
+            Ok(admin) => {
+                let server = Server { url, admin: Mutex::new(admin), emptied: Mutex::default() };
+                Ok(Self { engine, server: Some(server) })
+            }
             Err(error) => Err(Missing { reason: format!("no connection to the server: {error}"), is_required: true }),
         }
     }
@@ -112,23 +142,46 @@ impl Place {
             None => {
                 let folder = tempfile::tempdir().unwrap();
                 let url = format!("sqlite://{}", folder.path().join("traces.db").display());
-                Database { place: Arc::clone(self), name, url, folder: Some(folder) }
+                Database { place: Arc::clone(self), name, url, _folder: Some(folder), can_be_emptied: false }
             }
             Some(server) => {
                 server.admin().execute(&format!("CREATE DATABASE {name}"));
-                let url = at(&server.url, &name, self.engine.parameters);
-                Database { place: Arc::clone(self), name, url, folder: None }
+                self.of_server(server, name)
             }
+        }
+    }
+
+    /// An empty database, which may have its tables: a server makes them, and takes them away, in far more time than most cases take.
+    pub(crate) fn empty_database(self: &Arc<Self>) -> Database {
+        let Some(server) = &self.server else { return self.database() };
+        let emptied = server.emptied().pop();
+        let mut database = emptied.map_or_else(|| self.database(), |name| self.of_server(server, name));
+        database.can_be_emptied = true;
+        database
+    }
+
+    fn of_server(self: &Arc<Self>, server: &Server, name: String) -> Database {
+        let url = at(&server.url, &name, self.engine.parameters);
+        Database { place: Arc::clone(self), name, url, _folder: None, can_be_emptied: false }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            let names = std::mem::take(&mut *server.emptied());
+            names.iter().for_each(|name| server.remove(self.engine.dialect, name));
         }
     }
 }
 
-/// A database of one case, removed at its end.
+/// A database of one case, removed or emptied at its end.
 pub(crate) struct Database {
     place: Arc<Place>,
     name: String,
     url: String,
-    folder: Option<TempDir>,
+    _folder: Option<TempDir>,
+    can_be_emptied: bool,
 }
 
 impl Database {
@@ -186,24 +239,38 @@ impl Database {
 
     /// A connection beside the crate's.
     pub(crate) fn sql(&self) -> Sql {
+        self.try_sql().unwrap()
+    }
+
+    fn try_sql(&self) -> ConnectionResult<Sql> {
         let url = self.place.server.as_ref().map_or_else(|| self.url.clone(), |server| at(&server.url, &self.name, ""));
-        Sql::connect(self.dialect(), &url).unwrap()
+        Sql::connect(self.dialect(), &url)
+    }
+
+    /// Empties the tables for the next case; whether that went well. Nobody may be left who could still write into them.
+    fn is_emptied(&self) -> bool {
+        let Ok(mut sql) = self.try_sql() else { return false };
+        let begun = Instant::now();
+        while !sql.is_alone(self.dialect()) {
+            if begun.elapsed() > LEAVING {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let spans = format!("SELECT {} AS line FROM spans", self.dialect().text_of("BigInt", "count(*)"));
+        let spans = sql.try_lines(&spans).ok().and_then(|lines| lines.first()?.parse::<u64>().ok());
+        spans.is_some_and(|spans| spans <= MOST_SPANS) && tables::try_empty(&mut sql).is_ok()
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let (Some(server), None) = (&self.place.server, &self.folder) else { return };
-        // Connections that a pool is still closing must not keep it; a vacuum of the server's own, which this user cannot end, does.
-        let force = if self.dialect() == Dialect::Postgres { " WITH (FORCE)" } else { "" };
-        let statement = format!("DROP DATABASE {}{force}", self.name);
-        let begun = Instant::now();
-        while let Err(error) = server.admin().try_execute(&statement) {
-            if begun.elapsed() > PATIENCE {
-                println!("left behind: {statement}: {error}");
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
+        let Some(server) = &self.place.server else { return };
+        // What a case that failed has done to its database nobody knows.
+        if self.can_be_emptied && !std::thread::panicking() && self.is_emptied() {
+            server.emptied().push(std::mem::take(&mut self.name));
+        } else {
+            server.remove(self.dialect(), &self.name);
         }
     }
 }

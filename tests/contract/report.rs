@@ -38,7 +38,12 @@ pub(crate) struct Report {
     skipped: Mutex<BTreeMap<&'static str, String>>,
     /// The cases that took longest, of all databases together.
     slowest: Mutex<BTreeSet<(Duration, String)>>,
+    /// What the cases of a room took on each database.
+    rooms: Mutex<BTreeMap<&'static str, BTreeMap<&'static str, Duration>>>,
 }
+
+/// Has the time that each room took told too.
+const TIMES: &str = "TRACING_AGENTS_TEST_TIMES";
 
 /// Cases whose time is told.
 const SLOWEST: usize = 3;
@@ -58,12 +63,27 @@ impl Report {
     }
 
     /// A case took so long.
-    pub(crate) fn time(&self, test: &str, time: Duration) {
+    pub(crate) fn time(&self, engine: &'static str, room: &'static str, test: &str, time: Duration) {
+        *self.rooms.lock().unwrap().entry(room).or_default().entry(engine).or_default() += time;
         let mut slowest = self.slowest.lock().unwrap();
         slowest.insert((time, test.to_owned()));
         if slowest.len() > SLOWEST {
             slowest.pop_first();
         }
+    }
+
+    /// Seconds that each room took on each database.
+    fn write_times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "  {:<16}", "seconds")?;
+        ENGINES.iter().try_for_each(|engine| write!(f, " {:>20}", engine.name))?;
+        for (room, times) in &*self.rooms.lock().unwrap() {
+            write!(f, "\n  {room:<16}")?;
+            for engine in &ENGINES {
+                let time = times.get(engine.name).copied().unwrap_or_default();
+                write!(f, " {:>20.1}", time.as_secs_f64())?;
+            }
+        }
+        writeln!(f)
     }
 
     /// A database is not there.
@@ -91,6 +111,6 @@ impl fmt::Display for Report {
         for (time, test) in self.slowest.lock().unwrap().iter().rev() {
             writeln!(f, "  slow: {test}, {:.1} s", time.as_secs_f64())?;
         }
-        Ok(())
+        if std::env::var_os(TIMES).is_some() { self.write_times(f) } else { Ok(()) }
     }
 }

@@ -74,6 +74,21 @@ impl Sql {
         }
     }
 
+    /// Whether nobody else is connected to its database.
+    pub(crate) fn is_alone(&mut self, dialect: Dialect) -> bool {
+        let others = match dialect {
+            Dialect::Sqlite => return true,
+            Dialect::Postgres => {
+                "SELECT 'one' AS line FROM pg_stat_activity
+                 WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            }
+            Dialect::Mysql => {
+                "SELECT 'one' AS line FROM information_schema.processlist WHERE db = DATABASE() AND id <> connection_id()"
+            }
+        };
+        self.try_lines(others).is_ok_and(|others| others.is_empty())
+    }
+
     /// The rows of a query whose only column is a text named `line`.
     #[track_caller]
     pub(crate) fn lines(&mut self, query: &str) -> Vec<String> {

@@ -1,6 +1,9 @@
 //! The declared tables, and what a live database holds in them.
 
+use diesel::QueryResult;
+
 use crate::database::{Database, Dialect};
+use crate::sql::Sql;
 
 /// A column as `schema.rs` declares it.
 #[derive(Debug, Clone)]
@@ -44,28 +47,72 @@ pub(crate) fn declared() -> Vec<Table> {
 /// What says when, in which process and as which version a row was written, and so differs from one writing to the next.
 const OF_THE_WRITING: [&str; 4] = ["created_ns", "process_id", "sequence", "version_hash"];
 
+/// Tables that tell of the processes that wrote, and of the database itself.
+const OF_THE_WRITERS: [&str; 8] = [
+    "processes",
+    "settled_sequences",
+    "losses",
+    "dead_letters",
+    "dead_letter_parts",
+    "retention",
+    "trace_identity",
+    "trace_schema",
+];
+
+/// Tables of what traces share; it stays when they go.
+const OF_SENDERS: [&str; 2] = ["resources", "scopes"];
+
+impl Dialect {
+    /// An expression for what a column holds as a text, equal on all databases; `kind` is Diesel's type.
+    pub(crate) fn text_of(self, kind: &str, column: &str) -> String {
+        let text = match (kind, self) {
+            ("Binary", Self::Sqlite | Self::Mysql) => format!("HEX({column})"),
+            ("Binary", Self::Postgres) => format!("upper(encode({column}, 'hex'))"),
+            ("Text", Self::Sqlite | Self::Postgres) => format!("'''' || {column} || ''''"),
+            // Texts of two collations cannot be joined.
+            ("Text", Self::Mysql) => format!("CONCAT('''', {column} COLLATE utf8mb4_bin, '''')"),
+            ("Bool", Self::Postgres) => format!("{column}::int::text"),
+            (_, Self::Sqlite | Self::Postgres) => format!("CAST({column} AS text)"),
+            (_, Self::Mysql) => format!("CAST({column} AS char)"),
+        };
+        format!("COALESCE({text}, 'NULL')")
+    }
+}
+
 /// All rows of spans, contents, logged events, traces, facets and sessions as texts, sorted: equal for equal contents, whatever was written when.
 pub(crate) fn dump(database: &Database) -> Vec<String> {
+    rows_of(database, &[OF_THE_WRITERS.as_slice(), &OF_SENDERS].concat(), &OF_THE_WRITING)
+}
+
+/// All rows that come of spans and events as texts, sorted, without these columns.
+pub(crate) fn rows_but(database: &Database, columns: &[&str]) -> Vec<String> {
+    rows_of(database, &OF_THE_WRITERS, columns)
+}
+
+fn rows_of(database: &Database, but_tables: &[&str], but_columns: &[&str]) -> Vec<String> {
     let mut sql = database.sql();
     let mut rows = Vec::new();
     for table in declared() {
-        if !matches!(table.name, "spans" | "span_contents" | "span_events" | "traces" | "trace_facets" | "sessions") {
+        if but_tables.contains(&table.name) {
             continue;
         }
-        let columns = table.columns.iter().filter(|column| !OF_THE_WRITING.contains(&column.name));
-        let texts: Vec<String> = columns
-            .map(|column| match database.dialect() {
-                Dialect::Sqlite => format!("quote({})", column.name),
-                Dialect::Postgres => format!("quote_nullable({})", column.name),
-                // As hexadecimal digits, since texts of two collations cannot be joined.
-                Dialect::Mysql => format!("COALESCE(HEX({}), 'NULL')", column.name),
-            })
-            .collect();
+        let columns = table.columns.iter().filter(|column| !but_columns.contains(&column.name));
+        let texts: Vec<String> = columns.map(|column| database.dialect().text_of(column.kind, column.name)).collect();
         let query = format!("SELECT concat_ws('|', '{0}', {1}) AS line FROM {0}", table.name, texts.join(", "));
         rows.extend(sql.lines(&query));
     }
     rows.sort_unstable();
     rows
+}
+
+/// Takes all rows away but those that tell which tables there are.
+pub(crate) fn empty(database: &Database) {
+    try_empty(&mut database.sql()).unwrap();
+}
+
+pub(crate) fn try_empty(sql: &mut Sql) -> QueryResult<()> {
+    let mut tables = declared().into_iter().filter(|table| table.name != "trace_schema");
+    tables.try_for_each(|table| sql.try_execute(&format!("DELETE FROM {}", table.name)))
 }
 
 /// Asserts that two dumps are equal, and names the first rows that are not.

@@ -1,10 +1,13 @@
 //! Runs that arrive as several traces, because their framework loses its context: as rig does up to 0.40.
 
-use tracing_agents::TraceFilter;
-use tracing_agents::model::{IdentityField, Kind, Link, TraceTree};
+use tracing_agents::model::{IdentityField, Kind, Link, Origin, ProcessId, TraceTree};
+use tracing_agents::store::Store;
+use tracing_agents::{TraceFilter, semconv};
 
 use crate::api::Repository;
+use crate::order::clear;
 use crate::sketch::{SECOND, Sketch, at, callsite, span, span_id, trace_id};
+use crate::tables::{assert_same, dump};
 use crate::world::World;
 
 crate::cases!(
@@ -16,6 +19,11 @@ crate::cases!(
     runs_of_other_agents_take_only_what_names_them,
     another_process_is_another_run,
     what_comes_later_counts_too,
+    an_older_version_of_a_fragment_changes_nothing,
+    a_run_has_nothing_that_began_after_its_end,
+    a_tool_that_has_a_task_may_end_with_its_run,
+    a_call_below_itself_is_a_fragment_in_any_order,
+    a_fragment_that_another_process_takes_over_is_joined,
     a_run_is_deleted_with_its_fragments,
     sessions_count_a_torn_run_once,
 );
@@ -228,6 +236,73 @@ fn what_comes_later_counts_too(world: &World) {
     assert_eq!(all(&repository), [0]);
     let trace = repository.trace(trace_id(0)).unwrap().trace;
     assert_eq!((trace.span_count, trace.usage.input), (6, Some(51)));
+}
+
+fn an_older_version_of_a_fragment_changes_nothing(world: &World) {
+    let writer = world.writer();
+    writer.write(torn_run());
+    let joined = dump(&world.database);
+    for older in [call(4, "a", 10, 12).running(), tool(2, "add", 3, 8).running(), task(3, 4, 5).running()] {
+        writer.write([older]);
+        assert_same(&dump(&world.database), &joined, "an older version came late");
+    }
+}
+
+fn a_run_has_nothing_that_began_after_its_end(world: &World) {
+    let writer = world.writer();
+    let spans = [call(1, "a", 1, 3), call(2, "a", 6, 7), tool(3, "add", 2, 4), task(4, 3, 4), task(5, 6, 7)];
+    // While they run, all that comes could be theirs.
+    writer.write([run(0, "a", 0, 5).running(), tool(3, "add", 2, 4).running()]);
+    writer.write(spans.clone());
+    writer.write([run(0, "a", 0, 5)]);
+    let repository = world.repository();
+    assert_eq!(all(&repository), [5, 2, 0]);
+    let found = dump(&world.database);
+    clear(world);
+    writer.write(spans.into_iter().chain([run(0, "a", 0, 5)]));
+    assert_same(&found, &dump(&world.database), "step by step and at once");
+}
+
+/// The task had the tool for its run, until that came.
+fn a_tool_that_has_a_task_may_end_with_its_run(world: &World) {
+    let writer = world.writer();
+    writer.write([tool(2, "add", 3, 8).running()]);
+    writer.write([task(3, 4, 5)]);
+    writer.write([tool(2, "add", 3, 8), run(0, "a", 0, 20)]);
+    let found = dump(&world.database);
+    clear(world);
+    writer.write([run(0, "a", 0, 20), tool(2, "add", 3, 8), task(3, 4, 5)]);
+    assert_eq!(
+        outline(&world.repository().trace(trace_id(3)).unwrap()),
+        ["invoke_agent a", "  execute_tool a", "    in_task a"]
+    );
+    assert_same(&found, &dump(&world.database), "one after the other and at once");
+}
+
+fn a_call_below_itself_is_a_fragment_in_any_order(world: &World) {
+    let writer = world.writer();
+    let mut odd = call(1, "a", 1, 9);
+    odd.0.parent_span_id = Some(odd.0.span_id);
+    for spans in [[odd.clone(), run(0, "a", 0, 20)], [run(0, "a", 0, 20), odd]] {
+        spans.into_iter().for_each(|span| writer.write([span]));
+        let tree = world.repository().trace(trace_id(0)).unwrap();
+        assert_eq!(outline(&tree), ["invoke_agent a", "  chat a"]);
+        clear(world);
+    }
+}
+
+/// Which has no such framework itself, as far as it knows.
+fn a_fragment_that_another_process_takes_over_is_joined(world: &World) {
+    let store = Store::open(world.database.url()).unwrap();
+    let [dead, other] = [1, 2].map(|number| ProcessId::from_bytes([number; 16]));
+    let told = |mut sketch: Sketch, sequence| {
+        sketch.0.origin = Some(Origin { process: dead, sequence });
+        semconv::interpret(sketch.0)
+    };
+    store.sink(dead, "here").write(&[told(run(0, "a", 0, 20), 1)]).unwrap();
+    store.sink(other, "here").write(&[told(call(1, "a", 1, 9), 0)]).unwrap();
+    let tree = world.repository().trace(trace_id(0)).unwrap();
+    assert_eq!(outline(&tree), ["invoke_agent a", "  chat a"]);
 }
 
 fn a_run_is_deleted_with_its_fragments(world: &World) {

@@ -19,8 +19,14 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(place: &Arc<Place>, api: Api) -> Self {
-        Self { api, database: place.database() }
+    /// With a database that has no tables yet, if it `is_new`.
+    pub(crate) fn new(place: &Arc<Place>, api: Api, is_new: bool) -> Self {
+        Self { api, database: if is_new { place.database() } else { place.empty_database() } }
+    }
+
+    /// The database's part of the test's name.
+    pub(crate) fn engine(&self) -> &'static str {
+        self.database.place().engine().name
     }
 
     /// Options of a writer that refuses nothing and writes when it is told to, so that a `write` is as few batches as can be.
@@ -43,6 +49,11 @@ impl World {
     /// A writer, with the tables made.
     pub(crate) fn writer(&self) -> Writer {
         Writer(self.builder().open().unwrap())
+    }
+
+    /// The same to another database.
+    pub(crate) fn writer_to(&self, database: &Database) -> Writer {
+        Writer(Self::builder_of(database.url()).open().unwrap())
     }
 
     /// A repository on what is there.

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-use super::any_of::KEYS_A_QUERY;
+use super::any_of::{AnyOf, KEYS_A_QUERY};
 use super::graph::{SpanKey, kind};
 use super::lineage;
 use super::load::{forget_missing, load_traces};
@@ -71,16 +71,23 @@ enum Role {
     Plain,
 }
 
-/// The spans of a batch that concern torn runs. `has_torn` tells whether the process has a framework that tears them.
-pub(crate) fn places<'a>(batch: impl IntoIterator<Item = &'a InterpretedSpan>, has_torn: &mut bool) -> Vec<Place> {
+/// The spans of a batch that concern torn runs. `has_torn` tells whether the process, `own`, has a framework that tears them; of other
+/// processes nobody here knows.
+pub(crate) fn places<'a>(
+    batch: impl IntoIterator<Item = &'a InterpretedSpan>,
+    has_torn: &mut bool,
+    own: &[u8],
+) -> Vec<Place> {
     let batch: Vec<&InterpretedSpan> = batch.into_iter().collect();
     *has_torn |= batch.iter().any(|item| item.is_torn);
-    batch.into_iter().filter_map(|item| place(item, *has_torn)).collect()
+    let is_others = |item: &InterpretedSpan| item.span.process_id.is_some_and(|process| process.as_bytes() != own);
+    batch.into_iter().filter_map(|item| place(item, *has_torn || is_others(item))).collect()
 }
 
 fn place(item: &InterpretedSpan, has_torn: bool) -> Option<Place> {
     let span = &item.span;
-    let is_root = span.parent_span_id.is_none();
+    // A span that names itself is a root, too.
+    let is_root = span.parent_span_id.is_none_or(|parent| parent == span.span_id);
     // Its own, not one that it has from an ancestor: a root has none in its trace.
     let agent = span.identity.get(IdentityField::AgentName).map(str::to_owned);
     let role = match span.kind {
@@ -110,6 +117,17 @@ impl Place {
             end_ns: row.end_ns,
             role,
         })
+    }
+
+    /// The same span by its row, in the same role; `None` where it has that role no more.
+    fn by(&self, row: &SpanRow) -> Option<Self> {
+        match &self.role {
+            Role::Run(_) => host(row).filter(|host| matches!(host.role, Role::Run(_))),
+            Role::Tool(_) => Self::of(row, Role::Tool(row.parent_span_id.is_none())),
+            _ if row.parent_span_id.is_some() => None,
+            Role::Call(_) => Self::of(row, Role::Call(voice(row)?.to_owned())),
+            Role::Plain => Self::of(row, Role::Plain),
+        }
     }
 
     fn is_fragment(&self) -> bool {
@@ -165,6 +183,7 @@ pub(crate) fn torn_runs(
     places: &[Place],
     changed: &BTreeSet<Vec<u8>>,
 ) -> Result<Vec<Torn>, Failure> {
+    let places = as_stored(connection, places)?;
     let mut fragments: BTreeSet<Place> = places.iter().filter(|place| place.is_fragment()).cloned().collect();
     let mut runs: BTreeSet<Place> = places.iter().filter(|place| matches!(place.role, Role::Run(_))).cloned().collect();
     for (role, fragments) in alike(&fragments) {
@@ -172,9 +191,10 @@ pub(crate) fn torn_runs(
         let may_be = |host: &Place| fragments.iter().any(|fragment| fragment.stands_under(host, SKEW_NS));
         runs.extend(near.iter().filter_map(host).filter(|host| matches!(host.role, Role::Run(_)) && may_be(host)));
     }
-    for host in places {
+    for host in &places {
         fragments.extend(fragments_near(connection, host)?);
     }
+    fragments.extend(fragments_under(connection, &places)?);
     for run in runs {
         fragments.extend(fragments_among(connection, &run)?);
     }
@@ -210,9 +230,31 @@ pub(crate) fn torn_runs(
         }
     }
     for main in with_fragments(connection, changed)? {
-        torn.entry(main.clone()).or_insert_with(|| of(&main));
+        // What has fragments, and is found to be one itself, is put together with its run.
+        let is_fragment = matches!(found.get(&main), Some((_, Some(_))));
+        if !is_fragment {
+            torn.entry(main.clone()).or_insert_with(|| of(&main));
+        }
     }
     Ok(torn.into_values().collect())
+}
+
+/// The spans as they are stored: what a batch says of one may be older than what is known of it.
+fn as_stored(connection: &mut AnyConnection, places: &[Place]) -> QueryResult<BTreeSet<Place>> {
+    let mut stored = BTreeSet::new();
+    for some in places.chunks(KEYS_A_QUERY) {
+        let keys: AnyOf<_> = some
+            .iter()
+            .map(|place| spans::trace_id.eq(&place.trace_id).and(spans::span_id.eq(&place.span_id)))
+            .collect();
+        let rows: Vec<SpanRow> = dispatch!(connection, concrete => {
+            spans::table.filter(keys).select(SpanRow::as_select()).load(concrete)
+        })?;
+        let rows: BTreeMap<_, _> = rows.iter().map(|row| ((&row.trace_id, &row.span_id), row)).collect();
+        let row = |place: &Place| rows.get(&(&place.trace_id, &place.span_id)).copied();
+        stored.extend(some.iter().filter_map(|place| place.by(row(place)?)));
+    }
+    Ok(stored)
 }
 
 /// The one span that a fragment stands under; none where there is none or several would do. `life` is the fragment in the time of all that
@@ -308,6 +350,34 @@ fn fragments_among(connection: &mut AnyConnection, run: &Place) -> Result<Vec<Pl
     let runs: Vec<Vec<u8>> = runs.into_iter().map(|run| run.trace_id).collect();
     let ids = fragments_of(connection, &runs)?;
     found.append(&mut fragments_with(connection, &ids)?);
+    Ok(found)
+}
+
+/// What stands under hosts that have ended: as long as they ran, anything later could be theirs.
+fn fragments_under(connection: &mut AnyConnection, places: &BTreeSet<Place>) -> Result<Vec<Place>, Failure> {
+    let ended = |is_run: bool| {
+        let of_kind = move |place: &&Place| match place.role {
+            Role::Run(_) => is_run,
+            Role::Tool(_) => !is_run,
+            Role::Call(_) | Role::Plain => false,
+        };
+        places.iter().filter(of_kind).filter(|place| place.end_ns.is_some()).map(|place| place.trace_id.as_slice())
+    };
+    let runs: BTreeSet<&[u8]> = ended(true).collect();
+    let tools: BTreeSet<&[u8]> = ended(false).collect();
+    let mut found = Vec::new();
+    if !runs.is_empty() {
+        let ids = fragments_of(connection, &runs.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>())?;
+        found = fragments_with(connection, &ids)?;
+    }
+    if !tools.is_empty() {
+        let joined = joined_to(connection, &tools)?;
+        let mains: Vec<Vec<u8>> =
+            tools.iter().map(|id| joined.get(*id).map_or_else(|| id.to_vec(), Clone::clone)).collect();
+        let ids = fragments_of(connection, &mains)?;
+        let plain = of_kind(connection, &ids, Kind::Span)?.into_iter().filter(|row| row.parent_span_id.is_none());
+        found.extend(plain.filter_map(|row| Place::of(&row, Role::Plain)));
+    }
     Ok(found)
 }
 

@@ -242,7 +242,7 @@ impl Sink for StoreSink {
             });
         }
         self.learn_identity();
-        let places = places(batch, &mut self.has_torn);
+        let places = places(batch, &mut self.has_torn, &self.process.process_id);
         self.put_together(&places, &changed)
     }
 
