@@ -107,7 +107,8 @@ impl Author {
         for place in 0..spans {
             let kind = self.pick(&[0, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9]);
             let process = self.dice.below(PROCESSES);
-            let parent = self.parent(trace);
+            // A fragment has one root.
+            let parent = (place > 0).then(|| self.blank(trace, (place - 1) / 2).0.span_id);
             for _ in 0..1 + self.dice.below(3) {
                 let start = self.moment();
                 let mut sketch = self.blank(trace, place).starting(start);

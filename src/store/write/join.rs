@@ -212,10 +212,12 @@ pub(crate) fn torn_runs(
     let hosts = found.values().filter_map(|(_, host)| Some(host.as_ref()?.trace_id.as_slice()));
     let ids: BTreeSet<&[u8]> = found.keys().map(Vec::as_slice).chain(hosts).collect();
     let joined = joined_to(connection, &ids)?;
+    // What has fragments, and is found to be one itself, is put together with its run, they with it.
+    let is_fragment = |id: &Vec<u8>| matches!(found.get(id), Some((_, Some(_))));
     for (fragment, (root, host)) in &found {
         let before = joined.get(fragment);
         let main = host.as_ref().map_or_else(|| fragment.clone(), |host| main_of(&host.trace_id, &found, &joined));
-        if let Some(before) = before.filter(|before| **before != main) {
+        if let Some(before) = before.filter(|before| **before != main && !is_fragment(before)) {
             torn.entry(before.clone()).or_insert_with(|| of(before)).parted.insert(fragment.clone());
         }
         match host {
@@ -230,9 +232,7 @@ pub(crate) fn torn_runs(
         }
     }
     for main in with_fragments(connection, changed)? {
-        // What has fragments, and is found to be one itself, is put together with its run.
-        let is_fragment = matches!(found.get(&main), Some((_, Some(_))));
-        if !is_fragment {
+        if !is_fragment(&main) {
             torn.entry(main.clone()).or_insert_with(|| of(&main));
         }
     }
