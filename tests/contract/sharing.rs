@@ -268,6 +268,7 @@ fn writers_of_the_same_content_share_it(world: &World) {
 
 fn writers_lose_nothing_while_others_delete(world: &World) {
     let is_over = AtomicBool::new(false);
+    drop(world.writer());
     // Each conversation is written by two writers at once, turn by turn, while its turns before the last two are deleted.
     std::thread::scope(|scope| {
         let writers: Vec<_> = (1..=2_u64)

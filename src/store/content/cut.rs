@@ -65,14 +65,12 @@ pub(super) fn pieces(bytes: &[u8]) -> Vec<&[u8]> {
 /// quote too; the backslashes before it, which depth puts there, belong to it.
 fn edges(bytes: &[u8]) -> impl Iterator<Item = Edge> + '_ {
     let mut done = 0;
-    bytes
-        .iter()
-        .enumerate()
-        .filter(|(_, byte)| matches!(byte, b'"' | b'}' | b']'))
-        .flat_map(move |(place, byte)| {
+    memchr::memchr3_iter(b'"', b'}', b']', bytes)
+        .flat_map(move |place| {
             let (before, after) = bytes.split_at_checked(place).unwrap_or_default();
+            let is_quote = after.first() == Some(&b'"');
             let after = after.get(1..).unwrap_or_default();
-            if *byte != b'"' {
+            if !is_quote {
                 let is_end = matches!(after.first(), Some(b',' | b']' | b'}'));
                 return [is_end.then_some(Edge { at: place + 1, is_end }), None];
             }

@@ -1,6 +1,6 @@
 //! Writing the parts that are not stored yet, in the batch's transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use diesel::prelude::*;
 use diesel::result::QueryResult;
@@ -20,7 +20,7 @@ const NAMES_A_QUERY: usize = 500;
 #[derive(Default)]
 struct Needed<'a> {
     all: BTreeMap<Name, &'a NewPart>,
-    named: BTreeSet<Name>,
+    named: Vec<Name>,
 }
 
 /// Stores what rows need, each with its day. Rows without parts cost no statement.
@@ -55,22 +55,26 @@ fn hold(connection: &mut AnyConnection, day: i32) -> QueryResult<Option<i64>> {
 }
 
 fn keep_of_day(connection: &mut AnyConnection, day: i32, sweep: Option<i64>, needed: &Needed<'_>) -> QueryResult<()> {
-    let mut asked: BTreeSet<Name> = BTreeSet::new();
-    let mut missing: BTreeMap<Name, &NewPart> = BTreeMap::new();
-    let mut wanted = needed.named.clone();
+    let mut asked: HashSet<Name> = HashSet::new();
+    let mut missing: Vec<(Name, &NewPart)> = Vec::new();
+    let mut wanted: Vec<Name> = needed.named.iter().copied().filter(|name| asked.insert(*name)).collect();
     while !wanted.is_empty() {
         let there = kept(connection, day, sweep, &wanted)?;
-        let mut below = BTreeSet::new();
-        for name in wanted.difference(&there) {
-            if let Some(part) = needed.all.get(name).copied() {
-                missing.insert(*name, part);
-                if part.is_list {
-                    below.extend(names(&entries(&part.bytes).unwrap_or_default()).map(|(name, _)| name));
-                }
+        let mut below = Vec::new();
+        for name in wanted.iter().filter(|name| !there.contains(*name)) {
+            let Some(part) = needed.all.get(name).copied() else { continue };
+            missing.push((*name, part));
+            if part.is_list {
+                let entries = entries(&part.bytes).unwrap_or_default();
+                below.extend(names(&entries).map(|(name, _)| name).filter(|name| asked.insert(*name)));
             }
         }
-        asked.append(&mut wanted);
-        wanted = below.difference(&asked).copied().collect();
+        wanted = below;
+    }
+    // Servers lock what is written, which goes by the keys. A file holds side by side what was written together: what goes together then
+    // leaves whole pages behind.
+    if connection.is_server() {
+        missing.sort_unstable_by_key(|(name, _)| *name);
     }
     let rows: Vec<PartRow> = missing.iter().map(|(name, part)| row(day, name, part, sweep.unwrap_or(0))).collect();
     let rows: Vec<&PartRow> = rows.iter().collect();
@@ -84,12 +88,7 @@ fn row(day: i32, name: &Name, part: &NewPart, kept_by: i64) -> PartRow {
 }
 
 /// Those of the parts that are stored, and of which no sweep takes anything away.
-fn kept(
-    connection: &mut AnyConnection,
-    day: i32,
-    sweep: Option<i64>,
-    wanted: &BTreeSet<Name>,
-) -> QueryResult<BTreeSet<Name>> {
+fn kept(connection: &mut AnyConnection, day: i32, sweep: Option<i64>, wanted: &[Name]) -> QueryResult<BTreeSet<Name>> {
     let wanted: Vec<&[u8]> = wanted.iter().map(Name::as_bytes).collect();
     let mut there = BTreeSet::new();
     for some in wanted.chunks(NAMES_A_QUERY) {
