@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::semconv::{Content, read_content};
 use crate::store::rows::{ContentRow, EventRow, ProcessRow, ResourceRow, ScopeRow, SpanRow};
-use crate::store::{AnyConnection, Derived, Failure, Teller, expect_readable};
+use crate::store::{AnyConnection, Derived, Failure, Teller, expect_readable, make_whole};
 
 /// A span with its payload, its scope and its resource, if it is stored.
 pub(super) async fn span(
@@ -22,6 +22,7 @@ pub(super) async fn span(
     let Some(row) = spans.pop() else { return Ok(None) };
     let (scope_id, resource_id) = (row.scope_id.clone(), row.resource_id.clone());
     let mut contents: Vec<ContentRow> = ask!(connection, statements => statements::details::content(&row))?;
+    make_whole(connection, &mut contents).await?;
     let mut scopes: Vec<ScopeRow> = ask!(connection, statements => statements::details::scope(scope_id))?;
     let mut resources: Vec<ResourceRow> = ask!(connection, statements => statements::details::resource(resource_id))?;
     let span = Span::try_from(row)?;
@@ -63,6 +64,7 @@ async fn told_elsewhere(
         let (trace, span) = (trace_id.to_vec(), teller.span_id());
         let mut contents: Vec<ContentRow> =
             ask!(connection, statements => statements::details::content_of(trace, span))?;
+        make_whole(connection, &mut contents).await?;
         if let Some(content) = contents.pop() {
             told.append(&mut content.tells(lifts)?);
         }
@@ -90,6 +92,7 @@ async fn content_of(
     let mut spans: Vec<SpanRow> = ask!(connection, statements => statements::details::span(trace, span))?;
     let Some(row) = spans.pop() else { return Ok(None) };
     let mut contents: Vec<ContentRow> = ask!(connection, statements => statements::details::content(&row))?;
+    make_whole(connection, &mut contents).await?;
     let span = Span::try_from(row)?;
     let Some(content) = contents.pop() else { return Ok(None) };
     let derived = Derived::decode(content.derived.as_deref())?;

@@ -362,6 +362,10 @@ impl TraceRepository {
     ///
     /// A span of a deleted trace that is written later makes the trace anew.
     ///
+    /// When it returns, what only these traces held is gone from the tables, also of content that spans share; where a database writes it over
+    /// is the database's. To know what others still need it looks at the spans of the same days that have large content, which takes longer the more there are. What it could not delete,
+    /// because others held it for too long or it failed on the way, goes with the next [`prune`](Self::prune).
+    ///
     /// # Errors
     /// [`ErrorKind::Write`] when the database fails; what was deleted before stays deleted, trace by trace.
     pub fn delete_traces(&self, ids: &[TraceId]) -> Result<u64> {

@@ -10,7 +10,7 @@ use super::traces::with_spans;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Page, Resource, Scope, SpanId, SpanRecord, TraceId};
 use crate::store::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow};
-use crate::store::{AnyConnection, Failure, record_of};
+use crate::store::{AnyConnection, Failure, make_whole, record_of};
 
 /// Contents that are read at once: each can have as many bytes as a row may.
 const READ_AT_ONCE: usize = 16;
@@ -117,7 +117,9 @@ async fn contents(
     let mut contents = HashMap::new();
     for (trace, spans) in wanted {
         let trace = trace.to_vec();
-        let found: Vec<ContentRow> = ask!(connection, statements => statements::details::contents_of(trace, spans))?;
+        let mut found: Vec<ContentRow> =
+            ask!(connection, statements => statements::details::contents_of(trace, spans))?;
+        make_whole(connection, &mut found).await?;
         contents.extend(found.into_iter().map(|row| ((row.trace_id.clone(), row.span_id.clone(), row.start_day), row)));
     }
     Ok(contents)

@@ -6,7 +6,7 @@ use super::statements::ask;
 use super::{details, traces};
 use crate::model::{Kind, RequestedToolCall, Requests, Span, TraceId};
 use crate::store::rows::{ContentRow, EventRow};
-use crate::store::{AnyConnection, Failure};
+use crate::store::{AnyConnection, Failure, make_whole};
 
 /// Model calls whose content is read at once: a row holds up to 15 MiB.
 const READ_AT_ONCE: usize = 20;
@@ -56,7 +56,8 @@ async fn contents(
         for row in details::logged(connection, &trace, spans.clone()).await? {
             logged.entry((row.trace_id.clone(), row.span_id.clone())).or_default().push(row);
         }
-        let rows: Vec<ContentRow> = ask!(connection, statements => statements::details::contents_of(trace, spans))?;
+        let mut rows: Vec<ContentRow> = ask!(connection, statements => statements::details::contents_of(trace, spans))?;
+        make_whole(connection, &mut rows).await?;
         found.extend(rows.into_iter().map(|row| ((row.trace_id.clone(), row.span_id.clone(), row.start_day), row)));
     }
     Ok((found, logged))

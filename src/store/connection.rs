@@ -287,7 +287,7 @@ impl AnyConnection {
     }
 
     /// Whether there is something between us and the database that can be lost.
-    fn is_server(&self) -> bool {
+    pub(crate) fn is_server(&self) -> bool {
         match self {
             #[cfg(feature = "sqlite")]
             Self::Sqlite(_) => false,

@@ -3,6 +3,7 @@
 
 mod column;
 mod connection;
+mod content;
 mod convert;
 mod derived;
 pub(crate) mod dialect;
@@ -39,6 +40,7 @@ pub(crate) use column::key_text;
 pub(crate) use connection::dispatch;
 pub(crate) use connection::{AnyConnection, ReadFailure, for_each_row, load};
 use connection::{ConnectionPool, Manager};
+pub(crate) use content::make_whole;
 pub(crate) use convert::{Facet, fragment_id};
 pub(crate) use derived::{Derived, Teller};
 pub(crate) use dialect::for_each_backend;

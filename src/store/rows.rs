@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use super::schema::{
-    dead_letter_parts, dead_letters, losses, processes, resources, scopes, sessions, settled_sequences, span_contents,
-    span_events, spans, trace_facets, trace_identity, traces,
+    content_days, content_parts, dead_letter_parts, dead_letters, losses, processes, resources, scopes, sessions,
+    settled_sequences, span_contents, span_events, spans, trace_facets, trace_identity, traces,
 };
 #[cfg(doc)]
 use crate::model::{DeadLetterReason, Kind, LossReason, TraceStatus};
@@ -140,7 +140,14 @@ pub struct SpanRow {
     pub step_name: Option<String>,
 }
 
-/// One row a span: the payload, lossless. `encoding` names the form of the other columns (`json`: see `model::canonical`).
+/// One row a span: the payload, lossless. `encoding` names the form of the other columns.
+///
+/// `json`: see `model::canonical`.
+///
+/// `parts`: the same, but `attributes`, `events` and `verbatim` begin with a byte that says where their content is. 0: it follows. 1: it is to be put
+/// together. Then follows its length, as a varint of protobuf, and then entries, one after the other, each with a first byte: from 1 to 64, so
+/// many bytes of the content follow; 0, the 20 bytes follow that are the `digest` of the [part](PartRow) of the same `start_day` whose bytes are meant; 128,
+/// that of a part which holds entries itself. [`TraceRepository`](crate::TraceRepository) does all that.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
 #[diesel(table_name = span_contents, treat_none_as_default_value = false)]
 #[non_exhaustive]
@@ -151,7 +158,7 @@ pub struct ContentRow {
     pub span_id: Vec<u8>,
     /// The UTC day of the start, counted from 1970-01-01; a part of the key, so that tables can be partitioned by it.
     pub start_day: i32,
-    /// The form of the other columns: `json`.
+    /// The form of the other columns: `json` or, where a column is large, `parts`.
     pub encoding: String,
     /// The attributes, in order.
     pub attributes: Vec<u8>,
@@ -167,6 +174,38 @@ pub struct ContentRow {
     pub derived: Option<Vec<u8>>,
     /// What another program sent, as far as no other column says it: an OTLP message in the form that `wire` describes. Holds content.
     pub verbatim: Option<Vec<u8>>,
+}
+
+/// One row for each part of large contents. What no span needs any more goes when traces are deleted or pruned.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = content_parts, treat_none_as_default_value = false)]
+#[non_exhaustive]
+pub struct PartRow {
+    /// The UTC day of the start of the spans that share it, counted from 1970-01-01.
+    pub start_day: i32,
+    /// The first 20 bytes of the SHA-256 of one byte (1 for a list, else 0) and `bytes`.
+    pub digest: Vec<u8>,
+    /// Whether `bytes` are entries, as [`ContentRow`] describes them, and no content.
+    pub is_list: bool,
+    /// The number of the day's sweep that a writer kept it from; 0: of none.
+    pub kept_by: i64,
+    /// A piece of content.
+    pub bytes: Vec<u8>,
+}
+
+/// One row for each day that has parts.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = content_days, treat_none_as_default_value = false)]
+#[non_exhaustive]
+pub struct DayRow {
+    /// The UTC day, counted from 1970-01-01.
+    pub start_day: i32,
+    /// The number of the last sweep.
+    pub sweep: i64,
+    /// Whether it goes on, or was cut off.
+    pub is_swept: bool,
+    /// How often something was deleted since, of which parts may be left.
+    pub leftovers: i64,
 }
 
 /// One row for each event of a span that came as a log record, whether the span is stored or not.

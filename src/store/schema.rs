@@ -73,7 +73,8 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// One row a span: the payload, lossless. `encoding` names the form of the other columns (`json`: see `model::canonical`).
+    /// One row a span: the payload, lossless. `encoding` names the form of the other columns (`json`: see `model::canonical`; `parts`: see
+    /// [`ContentRow`](super::rows::ContentRow)).
     span_contents (trace_id, span_id, start_day) {
         trace_id -> Binary,
         span_id -> Binary,
@@ -292,6 +293,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// One row for each part of large contents: what many spans of a day repeat stands here once.
+    content_parts (start_day, digest) {
+        start_day -> Integer,
+        digest -> Binary,
+        is_list -> Bool,
+        kept_by -> BigInt,
+        bytes -> Binary,
+    }
+}
+
+diesel::table! {
+    /// One row for each day that has parts: whether what no span needs of them is being deleted.
+    content_days (start_day) {
+        start_day -> Integer,
+        sweep -> BigInt,
+        is_swept -> Bool,
+        leftovers -> BigInt,
+    }
+}
+
+diesel::table! {
     /// The versions of these tables' migrations that have run; the row '' is what processes that migrate at once queue at.
     trace_schema (version) {
         version -> Text,
@@ -299,6 +321,8 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    content_days,
+    content_parts,
     dead_letter_parts,
     dead_letters,
     losses,

@@ -52,6 +52,7 @@ mod processes;
 mod retention;
 mod schema;
 mod sessions;
+mod sharing;
 mod silence;
 mod span_filters;
 mod statistics;
@@ -117,6 +118,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("numbers", numbers::CASES),
     ("prices", prices::CASES),
     ("cut", cut::CASES),
+    ("sharing", sharing::CASES),
 ];
 
 /// Cases that do not depend on the way of asking: they run once for each database.
@@ -129,6 +131,7 @@ const ONCE: &[(&str, &[Case])] = &[
     ("interrupted", interrupted::CASES),
     ("outages", outages::CASES),
     ("poison", poison::CASES),
+    ("sharing", sharing::ONCE),
     ("silence", silence::CASES),
     ("tls", tls::CASES),
 ];

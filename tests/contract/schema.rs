@@ -184,10 +184,14 @@ fn there_are_no_foreign_keys_and_no_triggers(world: &World) {
 }
 
 /// What takes the changes of the tables back, the newest first.
-fn changes_taken_back(dialect: Dialect) -> [(&'static str, &'static str); 6] {
+fn changes_taken_back(dialect: Dialect) -> [(&'static str, &'static str); 7] {
     macro_rules! down {
         ($folder:literal) => {
             [
+                (
+                    "20261129000000",
+                    include_str!(concat!("../../migrations/", $folder, "/2026-11-29-000000_share_content/down.sql")),
+                ),
                 (
                     "20261128000000",
                     include_str!(concat!("../../migrations/", $folder, "/2026-11-28-000000_keep_retention/down.sql")),

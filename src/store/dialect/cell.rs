@@ -2,8 +2,8 @@
 //! times for each execution, which costs more than SQLite's work.
 
 use crate::store::rows::{
-    ContentRow, DeadLetterPartRow, DeadLetterRow, EventRow, FacetRow, IdentityRow, LossRow, ProcessRow, ResourceRow,
-    ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
+    ContentRow, DayRow, DeadLetterPartRow, DeadLetterRow, EventRow, FacetRow, IdentityRow, LossRow, PartRow,
+    ProcessRow, ResourceRow, ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
 };
 
 /// One value of a row, as one of the portable types.
@@ -253,4 +253,6 @@ row!(LossRow, "losses", key [process_id, number], [process_id, number, reason, s
 row!(DeadLetterRow, "dead_letters", key [process_id, sequence], [process_id, sequence, trace_id, span_id, name, reason, error, time_ns, payload_bytes]);
 row!(DeadLetterPartRow, "dead_letter_parts", key [process_id, sequence, part], [process_id, sequence, part, time_ns, payload]);
 row!(SettledRow, "settled_sequences", key [process_id, first_sequence, set_id], [process_id, first_sequence, set_id, last_sequence, span_count, runs]);
+row!(PartRow, "content_parts", key [start_day, digest], [start_day, digest, is_list, kept_by, bytes]);
+row!(DayRow, "content_days", key[start_day], [start_day, sweep, is_swept, leftovers]);
 row!(IdentityRow, "trace_identity", key[name], [name, identity]);

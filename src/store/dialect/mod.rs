@@ -85,6 +85,16 @@ pub(crate) trait Dialect: diesel::Connection {
     /// How much space the traces take; what of it is used only when that is asked, since it may take a moment. Not part of a transaction.
     fn space(&mut self, is_use_asked: bool) -> QueryResult<Space>;
 
+    /// Holds a day's row in `content_days`, with others who do the same, until the transaction ends: the number of its last sweep, and
+    /// whether that goes on. Nothing where there is no such row.
+    fn share_day(&mut self, day: i32) -> QueryResult<Option<(i64, bool)>>;
+
+    /// Holds it alone. Fails where others hold it for longer than anybody should be kept waiting.
+    fn take_day(&mut self, day: i32) -> QueryResult<()>;
+
+    /// Locks these parts of a day, in this order, as far as they are stored.
+    fn lock_parts(&mut self, day: i32, digests: &[&[u8]]) -> QueryResult<()>;
+
     /// Keeps others from writing spans of senders (resources, scopes) until the transaction ends, so that rows of senders can be deleted;
     /// whether it can.
     fn hold_senders(&mut self) -> QueryResult<bool>;
@@ -196,6 +206,18 @@ pub(crate) fn space(connection: &mut AnyConnection, is_use_asked: bool) -> Query
 
 pub(crate) fn hold_senders(connection: &mut AnyConnection) -> QueryResult<bool> {
     dispatch!(connection, concrete => concrete.hold_senders())
+}
+
+pub(crate) fn share_day(connection: &mut AnyConnection, day: i32) -> QueryResult<Option<(i64, bool)>> {
+    dispatch!(connection, concrete => concrete.share_day(day))
+}
+
+pub(crate) fn take_day(connection: &mut AnyConnection, day: i32) -> QueryResult<()> {
+    dispatch!(connection, concrete => concrete.take_day(day))
+}
+
+pub(crate) fn lock_parts(connection: &mut AnyConnection, day: i32, digests: &[&[u8]]) -> QueryResult<()> {
+    dispatch!(connection, concrete => concrete.lock_parts(day, digests))
 }
 
 pub(crate) fn release_space(connection: &mut AnyConnection) -> QueryResult<bool> {

@@ -80,3 +80,22 @@ macro_rules! lock_stored {
     };
 }
 pub(super) use lock_stored;
+
+/// Stamps how stored parts of a day are locked, in the order of their names.
+macro_rules! lock_stored_parts {
+    ($connection:ty) => {
+        fn lock_stored_parts(connection: &mut $connection, day: i32, digests: &[&[u8]]) -> QueryResult<()> {
+            use crate::store::schema::content_parts;
+            let locked: Vec<i64> = content_parts::table
+                .select(content_parts::kept_by)
+                .filter(content_parts::start_day.eq(day))
+                .filter(content_parts::digest.eq_any(digests))
+                .order(content_parts::digest)
+                .for_update()
+                .load(connection)?;
+            drop(locked);
+            Ok(())
+        }
+    };
+}
+pub(super) use lock_stored_parts;

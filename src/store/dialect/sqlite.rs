@@ -14,6 +14,7 @@ use super::cell::{Keep, OnConflict, Row};
 use super::{Dialect, Space};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ResourceRow, ScopeRow};
+use crate::store::schema::content_days;
 use crate::store::url::SqliteTarget;
 
 /// Settings of every connection. `busy_timeout` lets writers of several processes wait for each other; `temp_store` keeps statement
@@ -214,6 +215,20 @@ impl Dialect for SqliteConnection {
         let pages = number(self, "PRAGMA page_count", |row: Pages| row.page_count)?;
         let free = number(self, "PRAGMA freelist_count", |row: FreePages| row.freelist_count)?;
         Ok(Space { allocated: pages * size, used: pages.saturating_sub(free) * size, per_span: None, is_exact: true })
+    }
+
+    // `BEGIN IMMEDIATE` holds the whole file, its days and parts too.
+    fn share_day(&mut self, day: i32) -> QueryResult<Option<(i64, bool)>> {
+        let row = content_days::table.select((content_days::sweep, content_days::is_swept));
+        row.filter(content_days::start_day.eq(day)).first(self).optional()
+    }
+
+    fn take_day(&mut self, _: i32) -> QueryResult<()> {
+        Ok(())
+    }
+
+    fn lock_parts(&mut self, _: i32, _: &[&[u8]]) -> QueryResult<()> {
+        Ok(())
     }
 
     fn hold_senders(&mut self) -> QueryResult<bool> {

@@ -10,17 +10,20 @@ use super::{MAX_SPANS, MAX_TRACES, Pruned};
 use crate::error::Result;
 use crate::model::TraceId;
 use crate::store::connection::{AnyConnection, dispatch};
+use crate::store::content::{PartSweep, note_leftovers};
 use crate::store::schema::{span_contents, span_events, spans, trace_facets, traces};
 use crate::store::{Store, dialect, write};
 
 impl Store {
-    /// Deletes these traces; returns how many there were.
+    /// Deletes these traces, and what only they had of contents; returns how many there were.
     pub(crate) fn delete_traces(&self, ids: &[TraceId]) -> Result<u64> {
         let mut deleted = Pruned::default();
+        let mut days = BTreeSet::new();
         for ids in ids.chunks(MAX_TRACES) {
             let mut ids: Vec<Vec<u8>> = ids.iter().map(|id| id.as_bytes().to_vec()).collect();
             // A torn run goes with its fragments.
             ids.append(&mut self.read(|connection| Ok(write::fragments_of(connection, &ids)?))?);
+            days.extend(note_leftovers(self, &ids, &days)?);
             let candidates: Vec<Candidate> = self.read(|connection| Ok(by_id(connection, &ids)?))?;
             // Of a trace that is not stored there may be logged events.
             let logged = self.read(|connection| Ok(with_events(connection, &ids)?))?;
@@ -41,6 +44,7 @@ impl Store {
             }
             deleted.add(self.delete_piece(piece)?);
         }
+        PartSweep::of(days).run(self)?;
         Ok(deleted.traces)
     }
 

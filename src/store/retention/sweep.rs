@@ -1,5 +1,6 @@
 //! One run of a retention, step by step.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::candidate::{Candidate, Key, count_spans, is_stored, latest_activity, next_by_start, place_of_newest};
@@ -10,6 +11,7 @@ use crate::error::Result;
 use crate::model::TraceStatus;
 use crate::model::time::duration_ns;
 use crate::store::connection::AnyConnection;
+use crate::store::content::{PartSweep, note_leftovers};
 use crate::store::dialect::{self, Space};
 use crate::store::{Failure, Store, write};
 
@@ -79,6 +81,8 @@ enum Phase {
     Traces(Option<Key>),
     /// Deleting traces of many spans, piece by piece, the last of the list first; then going on.
     Large(Vec<Vec<u8>>, Option<Key>),
+    /// Deleting what spans left of their contents.
+    Parts(Option<PartSweep>),
     /// Logged events whose traces never came.
     LostEvents,
     /// Dead letters that are old, and accounts of processes that were last heard of before this time.
@@ -115,6 +119,8 @@ pub(super) struct Sweep {
     pruned: Pruned,
     before: Space,
     measures: u32,
+    /// Days of which it is noted that parts may be left.
+    noted: BTreeSet<i32>,
 }
 
 impl Sweep {
@@ -150,6 +156,7 @@ impl Sweep {
             pruned: Pruned::default(),
             before,
             measures: MEASURES,
+            noted: BTreeSet::new(),
         };
         sweep.plan.excess = sweep.excess(store, before)?;
         Ok(sweep)
@@ -194,6 +201,10 @@ impl Sweep {
                 } else {
                     Phase::Traces(after)
                 }
+            }
+            Phase::Parts(sweep) => {
+                let mut sweep = sweep.map_or_else(|| PartSweep::of_leftovers(store), Ok)?;
+                if self.pace.measured(|| sweep.step(store))? { Phase::Parts(Some(sweep)) } else { self.measure(store)? }
             }
             Phase::LostEvents => {
                 if self.plan.before_ns > i64::MIN && remains::delete_lost_events(store, self.plan.before_ns)? {
@@ -243,6 +254,10 @@ impl Sweep {
     /// Deletes the next traces that go; what is to be done after that.
     fn delete_traces(&mut self, store: &Store, after: Option<Key>) -> Result<Phase> {
         let piece = self.next_piece(store, after.as_ref())?;
+        if !piece.ids.is_empty() {
+            let days = note_leftovers(store, &piece.ids, &self.noted)?;
+            self.noted.extend(days);
+        }
         if piece.is_large {
             return Ok(Phase::Large(piece.ids, piece.last));
         }
@@ -255,6 +270,11 @@ impl Sweep {
         if piece.last.is_some() {
             return Ok(Phase::Traces(piece.last));
         }
+        Ok(Phase::Parts(None))
+    }
+
+    /// What is to be done when all that was to go is gone.
+    fn measure(&mut self, store: &Store) -> Result<Phase> {
         // An estimate may have left too much, but only a measure that sees deletions at once can tell.
         if self.before.is_exact && self.plan.max_bytes.is_some() && self.measures > 0 {
             self.measures -= 1;

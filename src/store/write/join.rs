@@ -34,6 +34,7 @@ use crate::model::canonical::{Extra, decode};
 use crate::model::{IdentityField, InterpretedSpan, Kind, Link};
 use crate::semconv::{Prices, Profiles};
 use crate::store::connection::{AnyConnection, dispatch};
+use crate::store::content::SHARED;
 use crate::store::convert::{ENCODING, Facet, fragment_id};
 use crate::store::rows::SpanRow;
 use crate::store::schema::{span_contents, spans, trace_facets, traces};
@@ -430,7 +431,7 @@ fn links_of(connection: &mut AnyConnection, fragments: &BTreeSet<Place>) -> Resu
             span_contents::table
                 .filter(span_contents::trace_id.eq_any(some.iter().map(|place| &place.trace_id)))
                 .filter(span_contents::span_id.eq_any(some.iter().map(|place| &place.span_id)))
-                .filter(span_contents::encoding.eq(ENCODING))
+                .filter(span_contents::encoding.eq_any([ENCODING, SHARED]))
                 .select((span_contents::span_id, span_contents::links))
                 .load(concrete)
         })?;

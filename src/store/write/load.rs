@@ -9,7 +9,9 @@ use diesel::result::QueryResult;
 use super::any_of::{AnyOf, KEYS_A_QUERY, pieces};
 use super::graph::SpanKey;
 use super::trace::Parts;
+use crate::store::Failure;
 use crate::store::connection::{AnyConnection, dispatch};
+use crate::store::content::make_whole_if_possible;
 use crate::store::rows::{ContentRow, SpanRow, TraceRow};
 use crate::store::schema::{span_contents, spans, traces};
 
@@ -150,12 +152,14 @@ pub(super) fn load_trace_spans(connection: &mut AnyConnection, trace_id: &[u8]) 
     })
 }
 
-pub(super) fn load_content(connection: &mut AnyConnection, row: &SpanRow) -> QueryResult<Option<ContentRow>> {
-    dispatch!(connection, concrete => {
+/// A span's payload, whole. One that cannot be put together tells nothing here: it must not keep others from being written.
+pub(super) fn load_content(connection: &mut AnyConnection, row: &SpanRow) -> Result<Option<ContentRow>, Failure> {
+    let mut found: Vec<ContentRow> = dispatch!(connection, concrete => {
         span_contents::table
             .find((&row.trace_id, &row.span_id, row.start_day))
             .select(ContentRow::as_select())
-            .first(concrete)
-            .optional()
-    })
+            .load(concrete)
+    })?;
+    connection.wait(async |connection| make_whole_if_possible(connection, &mut found).await)?;
+    Ok(found.pop())
 }

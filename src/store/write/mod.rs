@@ -11,7 +11,7 @@
 //! A batch goes through phases, each for all of its traces at once, so that the number of statements does not grow with its traces and
 //! spans: hold the summaries ([`dialect::lock_traces`]), load what can change (`load`), merge in memory (`trace`, `graph`, `lineage`,
 //! `summary`), write table by table in the order of the keys, and then the same for the sessions. Whoever writes holds traces first,
-//! then sessions, each in the order of their ids: then nobody waits for each other in a circle.
+//! then [days and parts](super::content), then sessions, each in the order of their ids: then nobody waits for each other in a circle.
 
 mod any_of;
 mod facets;
@@ -58,6 +58,7 @@ use self::summary::Change;
 use self::trace::{Part, Parts, parts};
 use super::Failure;
 use super::connection::{AnyConnection, dispatch};
+use super::content;
 use super::dialect::{self, Row};
 use super::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow, TraceRow};
 use super::schema::{span_contents, spans};
@@ -128,6 +129,8 @@ fn write_parts(
             changed.push((part, change));
         }
     }
+    let applied = changed.iter().flat_map(|(part, _)| &part.applied);
+    content::keep(connection, applied.map(|applied| (applied.content.start_day, &applied.parts)))?;
     write_spans(connection, &changed, new)?;
     let is_lost = |(part, change): &(&Part<'_>, Change<'_>)| change.needs_recompute || structure::needs(part);
     let (lost, mut told): (Vec<_>, Vec<_>) = changed.into_iter().partition(is_lost);

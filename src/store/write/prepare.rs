@@ -10,9 +10,10 @@ use super::fit::{self, Fitting};
 use super::{graph, lineage};
 use crate::error::Result;
 use crate::model::canonical::{self, Extra, to_json};
-use crate::model::{Attributes, Event, InterpretedSpan, Kind, Lift, Resource, Scope, Value};
+use crate::model::{Attributes, Event, InterpretedSpan, Kind, Lift, Resource, Scope, SpanState, Value};
 use crate::semconv;
 use crate::store::column::{count, message_text};
+use crate::store::content::{Parts, share};
 use crate::store::convert::ENCODING;
 use crate::store::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow};
 
@@ -21,6 +22,8 @@ pub(crate) struct Prepared<'a> {
     pub(super) item: &'a InterpretedSpan,
     pub(super) row: SpanRow,
     pub(super) content: ContentRow,
+    /// What the row's content was cut into, where it is large.
+    pub(super) parts: Parts,
     pub(super) resource: Rc<ResourceRow>,
     pub(super) scope: Rc<ScopeRow>,
 }
@@ -57,7 +60,10 @@ impl<'a> Prepared<'a> {
         row.inherited_ids = lineage::given(item);
         row.truncated_bytes = row.truncated_bytes.saturating_add(count(cut_bytes));
         row.dropped_count = row.dropped_count.saturating_add(i64::from(dropped));
-        Ok(Self { item, content: ContentRow::new(&row, content, told), row, resource, scope })
+        let mut content = ContentRow::new(&row, content, told);
+        // A version that is not the last is soon replaced, and would leave its parts behind.
+        let parts = if row.state == SpanState::Closed.rank() { share(&mut content) } else { Parts::default() };
+        Ok(Self { item, content, parts, row, resource, scope })
     }
 }
 

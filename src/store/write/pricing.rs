@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
-use diesel::result::QueryResult;
 
 use super::any_of::AnyOf;
 use super::graph::{SpanKey, kind, reports_tokens};
@@ -12,6 +11,7 @@ use crate::model::{Attributes, canonical};
 use crate::semconv::Prices;
 use crate::store::Failure;
 use crate::store::connection::{AnyConnection, dispatch};
+use crate::store::content::{SHARED, whole_columns};
 use crate::store::convert::ENCODING;
 use crate::store::derived::Derived;
 use crate::store::rows::SpanRow;
@@ -79,12 +79,12 @@ fn is_same_call(row: &SpanRow, stored: &SpanRow) -> bool {
     says(row) == says(stored) && (stored.cost_source.is_none() || stored.has_computed_cost())
 }
 
-/// The attributes of these spans, which are [a few](PAYLOADS). One whose payload is gone, or of a form that a newer version writes, has
+/// The attributes of these spans, which are [a few](PAYLOADS). One whose payload is gone or damaged, or of a form that a newer version writes, has
 /// none here: on which terms it was is not known, and its cost stays.
 pub(super) fn read_attributes<'a>(
     connection: &mut AnyConnection,
     calls: impl Iterator<Item = &'a SpanRow>,
-) -> QueryResult<BTreeMap<Place, Attributes>> {
+) -> Result<BTreeMap<Place, Attributes>, Failure> {
     let calls: Vec<&SpanRow> = calls.collect();
     if calls.is_empty() {
         return Ok(BTreeMap::new());
@@ -96,15 +96,30 @@ pub(super) fn read_attributes<'a>(
         .iter()
         .map(|row| span_contents::trace_id.eq(&row.trace_id).and(span_contents::span_id.eq(&row.span_id)))
         .collect();
-    let payloads: Vec<(Vec<u8>, Vec<u8>, Vec<u8>)> = dispatch!(connection, concrete => {
+    type Payload = (Vec<u8>, Vec<u8>, i32, String, Vec<u8>);
+    let payloads: Vec<Payload> = dispatch!(connection, concrete => {
         span_contents::table
             .filter(these)
-            .filter(span_contents::encoding.eq(ENCODING))
-            .select((span_contents::trace_id, span_contents::span_id, span_contents::attributes))
+            .filter(span_contents::encoding.eq_any([ENCODING, SHARED]))
+            .select((
+                span_contents::trace_id,
+                span_contents::span_id,
+                span_contents::start_day,
+                span_contents::encoding,
+                span_contents::attributes,
+            ))
             .load(concrete)
     })?;
-    let decoded = payloads.into_iter().filter_map(|(trace_id, span_id, attributes)| {
-        Some(((trace_id, span_id), canonical::decode("attributes", &attributes).ok()?))
-    });
-    Ok(decoded.collect())
+    let is_shared = |payload: &&Payload| payload.3 == SHARED;
+    let shared: Vec<(i32, &[u8])> =
+        payloads.iter().filter(is_shared).map(|payload| (payload.2, payload.4.as_slice())).collect();
+    let mut whole = connection.wait(async |connection| whole_columns(connection, &shared).await)?.into_iter();
+    let mut found = BTreeMap::new();
+    for (trace_id, span_id, _, encoding, attributes) in payloads {
+        let attributes = if encoding == SHARED { whole.next().and_then(Result::ok) } else { Some(attributes) };
+        if let Some(attributes) = attributes.and_then(|bytes| canonical::decode("attributes", &bytes).ok()) {
+            found.insert((trace_id, span_id), attributes);
+        }
+    }
+    Ok(found)
 }

@@ -12,6 +12,7 @@ use crate::model::{DeadLetter, InterpretedSpan, Loss, ProcessId, SpanState, star
 use crate::pipeline::Sink;
 use crate::semconv::Prices;
 use crate::store::column::from_count;
+use crate::store::content::PartNames;
 use crate::store::interrupted::{Watch, beat, put_process, resume, settle, unsettle, unsettled};
 use crate::store::rows::{ProcessRow, SettledRow};
 use crate::store::{AnyConnection, Failure, Numbers, Retention, Schedule, Store, dialect, key_text};
@@ -312,14 +313,18 @@ fn parts(batch: Vec<Prepared<'_>>) -> impl Iterator<Item = Vec<Prepared<'_>>> {
     let mut rest = batch.into_iter();
     std::iter::from_fn(move || {
         let mut bytes = 0;
+        // What spans share is written once.
+        let mut known = PartNames::default();
         let fitting = rest.as_slice().iter().take(MAX_ROWS).take_while(|prepared| {
             let content = &prepared.content;
             let verbatim = content.verbatim.as_ref().map_or(0, Vec::len);
             bytes +=
                 content.attributes.len() + content.events.len() + content.links.len() + content.extra.len() + verbatim;
+            bytes += known.add(content.start_day, &prepared.parts);
             bytes <= MAX_BYTES
         });
         let fitting = fitting.count().max(1);
+        drop(known);
         let part: Vec<_> = rest.by_ref().take(fitting).collect();
         (!part.is_empty()).then_some(part)
     })

@@ -9,6 +9,7 @@ use super::graph::{Graph, SpanKey};
 use super::prepare::previews;
 use super::summary::Change;
 use crate::model::{Event, InterpretedSpan};
+use crate::store::content::Parts as SharedParts;
 use crate::store::rows::{ContentRow, TraceRow};
 
 /// The spans of a batch that belong to one trace, each in its newest version.
@@ -28,6 +29,7 @@ pub(super) struct Part<'a> {
 pub(super) struct Applied<'a> {
     pub(super) span: SpanKey,
     pub(super) content: ContentRow,
+    pub(super) parts: SharedParts,
     /// Whether no version of it is stored.
     pub(super) is_new: bool,
     item: &'a InterpretedSpan,
@@ -69,10 +71,10 @@ impl<'a> Part<'a> {
     /// Puts the versions that are newer than the stored ones in place.
     pub(super) fn merge(&mut self) {
         self.applied.reserve(self.spans.len());
-        for (span, Prepared { item, row, content, .. }) in std::mem::take(&mut self.spans) {
+        for (span, Prepared { item, row, content, parts, .. }) in std::mem::take(&mut self.spans) {
             let is_new = !self.graph.contains(&span);
             if self.graph.apply(row) {
-                self.applied.push(Applied { span, content, is_new, item });
+                self.applied.push(Applied { span, content, parts, is_new, item });
             }
         }
     }

@@ -14,15 +14,15 @@ use mysql_async::{DriverError, Opts, OptsBuilder, SslOpts};
 
 use super::cell::{Keep, OnConflict, Row};
 use super::io::{self, Io};
-use super::server::{cannot_connect, lock_stored};
+use super::server::{cannot_connect, lock_stored, lock_stored_parts};
 use super::timed::Timed;
 use super::{Dialect, Space};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{
-    ContentRow, DeadLetterPartRow, DeadLetterRow, EventRow, FacetRow, IdentityRow, LossRow, ProcessRow, ResourceRow,
-    ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
+    ContentRow, DayRow, DeadLetterPartRow, DeadLetterRow, EventRow, FacetRow, IdentityRow, LossRow, PartRow,
+    ProcessRow, ResourceRow, ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
 };
-use crate::store::schema::{resources, scopes, sessions, traces};
+use crate::store::schema::{content_days, resources, scopes, sessions, traces};
 use crate::store::url::{ServerUrl, TlsMode};
 
 /// A connection as Diesel's blocking interface sees it; the asynchronous one is inside.
@@ -137,11 +137,14 @@ pub(crate) fn expect_columns(connection: &mut MysqlConnection) -> QueryResult<()
     expect::<DeadLetterPartRow>(connection)?;
     expect::<SettledRow>(connection)?;
     expect::<IdentityRow>(connection)?;
+    expect::<PartRow>(connection)?;
+    expect::<DayRow>(connection)?;
     connection.batch_execute("SELECT holder, until_ns, present_ns, begun_ns, ended_ns, traces, spans, freed_bytes, error FROM retention LIMIT 0")
 }
 
 lock_stored!(lock_stored_traces, MysqlConnection, traces::trace_id, [u8], Vec<u8>);
 lock_stored!(lock_stored_sessions, MysqlConnection, sessions::session_id, str, String);
+lock_stored_parts!(MysqlConnection);
 
 impl Dialect for MysqlConnection {
     fn begin_write(&mut self) -> QueryResult<()> {
@@ -217,11 +220,38 @@ impl Dialect for MysqlConnection {
                     CAST(COALESCE(SUM(data_free), 0) AS SIGNED) AS free,
                     CAST(COALESCE(SUM(IF(table_name = 'spans', table_rows, 0)), 0) AS SIGNED) AS spans
              FROM information_schema.tables WHERE table_schema = DATABASE()
-                 AND table_name IN ('spans', 'span_contents', 'span_events', 'traces', 'trace_facets', 'sessions')",
+                 AND table_name IN ('spans', 'span_contents', 'content_parts', 'span_events', 'traces', 'trace_facets', 'sessions')",
         );
         let Bytes { used, free, spans } = of_tables.get_result(self)?;
         let [used, free, spans] = [used, free, spans].map(|number| u64::try_from(number).unwrap_or(0));
         Ok(Space { allocated: used + free, used, per_span: Some(used / spans.max(1)), is_exact: false })
+    }
+
+    fn share_day(&mut self, day: i32) -> QueryResult<Option<(i64, bool)>> {
+        #[derive(QueryableByName)]
+        struct Day {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            sweep: i64,
+            #[diesel(sql_type = diesel::sql_types::Bool)]
+            is_swept: bool,
+        }
+        // `FOR SHARE`, as Diesel writes it, is nothing that MariaDB knows.
+        let query =
+            diesel::sql_query("SELECT sweep, is_swept FROM content_days WHERE start_day = ? LOCK IN SHARE MODE");
+        let row: Option<Day> = query.bind::<diesel::sql_types::Integer, _>(day).get_result(self).optional()?;
+        Ok(row.map(|day| (day.sweep, day.is_swept)))
+    }
+
+    fn take_day(&mut self, day: i32) -> QueryResult<()> {
+        // Who waits has all later writers wait behind it.
+        self.batch_execute("SET SESSION innodb_lock_wait_timeout = 1")?;
+        let row = content_days::table.select(content_days::sweep).filter(content_days::start_day.eq(day)).for_update();
+        row.load::<i64>(self)?;
+        self.batch_execute("SET SESSION innodb_lock_wait_timeout = DEFAULT")
+    }
+
+    fn lock_parts(&mut self, day: i32, digests: &[&[u8]]) -> QueryResult<()> {
+        lock_stored_parts(self, day, digests)
     }
 
     fn hold_senders(&mut self) -> QueryResult<bool> {

@@ -19,13 +19,13 @@ use self::bulk::BulkInsert;
 pub(crate) use self::partition::partition as lay_out;
 use super::cell::{Keep, OnConflict, Row};
 use super::io::{self, Io};
-use super::server::{cannot_connect, lock_stored};
+use super::server::{cannot_connect, lock_stored, lock_stored_parts};
 use super::timed::Timed;
 use super::tls;
 use super::{Dialect, Space};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{ResourceRow, ScopeRow, SessionRow, TraceRow};
-use crate::store::schema::{sessions, traces};
+use crate::store::schema::{content_days, sessions, traces};
 use crate::store::url::{ServerUrl, TlsMode};
 
 /// A connection as Diesel's blocking interface sees it; the asynchronous one is inside.
@@ -114,6 +114,7 @@ fn add<R: Row>(connection: &mut PostgresConnection, rows: &[&R]) -> QueryResult<
 
 lock_stored!(lock_stored_traces, PostgresConnection, traces::trace_id, [u8], Vec<u8>);
 lock_stored!(lock_stored_sessions, PostgresConnection, sessions::session_id, str, String);
+lock_stored_parts!(PostgresConnection);
 
 impl Dialect for PostgresConnection {
     fn begin_write(&mut self) -> QueryResult<()> {
@@ -179,6 +180,22 @@ impl Dialect for PostgresConnection {
 
     fn space(&mut self, is_use_asked: bool) -> QueryResult<Space> {
         space::of_traces(self, is_use_asked)
+    }
+
+    fn share_day(&mut self, day: i32) -> QueryResult<Option<(i64, bool)>> {
+        let row = content_days::table.select((content_days::sweep, content_days::is_swept));
+        row.filter(content_days::start_day.eq(day)).for_share().first(self).optional()
+    }
+
+    fn take_day(&mut self, day: i32) -> QueryResult<()> {
+        // Who waits has all later writers wait behind it.
+        self.batch_execute("SET LOCAL lock_timeout = '200ms'")?;
+        let row = content_days::table.select(content_days::sweep).filter(content_days::start_day.eq(day)).for_update();
+        row.load::<i64>(self).map(drop)
+    }
+
+    fn lock_parts(&mut self, day: i32, digests: &[&[u8]]) -> QueryResult<()> {
+        lock_stored_parts(self, day, digests)
     }
 
     fn hold_senders(&mut self) -> QueryResult<bool> {

@@ -26,7 +26,7 @@ pub(super) fn of_traces(connection: &mut PostgresConnection, is_use_asked: bool)
         connection,
         diesel::sql_query(
             "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint AS number FROM pg_class
-             WHERE oid IN (SELECT to_regclass(name) FROM (VALUES ('spans'), ('span_contents'), ('span_events'), ('traces'),
+             WHERE oid IN (SELECT to_regclass(name) FROM (VALUES ('spans'), ('span_contents'), ('content_parts'), ('span_events'), ('traces'),
                      ('trace_facets'), ('sessions'), ('resources'), ('scopes'), ('processes')) AS tables (name))
                  OR oid IN (SELECT inhrelid FROM pg_inherits
                      WHERE inhparent IN (to_regclass('spans'), to_regclass('span_contents')))",
@@ -56,7 +56,15 @@ pub(super) fn of_traces(connection: &mut PostgresConnection, is_use_asked: bool)
         )
         .bind::<Float, _>(percent),
     )?;
-    let per_span = content + row + BESIDE_COLUMNS;
+    let parts = number(
+        connection,
+        diesel::sql_query(
+            "SELECT ((SELECT count(*) FROM content_parts)
+                 * (SELECT coalesce(avg(pg_column_size(part.*)), 0) FROM content_parts AS part TABLESAMPLE SYSTEM ($1)))::bigint AS number",
+        )
+        .bind::<Float, _>(percent),
+    )?;
+    let per_span = content + row + parts / spans.max(1) + BESIDE_COLUMNS;
     let used = spans.saturating_mul(per_span).min(allocated);
     Ok(Space { allocated, used, per_span: Some(per_span), is_exact: false })
 }
