@@ -51,9 +51,11 @@ impl fmt::Debug for News {
 struct Author {
     dice: Dice,
     number: u64,
-    /// Whether it has torn runs. Then it is over within a day, as far back as a fragment's run is looked for; all versions of a span have the
-    /// same parent and process, as in life: what has been found to be a fragment is not looked at when it no longer looks like one.
+    /// Whether it has torn runs. Then it is over within a day, as far back as a fragment's run is looked for, and each span is told when it
+    /// has ended: what was joined, or was not, because something still ran is not looked for again in all cases once that has ended.
     is_torn: bool,
+    /// In such a history, when the trace's root begins: nothing in it is from before, since that is where its run is looked for.
+    floor: i64,
     /// The next number of each process.
     sequences: [u64; 2],
     news: Vec<News>,
@@ -63,7 +65,7 @@ struct Author {
 pub(crate) fn history(seed: u64, number: u64) -> Vec<News> {
     let mut dice = Dice::new(seed ^ (number << 32));
     let is_torn = dice.below(3) == 0;
-    let mut author = Author { dice, number, is_torn, sequences: [0; 2], news: Vec::new() };
+    let mut author = Author { dice, number, is_torn, floor: i64::MIN, sequences: [0; 2], news: Vec::new() };
     let traces = 1 + author.dice.below(3);
     for trace in 0..traces {
         author.free_trace(trace);
@@ -88,6 +90,16 @@ impl Author {
         DAWN + i64::try_from(self.number).unwrap() * APART + self.dice.below(10).cast_signed() * SECOND
     }
 
+    /// A moment at which a span may begin.
+    fn start(&mut self) -> i64 {
+        self.moment().max(self.floor)
+    }
+
+    /// A moment at which a span may tell of what took two seconds.
+    fn telling(&mut self) -> i64 {
+        self.moment().max(self.floor.saturating_add(2 * SECOND))
+    }
+
     /// A span without anything, with ids that no other history has.
     fn blank(&self, trace: u64, place: u64) -> Sketch {
         let trace = self.number * TRACES + trace;
@@ -104,13 +116,15 @@ impl Author {
     /// Spans of any kind, each below any other, some below none or one that never comes, in several versions.
     fn free_trace(&mut self, trace: u64) {
         let spans = 1 + self.dice.below(SPANS - 1);
+        self.floor = if self.is_torn { self.moment() } else { i64::MIN };
         for place in 0..spans {
             let kind = self.pick(&[0, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9]);
             let process = self.dice.below(PROCESSES);
             // A fragment has one root.
             let parent = (place > 0).then(|| self.blank(trace, (place - 1) / 2).0.span_id);
-            for _ in 0..1 + self.dice.below(3) {
-                let start = self.moment();
+            let versions = if self.is_torn { 1 } else { 1 + self.dice.below(3) };
+            for _ in 0..versions {
+                let start = if place == 0 && self.is_torn { self.floor } else { self.start() };
                 let mut sketch = self.blank(trace, place).starting(start);
                 sketch.0.parent_span_id = if self.is_torn { parent } else { self.parent(trace) };
                 let sketch = self.of_kind(sketch, kind);
@@ -164,7 +178,7 @@ impl Author {
     fn event(&mut self, name: &str, target: &str, fields: &[(&'static str, &str)]) -> Event {
         let attributes: Attributes = fields.iter().map(|(key, text)| ((*key).into(), (*text).into())).collect();
         let callsite = Some(callsite("event", target));
-        Event { name: name.to_owned(), time_ns: self.moment(), attributes, dropped_attributes: 0, callsite }
+        Event { name: name.to_owned(), time_ns: self.telling(), attributes, dropped_attributes: 0, callsite }
     }
 
     /// Tools are told on the agent's span, and agents by markers.
@@ -233,6 +247,7 @@ impl Author {
         let start = sketch.0.start_ns - days * DAY;
         let sketch = sketch.starting(start).lasting(self.dice.below(8).cast_signed() * SECOND);
         match self.dice.below(5) {
+            _ if self.is_torn => sketch,
             0 => sketch.running(),
             1 => sketch.interrupted(),
             _ => sketch,
@@ -250,7 +265,7 @@ impl Author {
             let run = self.blank(trace, 0).starting(begin).lasting(seconds.cast_signed() * SECOND);
             let session = self.own("session 1");
             let run = Self::at(run.kind(Kind::Agent).agent(agent).tokens(3, 1).session(&session), "invoke_agent", RIG);
-            self.tell_twice(run, process);
+            self.tell_alone(run, process);
             let mut before: Option<Sketch> = None;
             for _ in 0..self.dice.below(3) {
                 trace += 1;
@@ -262,7 +277,7 @@ impl Author {
                     0 => Self::at(blank.model("m").agent(agent).tokens(3, 1), "chat", "rig::agent_chat"),
                     1 => Self::at(blank.tool("add"), "execute_tool", RIG),
                     _ => {
-                        self.tell_twice(Self::at(blank, "in_task", "app"), process);
+                        self.tell_alone(Self::at(blank, "in_task", "app"), process);
                         continue;
                     }
                 };
@@ -270,17 +285,15 @@ impl Author {
                     sketch.0.links.push(Link::new(before.0.trace_id, before.0.span_id));
                 }
                 before = Some(sketch.clone());
-                self.tell_twice(sketch, process);
+                self.tell_alone(sketch, process);
             }
             trace += 1;
         }
     }
 
-    /// Tells a span, and sometimes that it runs.
-    fn tell_twice(&mut self, sketch: Sketch, process: u64) {
-        if self.one_in(3) {
-            self.tell(sketch.clone().running(), process);
-        }
+    /// Has a process tell a span that is a trace of its own.
+    fn tell_alone(&mut self, sketch: Sketch, process: u64) {
+        self.floor = sketch.0.start_ns;
         self.tell(sketch, process);
     }
 
@@ -314,7 +327,7 @@ impl Author {
 
     /// What a span tells of another one, beyond what the frameworks above do.
     fn told(&mut self) -> Told {
-        let time_ns = self.moment();
+        let time_ns = self.telling();
         let call = self.pick(&[None, Some("c0"), Some("c1"), Some("c2")]);
         let duration_ns = self.pick(&[None, Some(0), Some(2 * SECOND), Some(if self.is_torn { SECOND } else { DAY })]);
         let agent = self.pick(&["a", "b"]);

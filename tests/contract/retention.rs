@@ -67,14 +67,15 @@ fn a_database_is_kept_under_a_size(world: &World) {
     let repository = world.with((0..600).map(|n| span(n, 0).with("text", text(n))));
     if world.database.dialect() == Dialect::Mysql {
         // Otherwise its statistics come when they come.
-        world.database.sql().execute("ANALYZE TABLE spans, span_contents");
+        world.database.sql().execute("ANALYZE TABLE spans, span_contents, content_parts");
     }
     assert_eq!(repository.prune(Retention::new().max_size(1 << 30)).unwrap().traces, 0);
     let pruned = repository.prune(Retention::new().max_size(8_000_000)).unwrap();
     let left = repository.count_traces(&TraceFilter::new()).unwrap();
     assert_eq!(pruned.traces + left, 600);
-    // A third has to go; what is reckoned from statistics may be off by some.
-    assert!((200..=480).contains(&left), "{left} are left");
+    // Of the texts a third has to go. What is reckoned from statistics may be off by some, and rows in the order of their digests leave a
+    // third of InnoDB's pages empty, which counts.
+    assert!((150..=480).contains(&left), "{left} are left");
     assert!(repository.find_trace(trace_id(599)).unwrap().is_some(), "the newest stays");
     assert!(repository.find_trace(trace_id(0)).unwrap().is_none(), "the oldest went");
     if world.database.dialect() == Dialect::Sqlite {

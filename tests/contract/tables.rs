@@ -66,7 +66,9 @@ impl Dialect {
     /// An expression for what a column holds as a text, equal on all databases; `kind` is Diesel's type.
     pub(crate) fn text_of(self, kind: &str, column: &str) -> String {
         let text = match (kind, self) {
-            ("Binary", Self::Sqlite | Self::Mysql) => format!("HEX({column})"),
+            // Of nothing, SQLite's is an empty text.
+            ("Binary", Self::Sqlite) => format!("CASE WHEN {column} IS NOT NULL THEN HEX({column}) END"),
+            ("Binary", Self::Mysql) => format!("HEX({column})"),
             ("Binary", Self::Postgres) => format!("upper(encode({column}, 'hex'))"),
             ("Text", Self::Sqlite | Self::Postgres) => format!("'''' || {column} || ''''"),
             // Texts of two collations cannot be joined.

@@ -154,10 +154,11 @@ fn the_same_message_is_one_part_in_whatever_form_it_is_recorded() {
 
 #[test]
 fn an_edit_changes_a_few_pieces_only() {
+    type Edit = fn(&mut Vec<(&'static str, String)>);
     let messages: Vec<(&str, String)> = (0..200).map(|number| ("user", words(number, 300))).collect();
     let document = |messages: &[(&'static str, String)]| serde_json::to_vec(messages).unwrap();
     let before = names(&document(&messages));
-    let edits: [fn(&mut Vec<(&'static str, String)>); 4] = [
+    let edits: [Edit; 4] = [
         |messages| messages.push(("user", words(1_000, 300))),
         |messages| messages.insert(0, ("user", words(1_001, 300))),
         |messages| messages[100].1.insert_str(50, "something else, of some length"),

@@ -281,6 +281,8 @@ impl Sweep {
             let space = store.maintain(|connection| dialect::space(connection, true))?;
             self.plan.excess = self.excess(store, space)?;
             if self.plan.excess > 0 && self.pruned.traces > 0 {
+                // Their parts were seen to, so what goes now is to be noted again.
+                self.noted.clear();
                 return Ok(Phase::Traces(None));
             }
         }

@@ -92,7 +92,7 @@ fn place(item: &InterpretedSpan, has_torn: bool) -> Option<Place> {
     // Its own, not one that it has from an ancestor: a root has none in its trace.
     let agent = span.identity.get(IdentityField::AgentName).map(str::to_owned);
     let role = match span.kind {
-        Kind::Agent if is_root && item.is_torn => Role::Run(agent?),
+        Kind::Agent if is_root && has_torn => Role::Run(agent?),
         Kind::Tool if item.is_torn => Role::Tool(is_root),
         kind if kind.is_model_call() && is_root && has_torn => Role::Call(agent?),
         Kind::Span if is_root && has_torn => Role::Plain,
@@ -148,6 +148,13 @@ impl Place {
             }
     }
 
+    /// Whether both went on at the same time in one process.
+    fn overlaps(&self, other: &Self) -> bool {
+        self.process_id == other.process_id
+            && other.end_ns.is_none_or(|end| self.start_ns <= end)
+            && self.end_ns.is_none_or(|end| end >= other.start_ns)
+    }
+
     /// Whether `host` is what such a fragment stands under.
     fn stands_under(&self, host: &Self, skew_ns: i64) -> bool {
         host.contains(self, skew_ns)
@@ -198,6 +205,9 @@ pub(crate) fn torn_runs(
     fragments.extend(fragments_under(connection, &places)?);
     for run in runs {
         fragments.extend(fragments_among(connection, &run)?);
+    }
+    for tool in places.iter().filter(|place| matches!(place.role, Role::Tool(_))) {
+        fragments.extend(fragments_beside(connection, tool)?);
     }
     let lives = common_lives(connection, &fragments)?;
     let mut found: BTreeMap<Vec<u8>, (SpanKey, Option<Place>)> = BTreeMap::new();
@@ -325,22 +335,18 @@ fn alike(fragments: &BTreeSet<Place>) -> BTreeMap<Role, Vec<Place>> {
     alike
 }
 
-/// What may be a fragment of a run or of other runs of the same agent that went on at the same time, also what is joined to one of them;
-/// nothing where the run was alone.
+/// What may be a fragment of a run or of other runs that went on at the same time, also what is joined to one of them; nothing where the
+/// run was alone. Runs of other agents, too: of a tool nobody knows whose it is.
 fn fragments_among(connection: &mut AnyConnection, run: &Place) -> Result<Vec<Place>, Failure> {
     let Role::Run(agent) = &run.role else { return Ok(Vec::new()) };
     let end = run.end_ns.unwrap_or(i64::MAX);
     let time = (run.start_ns.saturating_sub(MAX_LIFE_NS), end.saturating_add(SKEW_NS));
-    let ids = traces_with(connection, Facet::Agent, agent, time, true)?;
+    let mut ids = traces_with(connection, Facet::Agent, agent, time, true)?;
+    ids.append(&mut traces_with(connection, Facet::Kind, Kind::Agent.as_str(), time, true)?);
+    ids.sort_unstable();
+    ids.dedup();
     let runs = roots(connection, &ids)?.into_iter().filter_map(|row| host(&row));
-    let runs: Vec<Place> = runs
-        .filter(|other| {
-            other.role == run.role
-                && other.process_id == run.process_id
-                && other.start_ns <= end
-                && other.end_ns.is_none_or(|end| end >= run.start_ns)
-        })
-        .collect();
+    let runs: Vec<Place> = runs.filter(|other| matches!(other.role, Role::Run(_)) && other.overlaps(run)).collect();
     if runs.iter().all(|other| other.trace_id == run.trace_id) {
         return Ok(Vec::new());
     }
@@ -371,15 +377,32 @@ fn fragments_under(connection: &mut AnyConnection, places: &BTreeSet<Place>) -> 
         let ids = fragments_of(connection, &runs.into_iter().map(<[u8]>::to_vec).collect::<Vec<_>>())?;
         found = fragments_with(connection, &ids)?;
     }
-    if !tools.is_empty() {
-        let joined = joined_to(connection, &tools)?;
-        let mains: Vec<Vec<u8>> =
-            tools.iter().map(|id| joined.get(*id).map_or_else(|| id.to_vec(), Clone::clone)).collect();
-        let ids = fragments_of(connection, &mains)?;
-        let plain = of_kind(connection, &ids, Kind::Span)?.into_iter().filter(|row| row.parent_span_id.is_none());
-        found.extend(plain.filter_map(|row| Place::of(&row, Role::Plain)));
-    }
+    found.append(&mut plain_fragments(connection, &tools)?);
     Ok(found)
+}
+
+/// The plain fragments of tools that went on at the same time as a tool: of two, nobody knows whose they are.
+fn fragments_beside(connection: &mut AnyConnection, tool: &Place) -> Result<Vec<Place>, Failure> {
+    let end = tool.end_ns.unwrap_or(i64::MAX);
+    let time = (tool.start_ns.saturating_sub(MAX_LIFE_NS), end.saturating_add(SKEW_NS));
+    let mut ids = traces_with(connection, Facet::Kind, Kind::Tool.as_str(), time, true)?;
+    ids.append(&mut fragments_of(connection, &ids)?);
+    let others = of_kind(connection, &ids, Kind::Tool)?.into_iter().filter_map(|row| host(&row));
+    let others: Vec<Place> = others.filter(|other| other.span_id != tool.span_id && other.overlaps(tool)).collect();
+    plain_fragments(connection, &others.iter().map(|other| other.trace_id.as_slice()).collect())
+}
+
+/// The plain fragments of the runs that tools belong to.
+fn plain_fragments(connection: &mut AnyConnection, tools: &BTreeSet<&[u8]>) -> Result<Vec<Place>, Failure> {
+    if tools.is_empty() {
+        return Ok(Vec::new());
+    }
+    let joined = joined_to(connection, tools)?;
+    let mains: Vec<Vec<u8>> =
+        tools.iter().map(|id| joined.get(*id).map_or_else(|| id.to_vec(), Clone::clone)).collect();
+    let ids = fragments_of(connection, &mains)?;
+    let plain = of_kind(connection, &ids, Kind::Span)?.into_iter().filter(|row| row.parent_span_id.is_none());
+    Ok(plain.filter_map(|row| Place::of(&row, Role::Plain)).collect())
 }
 
 /// The fragments that hang together with others by what follows from what, each in the time of all of them.
