@@ -51,8 +51,8 @@ impl fmt::Debug for News {
 struct Author {
     dice: Dice,
     number: u64,
-    /// Whether it has torn runs. Then it is over within a day, as far back as a fragment's run is looked for, and each span is told when it
-    /// has ended: what was joined, or was not, because something still ran is not looked for again in all cases once that has ended.
+    /// Whether it has torn runs. Then it is over within a day, as far back as a fragment's run is looked for; all versions of a span have the
+    /// same parent and process, as in life: what has been found to be a fragment is not looked at when it no longer looks like one.
     is_torn: bool,
     /// In such a history, when the trace's root begins: nothing in it is from before, since that is where its run is looked for.
     floor: i64,
@@ -122,8 +122,7 @@ impl Author {
             let process = self.dice.below(PROCESSES);
             // A fragment has one root.
             let parent = (place > 0).then(|| self.blank(trace, (place - 1) / 2).0.span_id);
-            let versions = if self.is_torn { 1 } else { 1 + self.dice.below(3) };
-            for _ in 0..versions {
+            for _ in 0..1 + self.dice.below(3) {
                 let start = if place == 0 && self.is_torn { self.floor } else { self.start() };
                 let mut sketch = self.blank(trace, place).starting(start);
                 sketch.0.parent_span_id = if self.is_torn { parent } else { self.parent(trace) };
@@ -247,7 +246,6 @@ impl Author {
         let start = sketch.0.start_ns - days * DAY;
         let sketch = sketch.starting(start).lasting(self.dice.below(8).cast_signed() * SECOND);
         match self.dice.below(5) {
-            _ if self.is_torn => sketch,
             0 => sketch.running(),
             1 => sketch.interrupted(),
             _ => sketch,
@@ -291,9 +289,12 @@ impl Author {
         }
     }
 
-    /// Has a process tell a span that is a trace of its own.
+    /// Has a process tell a span that is a trace of its own, and sometimes that it runs.
     fn tell_alone(&mut self, sketch: Sketch, process: u64) {
         self.floor = sketch.0.start_ns;
+        if self.one_in(3) {
+            self.tell(sketch.clone().running(), process);
+        }
         self.tell(sketch, process);
     }
 

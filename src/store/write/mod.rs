@@ -41,7 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-pub(crate) use join::{Place, Torn, fragments_of, places, regroup, regroup_all, torn_runs};
+pub(crate) use join::{Place, Stirred, Torn, fragments_of, places, regroup, regroup_all, torn_runs};
 pub(crate) use logged::{MAX_EVENTS, renew_previews, write_events};
 pub(crate) use prepare::{Prepared, prepare};
 pub(crate) use reprice::reprice;
@@ -52,6 +52,7 @@ pub(crate) use sink::{HEARTBEAT, StoreSink};
 pub(crate) use self::any_of::AnyOf;
 use self::any_of::pieces;
 use self::facets::{FacetChange, write_facets};
+use self::graph::SpanKey;
 use self::load::{forget_missing, load_touched, load_traces, pass_ids_down};
 use self::recompute::recompute;
 use self::summary::Change;
@@ -89,7 +90,7 @@ pub(crate) fn write_batch(
     batch: Vec<Prepared<'_>>,
     new: NewRows,
     prices: &Prices,
-) -> Result<BTreeSet<Vec<u8>>, Failure> {
+) -> Result<Stirred, Failure> {
     add_senders(connection, &batch)?;
     let mut parts = parts(batch);
     let ids: Vec<&[u8]> = parts.keys().copied().collect();
@@ -103,7 +104,17 @@ pub(crate) fn write_batch(
     parts.values_mut().for_each(Part::merge);
     pass_ids_down(connection, &mut parts)?;
     write_parts(connection, &parts, new, prices)?;
-    Ok(torn_among(&parts))
+    Ok(Stirred { traces: torn_among(&parts), shorter: shorter(&parts) })
+}
+
+/// Spans that ended, or turned out to have begun later or ended earlier, with their lives until now.
+fn shorter(parts: &Parts<'_>) -> BTreeMap<SpanKey, (i64, Option<i64>)> {
+    let versions = parts.values().flat_map(|part| part.graph.changed()).filter_map(|node| {
+        let before = node.stored.as_ref()?;
+        let is_earlier_end = node.row.end_ns.is_some_and(|end| before.end_ns.is_none_or(|before| end < before));
+        (is_earlier_end || node.row.start_ns > before.start_ns).then_some((&node.row, before))
+    });
+    versions.map(|(row, before)| (row.span_id.clone(), (before.start_ns, before.end_ns))).collect()
 }
 
 /// Of a torn run, more than the batch's own traces is to be written.

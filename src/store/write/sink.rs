@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use diesel::result::DatabaseErrorKind;
 
-use super::{NewRows, Place, Prepared, Torn, lost, places, prepare, regroup, regroup_all, torn_runs, write_batch};
+use super::{
+    NewRows, Place, Prepared, Stirred, Torn, lost, places, prepare, regroup, regroup_all, torn_runs, write_batch,
+};
 use crate::error::{Error, Result};
 use crate::model::time::{duration_ns, now_ns};
 use crate::model::{DeadLetter, InterpretedSpan, Loss, ProcessId, SpanState, start_day};
@@ -100,7 +102,7 @@ impl StoreSink {
         self
     }
 
-    fn write_part(&self, part: Vec<Prepared<'_>>, new: NewRows) -> Result<BTreeSet<Vec<u8>>> {
+    fn write_part(&self, part: Vec<Prepared<'_>>, new: NewRows) -> Result<Stirred> {
         let settled = settled(&part);
         let rows = part.iter().map(|prepared| &prepared.row);
         let others =
@@ -110,9 +112,9 @@ impl StoreSink {
         self.store.write(|connection| {
             self.say_alive(connection, &others)?;
             unsettle(connection, &self.others_running(&part))?;
-            let torn = write_batch(connection, part, new, &self.prices)?;
+            let stirred = write_batch(connection, part, new, &self.prices)?;
             dialect::keep(connection, &settled.iter().collect::<Vec<_>>())?;
-            Ok(torn)
+            Ok(stirred)
         })
     }
 
@@ -161,11 +163,11 @@ impl StoreSink {
 
     /// Puts torn runs together: what they are made of has changed. Each run holds other traces than a batch does, so it has a transaction of
     /// its own.
-    fn put_together(&self, places: &[Place], changed: &BTreeSet<Vec<u8>>) -> Result<()> {
-        if places.is_empty() && changed.is_empty() {
+    fn put_together(&self, places: &[Place], stirred: &Stirred) -> Result<()> {
+        if places.is_empty() && stirred.is_empty() {
             return Ok(());
         }
-        let torn = self.store.write(|connection| torn_runs(connection, places, changed))?;
+        let torn = self.store.write(|connection| torn_runs(connection, places, stirred))?;
         if torn.iter().any(Torn::parts) {
             return self.store.write(|connection| regroup_all(connection, &torn, &self.prices));
         }
@@ -203,7 +205,7 @@ impl StoreSink {
             } else {
                 break;
             };
-            self.put_together(&[], &moved.torn)?;
+            self.put_together(&[], &moved.torn.into())?;
         }
         Ok(())
     }
@@ -233,18 +235,18 @@ impl Sink for StoreSink {
         self.process.heartbeat_ns = now;
         self.prepare_days(now);
         let mut rest = batch;
-        let mut changed = BTreeSet::new();
+        let mut stirred = Stirred::default();
         for part in parts(prepared) {
             let items;
             (items, rest) = rest.split_at_checked(part.len()).unwrap_or((rest, &[]));
-            changed.append(&mut match self.write_part(part, NewRows::Add) {
+            stirred.append(match self.write_part(part, NewRows::Add) {
                 Err(error) if is_there_already(&error) => self.write_part(prepare(items, now)?, NewRows::Put)?,
                 result => result?,
             });
         }
         self.learn_identity();
         let places = places(batch, &mut self.has_torn, &self.process.process_id);
-        self.put_together(&places, &changed)
+        self.put_together(&places, &stirred)
     }
 
     fn probe(&mut self) -> Result<()> {
