@@ -116,9 +116,10 @@ pub(crate) fn torn_runs(
     // What has fragments, and is found to be one itself, is put together with its run, they with it.
     let is_fragment = |id: &Vec<u8>| matches!(found.get(id), Some((_, Some(_))));
     for (fragment, (root, host)) in &found {
-        let before = joined.get(fragment);
+        // What it was joined to may itself be a fragment by now, whose run would take over all that it has.
+        let before = joined.get(fragment).map(|before| main_of(before, &found, &joined));
         let main = host.as_ref().map_or_else(|| fragment.clone(), |host| main_of(&host.trace_id, &found, &joined));
-        if let Some(before) = before.filter(|before| **before != main && !is_fragment(before)) {
+        if let Some(before) = before.as_ref().filter(|before| **before != main) {
             torn.entry(before.clone()).or_insert_with(|| of(before)).parted.insert(fragment.clone());
         }
         match host {

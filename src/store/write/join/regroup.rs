@@ -44,10 +44,10 @@ impl Torn {
 pub(crate) fn regroup(connection: &mut AnyConnection, torn: &Torn, prices: &Prices) -> Result<(), Failure> {
     let Torn { main, joints, parted, freed } = torn;
     let mut fragments: BTreeSet<Vec<u8>> = fragments_of(connection, std::slice::from_ref(main))?.into_iter().collect();
-    fragments.retain(|fragment| !parted.contains(fragment));
     let joined: Vec<Vec<u8>> = joints.iter().map(|joint| joint.fragment.clone()).collect();
     // A tool may have had fragments before its run was known.
     fragments.extend(fragments_of(connection, &joined)?);
+    fragments.retain(|fragment| !parted.contains(fragment));
     fragments.extend(joined);
     let mut ids: Vec<&[u8]> = fragments.iter().map(Vec::as_slice).chain([main.as_slice()]).collect();
     ids.sort_unstable();
