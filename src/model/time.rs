@@ -11,7 +11,7 @@ pub(crate) fn now_ns() -> i64 {
 pub(crate) fn unix_ns(time: SystemTime) -> i64 {
     match time.duration_since(UNIX_EPOCH) {
         Ok(after) => duration_ns(after),
-        Err(before) => duration_ns(before.duration()).saturating_neg(),
+        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |nanos| -nanos),
     }
 }
 
@@ -41,7 +41,7 @@ mod tests {
     fn times_that_do_not_fit_become_the_nearest_that_do() {
         let far = Duration::from_secs(300 * 366 * 24 * 60 * 60);
         assert_eq!(unix_ns(UNIX_EPOCH + far), i64::MAX);
-        assert_eq!(unix_ns(UNIX_EPOCH - far), -i64::MAX);
+        assert_eq!(unix_ns(UNIX_EPOCH - far), i64::MIN);
         assert_eq!(duration_ns(Duration::MAX), i64::MAX);
     }
 }
