@@ -51,11 +51,9 @@ impl fmt::Debug for News {
 struct Author {
     dice: Dice,
     number: u64,
-    /// Whether it has torn runs. Then it is over within a day, as far back as a fragment's run is looked for; all versions of a span have the
-    /// same parent and process, as in life: what has been found to be a fragment is not looked at when it no longer looks like one.
+    /// Whether it has torn runs. Then it has nothing else, and nothing is told in it: what has been found to be a fragment is not looked at
+    /// when the rest of its trace makes something else of it.
     is_torn: bool,
-    /// In such a history, when the trace's root begins: nothing in it is from before, since that is where its run is looked for.
-    floor: i64,
     /// The next number of each process.
     sequences: [u64; 2],
     news: Vec<News>,
@@ -65,13 +63,12 @@ struct Author {
 pub(crate) fn history(seed: u64, number: u64) -> Vec<News> {
     let mut dice = Dice::new(seed ^ (number << 32));
     let is_torn = dice.below(3) == 0;
-    let mut author = Author { dice, number, is_torn, floor: i64::MIN, sequences: [0; 2], news: Vec::new() };
-    let traces = 1 + author.dice.below(3);
-    for trace in 0..traces {
-        author.free_trace(trace);
-    }
+    let mut author = Author { dice, number, is_torn, sequences: [0; 2], news: Vec::new() };
     if is_torn {
-        author.torn_runs(traces);
+        author.torn_runs();
+    } else {
+        let traces = 1 + author.dice.below(3);
+        (0..traces).for_each(|trace| author.free_trace(trace));
     }
     author.news
 }
@@ -90,16 +87,6 @@ impl Author {
         DAWN + i64::try_from(self.number).unwrap() * APART + self.dice.below(10).cast_signed() * SECOND
     }
 
-    /// A moment at which a span may begin.
-    fn start(&mut self) -> i64 {
-        self.moment().max(self.floor)
-    }
-
-    /// A moment at which a span may tell of what took two seconds.
-    fn telling(&mut self) -> i64 {
-        self.moment().max(self.floor.saturating_add(2 * SECOND))
-    }
-
     /// A span without anything, with ids that no other history has.
     fn blank(&self, trace: u64, place: u64) -> Sketch {
         let trace = self.number * TRACES + trace;
@@ -116,16 +103,13 @@ impl Author {
     /// Spans of any kind, each below any other, some below none or one that never comes, in several versions.
     fn free_trace(&mut self, trace: u64) {
         let spans = 1 + self.dice.below(SPANS - 1);
-        self.floor = if self.is_torn { self.moment() } else { i64::MIN };
         for place in 0..spans {
             let kind = self.pick(&[0, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9]);
             let process = self.dice.below(PROCESSES);
-            // A fragment has one root.
-            let parent = (place > 0).then(|| self.blank(trace, (place - 1) / 2).0.span_id);
             for _ in 0..1 + self.dice.below(3) {
-                let start = if place == 0 && self.is_torn { self.floor } else { self.start() };
+                let start = self.moment();
                 let mut sketch = self.blank(trace, place).starting(start);
-                sketch.0.parent_span_id = if self.is_torn { parent } else { self.parent(trace) };
+                sketch.0.parent_span_id = self.parent(trace);
                 let sketch = self.of_kind(sketch, kind);
                 let sketch = self.with_ids(sketch);
                 let sketch = self.with_state(sketch);
@@ -177,7 +161,7 @@ impl Author {
     fn event(&mut self, name: &str, target: &str, fields: &[(&'static str, &str)]) -> Event {
         let attributes: Attributes = fields.iter().map(|(key, text)| ((*key).into(), (*text).into())).collect();
         let callsite = Some(callsite("event", target));
-        Event { name: name.to_owned(), time_ns: self.telling(), attributes, dropped_attributes: 0, callsite }
+        Event { name: name.to_owned(), time_ns: self.moment(), attributes, dropped_attributes: 0, callsite }
     }
 
     /// Tools are told on the agent's span, and agents by markers.
@@ -242,7 +226,7 @@ impl Author {
 
     fn with_state(&mut self, sketch: Sketch) -> Sketch {
         // Some begin on another day.
-        let days = if self.one_in(12) && !self.is_torn { 2 } else { 0 };
+        let days = if self.one_in(12) { 2 } else { 0 };
         let start = sketch.0.start_ns - days * DAY;
         let sketch = sketch.starting(start).lasting(self.dice.below(8).cast_signed() * SECOND);
         match self.dice.below(5) {
@@ -254,9 +238,9 @@ impl Author {
 
     /// Runs of an agent at about the same time that their framework tears into traces of one span each. As in life, what a span follows from is
     /// of the same run, and that run is told: of a lost run nobody can know what else was its own.
-    fn torn_runs(&mut self, first: u64) {
+    fn torn_runs(&mut self) {
         const RIG: &str = "rig::agent::prompt_request";
-        let mut trace = first;
+        let mut trace = 0;
         for _ in 0..1 + self.dice.below(2) {
             let (agent, process) = (self.pick(&["a", "b"]), self.dice.below(PROCESSES));
             let (begin, seconds) = (self.moment(), 1 + self.dice.below(12));
@@ -291,7 +275,6 @@ impl Author {
 
     /// Has a process tell a span that is a trace of its own, and sometimes that it runs.
     fn tell_alone(&mut self, sketch: Sketch, process: u64) {
-        self.floor = sketch.0.start_ns;
         if self.one_in(3) {
             self.tell(sketch.clone().running(), process);
         }
@@ -300,7 +283,7 @@ impl Author {
 
     /// Has a process tell a version of a span: one that runs has no number yet, and some are nobody's.
     fn tell(&mut self, mut sketch: Sketch, process: u64) {
-        let told = if self.one_in(5) { Some(self.told()) } else { None };
+        let told = if self.one_in(5) && !self.is_torn { Some(self.told()) } else { None };
         if let Some(told) = &told {
             // What a version says decides between versions, so what it tells must stand in the record.
             sketch = sketch.with("told", format!("{told:?}"));
@@ -328,9 +311,9 @@ impl Author {
 
     /// What a span tells of another one, beyond what the frameworks above do.
     fn told(&mut self) -> Told {
-        let time_ns = self.telling();
+        let time_ns = self.moment();
         let call = self.pick(&[None, Some("c0"), Some("c1"), Some("c2")]);
-        let duration_ns = self.pick(&[None, Some(0), Some(2 * SECOND), Some(if self.is_torn { SECOND } else { DAY })]);
+        let duration_ns = self.pick(&[None, Some(0), Some(2 * SECOND), Some(DAY)]);
         let agent = self.pick(&["a", "b"]);
         let input = Lift::new(field::INPUT, None, field::INPUT);
         let told = match self.dice.below(8) {
