@@ -47,7 +47,7 @@ pub(crate) fn places<'a>(
     batch.into_iter().filter_map(|item| place(item, *has_torn || is_others(item))).collect()
 }
 
-pub(super) fn place(item: &InterpretedSpan, has_torn: bool) -> Option<Place> {
+fn place(item: &InterpretedSpan, has_torn: bool) -> Option<Place> {
     let span = &item.span;
     // A span that names itself is a root, too.
     let is_root = span.parent_span_id.is_none_or(|parent| parent == span.span_id);
@@ -99,7 +99,7 @@ impl Place {
 
     /// Whether another span of the process ran within this one's life.
     /// Clocks that are this far apart are allowed for.
-    pub(super) fn contains(&self, other: &Self, skew_ns: i64) -> bool {
+    fn contains(&self, other: &Self, skew_ns: i64) -> bool {
         self.process_id == other.process_id
             && self.trace_id != other.trace_id
             && self.start_ns <= other.start_ns.saturating_add(skew_ns)

@@ -89,15 +89,13 @@ pub(super) fn fragments_under(connection: &mut AnyConnection, places: &BTreeSet<
 pub(super) fn fragments_beside(connection: &mut AnyConnection, tool: &Place) -> Result<Vec<Place>, Failure> {
     let end = tool.end_ns.unwrap_or(i64::MAX);
     let time = (tool.start_ns.saturating_sub(MAX_LIFE_NS), end.saturating_add(SKEW_NS));
-    let mut ids = traces_with(connection, Facet::Kind, Kind::Tool.as_str(), time, true)?;
-    ids.append(&mut fragments_of(connection, &ids)?);
-    let others = of_kind(connection, &ids, Kind::Tool)?.into_iter().filter_map(|row| host(&row));
+    let others = tools_begun(connection, time)?.into_iter().filter_map(|row| host(&row));
     let others: Vec<Place> = others.filter(|other| other.span_id != tool.span_id && other.overlaps(tool)).collect();
     plain_fragments(connection, &others.iter().map(|other| other.trace_id.as_slice()).collect())
 }
 
 /// The plain fragments of the runs that tools belong to.
-pub(super) fn plain_fragments(connection: &mut AnyConnection, tools: &BTreeSet<&[u8]>) -> Result<Vec<Place>, Failure> {
+fn plain_fragments(connection: &mut AnyConnection, tools: &BTreeSet<&[u8]>) -> Result<Vec<Place>, Failure> {
     if tools.is_empty() {
         return Ok(Vec::new());
     }
@@ -110,7 +108,7 @@ pub(super) fn plain_fragments(connection: &mut AnyConnection, tools: &BTreeSet<&
 }
 
 /// Those of the traces whose roots may be fragments.
-pub(super) fn fragments_with(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> Result<Vec<Place>, Failure> {
+fn fragments_with(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> Result<Vec<Place>, Failure> {
     let mut found = Vec::new();
     for row in roots(connection, ids)? {
         found.extend(fragment(connection, &row)?);
@@ -119,7 +117,7 @@ pub(super) fn fragments_with(connection: &mut AnyConnection, ids: &[Vec<u8>]) ->
 }
 
 /// A root as a fragment, if it may be one.
-pub(super) fn fragment(connection: &mut AnyConnection, row: &SpanRow) -> Result<Option<Place>, Failure> {
+fn fragment(connection: &mut AnyConnection, row: &SpanRow) -> Result<Option<Place>, Failure> {
     let role = match kind(row) {
         Kind::Tool if is_torn(connection, row)? => Role::Tool(true),
         Kind::Span => Role::Plain,
@@ -140,23 +138,24 @@ pub(super) fn hosts_near(
     let first = fragments.iter().map(|fragment| fragment.start_ns).min().unwrap_or_default();
     let last = fragments.iter().map(|fragment| fragment.start_ns).max().unwrap_or_default();
     let time = (first.saturating_sub(MAX_LIFE_NS), last.saturating_add(SKEW_NS));
-    let (facet, value) = match role {
-        Role::Call(agent) => (Facet::Agent, agent.as_str()),
-        Role::Tool(_) => (Facet::Kind, Kind::Agent.as_str()),
-        Role::Plain => (Facet::Kind, Kind::Tool.as_str()),
+    let ids = match role {
+        Role::Call(agent) => traces_with(connection, Facet::Agent, agent, time, true)?,
+        Role::Tool(_) => traces_with(connection, Facet::Kind, Kind::Agent.as_str(), time, true)?,
+        Role::Plain => return Ok(tools_begun(connection, time)?),
         Role::Run(_) => return Ok(Vec::new()),
     };
-    let mut ids = traces_with(connection, facet, value, time, true)?;
-    if *role != Role::Plain {
-        return Ok(roots(connection, &ids)?);
-    }
-    // A tool that is a fragment is found by the run that it is joined to.
+    Ok(roots(connection, &ids)?)
+}
+
+/// The tools of traces that began in a range of time. One that is a fragment is found by the run that it is joined to.
+fn tools_begun(connection: &mut AnyConnection, time: (i64, i64)) -> QueryResult<Vec<SpanRow>> {
+    let mut ids = traces_with(connection, Facet::Kind, Kind::Tool.as_str(), time, true)?;
     ids.append(&mut fragments_of(connection, &ids)?);
-    Ok(of_kind(connection, &ids, Kind::Tool)?)
+    of_kind(connection, &ids, Kind::Tool)
 }
 
 /// Traces in which a value occurs and which began in a range of time.
-pub(super) fn traces_with(
+fn traces_with(
     connection: &mut AnyConnection,
     facet: Facet,
     value: &str,
@@ -180,10 +179,7 @@ pub(super) fn traces_with(
 }
 
 /// Traces that began in a range of time and belong to no other.
-pub(super) fn traces_begun(
-    connection: &mut AnyConnection,
-    (since_ns, until_ns): (i64, i64),
-) -> QueryResult<Vec<Vec<u8>>> {
+fn traces_begun(connection: &mut AnyConnection, (since_ns, until_ns): (i64, i64)) -> QueryResult<Vec<Vec<u8>>> {
     dispatch!(connection, concrete => {
         traces::table
             .select(traces::trace_id)
@@ -197,7 +193,7 @@ pub(super) fn traces_begun(
 }
 
 /// The roots of traces.
-pub(super) fn roots(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<SpanRow>> {
+fn roots(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryResult<Vec<SpanRow>> {
     dispatch!(connection, concrete => {
         spans::table
             .filter(spans::trace_id.eq_any(ids))
@@ -207,7 +203,7 @@ pub(super) fn roots(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryRes
     })
 }
 
-pub(super) fn of_kind(connection: &mut AnyConnection, ids: &[Vec<u8>], kind: Kind) -> QueryResult<Vec<SpanRow>> {
+fn of_kind(connection: &mut AnyConnection, ids: &[Vec<u8>], kind: Kind) -> QueryResult<Vec<SpanRow>> {
     dispatch!(connection, concrete => {
         spans::table
             .filter(spans::trace_id.eq_any(ids))
