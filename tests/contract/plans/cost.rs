@@ -28,12 +28,13 @@ pub(super) const fn budget(dialect: Dialect) -> u64 {
     }
 }
 
-/// What counts as the same work with many times as many rows: the trees of the indexes are a little deeper.
-pub(super) const fn as_much(dialect: Dialect, work: u64) -> u64 {
+/// What counts as the same work with many times as many rows. PostgreSQL changes its plans with the number of rows, so there each statement's
+/// own bound has to do.
+pub(super) const fn as_much(dialect: Dialect, work: u64) -> Option<u64> {
     match dialect {
-        Dialect::Sqlite => work + work / 20 + 40,
-        Dialect::Postgres => work + work / 2 + 12,
-        Dialect::Mysql => work + work / 20 + 8,
+        Dialect::Sqlite => Some(work + work / 20 + 40),
+        Dialect::Mysql => Some(work + work / 20 + 8),
+        Dialect::Postgres => None,
     }
 }
 

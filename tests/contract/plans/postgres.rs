@@ -25,7 +25,7 @@ pub(super) fn cost(sql: &mut Sql, statement: &Statement) -> Cost {
         let explained = sql.explained(&format!("EXPLAIN (ANALYZE, BUFFERS, TIMING OFF, FORMAT JSON) EXECUTE {call}"));
         let explained: Value = serde_json::from_str(&explained).unwrap();
         let plan = &explained[0]["Plan"];
-        let pages = number(plan, "Shared Hit Blocks") + number(plan, "Shared Read Blocks");
+        let pages = pages(plan);
         cost.rows = number(plan, "Actual Rows");
         cost.work = cost.work.max(pages);
         let keys = statement.keys().saturating_sub(8);
@@ -48,7 +48,8 @@ fn look(node: &Value, mode: &str, findings: &mut Vec<String>) {
             .iter()
             .any(|big| table.strip_prefix(big).is_some_and(|rest| rest.is_empty() || rest.starts_with('_')))
     };
-    if kind == "Seq Scan" && is_big(table) && number(node, "Actual Rows") > 0 {
+    // A table of a few pages may be read whole.
+    if kind == "Seq Scan" && is_big(table) && pages(node) > FOR_A_PAGE {
         findings.push(format!("{mode}: reads all of {table}"));
     }
     if kind.ends_with("Sort") && number(node, "Actual Rows") > MOST_SORTED {
@@ -57,6 +58,11 @@ fn look(node: &Value, mode: &str, findings: &mut Vec<String>) {
     for below in node["Plans"].as_array().into_iter().flatten() {
         look(below, mode, findings);
     }
+}
+
+/// Pages that a node and those below it looked at.
+fn pages(node: &Value) -> u64 {
+    number(node, "Shared Hit Blocks") + number(node, "Shared Read Blocks")
 }
 
 fn text<'a>(node: &'a Value, key: &str) -> &'a str {
