@@ -25,17 +25,18 @@ pub(super) async fn list(connection: &mut AnyConnection, filter: &SessionFilter)
     let mut examined = 0;
     let mut last: Option<SessionKey> = None;
     loop {
-        let candidates = walk.next(connection, limit - items.len() + 1).await?;
-        if candidates.is_empty() {
+        let keys = walk.next(connection, limit - items.len() + 1).await?;
+        if keys.is_empty() {
             return Ok(Page { items, next: None });
         }
-        for (key, row) in candidates {
+        let mut rows = walk.holding(connection, &keys).await?;
+        for key in keys {
             if items.len() == limit || examined == SCAN_BUDGET {
                 let next = last.map(|(time_ns, id)| Cursor { time_ns, id: id.into_bytes() });
                 return Ok(Page { items, next });
             }
             examined += 1;
-            items.extend(row.map(Session::from));
+            items.extend(rows.remove(&key.1).map(Session::from));
             last = Some(key);
         }
     }
@@ -82,37 +83,9 @@ impl<'a> Walk<'a> {
             && self.conditions.values.keys().all(|field| *field == Field::Session)
     }
 
-    /// The next sessions, about `wanted` of them or a larger piece where they have to be checked; none at the end. Each with its summary
-    /// when it holds.
-    async fn next(
-        &mut self,
-        connection: &mut AnyConnection,
-        wanted: usize,
-    ) -> Result<Vec<(SessionKey, Option<SessionRow>)>, Failure> {
-        if self.is_direct() && self.listed.is_none() {
-            let limit = i64::try_from(wanted).unwrap_or(i64::MAX);
-            let rows: Vec<SessionRow> = ask!(connection, statements => {
-                statements::sessions::rows_by_last(self.time, self.after.as_ref(), limit)
-            })?;
-            let found: Vec<_> =
-                rows.into_iter().map(|row| ((row.last_ns, row.session_id.clone()), Some(row))).collect();
-            self.after = found.last().map(|(key, _)| key.clone());
-            return Ok(found);
-        }
+    /// The next keys, about `wanted` of them or a larger piece where they have to be checked; none at the end.
+    async fn next(&mut self, connection: &mut AnyConnection, wanted: usize) -> Result<Vec<SessionKey>, Failure> {
         let count = if self.is_direct() { wanted } else { wanted.max(PIECE) };
-        let keys = self.next_keys(connection, count).await?;
-        let mut rows = self.holding(connection, &keys).await?;
-        Ok(keys
-            .into_iter()
-            .map(|key| {
-                let row = rows.remove(&key.1);
-                (key, row)
-            })
-            .collect())
-    }
-
-    /// The next keys.
-    async fn next_keys(&mut self, connection: &mut AnyConnection, count: usize) -> Result<Vec<SessionKey>, Failure> {
         if let Some(listed) = &mut self.listed {
             return Ok(listed.drain(..count.min(listed.len())).collect());
         }

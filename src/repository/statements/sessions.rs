@@ -28,21 +28,7 @@ macro_rules! session_statements {
         /// Keys of all sessions whose last activity is at or after the range's beginning, the latest first, from the index
         /// `sessions_by_last` alone.
         pub(crate) fn by_last<'a>(time: TimeRange, after: Option<&SessionKey>, limit: i64) -> Keys<'a> {
-            let query = sessions::table.select((sessions::last_ns, sessions::session_id)).into_boxed::<Db>();
-            latest(query, time, after, limit)
-        }
-
-        /// The summaries of these sessions: each is found along the index `sessions_by_last`, and not by its id.
-        pub(crate) fn rows_by_last<'a>(time: TimeRange, after: Option<&SessionKey>, limit: i64) -> Rows<'a> {
-            latest(sessions::table.select(SessionRow::as_select()).into_boxed::<Db>(), time, after, limit)
-        }
-
-        fn latest<'a, T>(
-            mut query: sessions::BoxedQuery<'a, Db, T>,
-            time: TimeRange,
-            after: Option<&SessionKey>,
-            limit: i64,
-        ) -> sessions::BoxedQuery<'a, Db, T> {
+            let mut query = sessions::table.select((sessions::last_ns, sessions::session_id)).into_boxed::<Db>();
             if time.since_ns != i64::MIN {
                 query = query.filter(sessions::last_ns.ge(time.since_ns));
             }

@@ -58,10 +58,6 @@ fn lists_walk_along_their_indexes() {
             "SEARCH traces USING INDEX traces_by_start (start_ns>? AND start_ns<?)",
         ),
         (
-            plan(&store, &sessions::rows_by_last(range(), Some(&session), 21)),
-            "SEARCH sessions USING INDEX sessions_by_last (last_ns>? AND last_ns<?)",
-        ),
-        (
             plan(&store, &traces::by_facet(Facet::Agent, "a".into(), range(), Some(&after), 21)),
             "SEARCH trace_facets USING COVERING INDEX trace_facets_by_value (field=? AND value=? AND start_ns>? AND start_ns<?)",
         ),
