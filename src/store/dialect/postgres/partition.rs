@@ -11,6 +11,7 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
 use super::PostgresConnection;
+use crate::model::DAY_NS;
 use crate::store::schema::trace_schema;
 use crate::store::url::Partition;
 
@@ -26,7 +27,6 @@ const SHORT_LOCK: &str = "SET LOCAL lock_timeout = '50ms'; SET LOCAL statement_t
 /// How often a day is tried, and the pause after each time, in which whoever was kept waiting goes on.
 const DROP_TRIES: u32 = 8;
 const DROP_PAUSE: Duration = Duration::from_millis(50);
-const DAY_NS: i64 = 86_400_000_000_000;
 
 #[derive(QueryableByName)]
 struct Definition {
