@@ -207,10 +207,10 @@ fn whole(time: TimeRange, length_ns: i64) -> TimeRange {
     }
 }
 
-/// What is left of a range when a part of it is taken out.
+/// What is left of a range when a part of it, or an empty one anywhere, is taken out.
 fn without(time: TimeRange, part: TimeRange) -> Vec<TimeRange> {
-    let before = TimeRange { until_ns: part.since_ns, ..time };
-    let after = TimeRange { since_ns: part.until_ns, ..time };
+    let before = TimeRange { until_ns: part.since_ns.min(time.until_ns), ..time };
+    let after = TimeRange { since_ns: part.until_ns.max(time.since_ns), ..time };
     [before, after].into_iter().filter(|range| !is_empty(*range)).collect()
 }
 
@@ -250,6 +250,7 @@ mod tests {
             assert_eq!(whole(time, 10), pieces, "{time:?}");
             assert_eq!(without(time, whole(time, 10)), ends, "{time:?}");
         }
+        assert_eq!(without(range(0, 30), whole(range(i64::MAX, 30), 10)), [range(0, 30)]);
     }
 
     #[test]
