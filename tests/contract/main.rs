@@ -50,6 +50,7 @@ mod poison;
 mod prices;
 mod processes;
 mod retention;
+mod rollups;
 mod schema;
 mod sessions;
 mod sharing;
@@ -114,6 +115,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("sessions", sessions::CASES),
     ("deletion", deletion::CASES),
     ("retention", retention::CASES),
+    ("rollups", rollups::CASES),
     ("text", text::CASES),
     ("numbers", numbers::CASES),
     ("prices", prices::CASES),
