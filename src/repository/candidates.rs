@@ -87,6 +87,13 @@ impl<'a> Search<'a> {
         connection: &mut AnyConnection,
         wanted: usize,
     ) -> Result<Vec<Examined>, Failure> {
+        if self.is_direct()
+            && let [stream] = self.streams.as_mut_slice()
+            && matches!(stream.source, Source::Start)
+        {
+            let rows = stream.rows(connection, self.time, wanted).await?;
+            return Ok(rows.into_iter().map(|row| (key_of_row(&row), Some(row))).collect());
+        }
         let count = if self.is_direct() { wanted } else { wanted.max(PIECE) };
         let keys = self.next_keys(connection, count).await?;
         let mut rows = self.holding(connection, &keys).await?;
@@ -192,6 +199,25 @@ impl Stream {
         Ok(Self { source: Source::Listed, ahead: keys.into(), last: None, is_done: true })
     }
 
+    /// The next `count` of all traces, whole: where each of them holds, its key need not be read first.
+    async fn rows(
+        &mut self,
+        connection: &mut AnyConnection,
+        time: TimeRange,
+        count: usize,
+    ) -> Result<Vec<TraceRow>, Failure> {
+        if self.is_done {
+            return Ok(Vec::new());
+        }
+        let limit = i64::try_from(count).unwrap_or(i64::MAX);
+        let after = self.last.as_ref();
+        let rows: Vec<TraceRow> =
+            ask!(connection, statements => statements::traces::rows_by_start(time, after, limit))?;
+        self.is_done = rows.len() < count;
+        self.last = rows.last().map(key_of_row).or_else(|| self.last.take());
+        Ok(rows)
+    }
+
     /// Reads on when nothing is left ahead.
     async fn fill(&mut self, connection: &mut AnyConnection, time: TimeRange, count: usize) -> Result<(), Failure> {
         if self.is_done || !self.ahead.is_empty() {
@@ -211,6 +237,11 @@ impl Stream {
         self.ahead = keys.into();
         Ok(())
     }
+}
+
+/// A trace's place in the list.
+fn key_of_row(row: &TraceRow) -> TraceKey {
+    (row.start_ns, row.trace_id.clone())
 }
 
 /// The place that a cursor names, if it is one of a list of traces.

@@ -1,6 +1,6 @@
 //! Lists of spans.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::cursor;
 use super::filter::{Conditions, Field, Range, SpanFilter, TimeRange};
@@ -19,6 +19,8 @@ const MAX_TRACE_SPANS: i64 = 20_000;
 const SCAN_BUDGET: usize = 10_000;
 /// Spans that are looked at in one statement.
 const WINDOW: usize = 2_000;
+/// Rows that are read by their keys in one statement: SQLite allows a thousand alternatives.
+const KEYS_AT_ONCE: usize = 500;
 
 /// A page of spans.
 pub(super) async fn list(connection: &mut AnyConnection, filter: &SpanFilter) -> Result<Page<Span>, Failure> {
@@ -106,11 +108,22 @@ async fn in_traces(
     keys.sort_unstable_by(|a, b| b.cmp(a));
     let has_more = keys.len() > limit;
     keys.truncate(limit);
-    let (traces, spans) = keys.iter().map(|(_, trace, span)| (trace.clone(), span.clone())).unzip();
-    let rows: Vec<SpanRow> = ask!(connection, statements => statements::spans::rows(traces, spans))?;
-    let mut rows: HashMap<SpanKey, SpanRow> = rows.into_iter().map(|row| (key_of_row(&row), row)).collect();
-    let items = keys.iter().filter_map(|key| rows.remove(key)).collect();
+    let items = of_keys(connection, &keys).await?;
     Ok(Page { items, next: keys.pop().filter(|_| has_more).map(cursor_of) })
+}
+
+/// The rows of these keys, in their order.
+async fn of_keys(connection: &mut AnyConnection, keys: &[SpanKey]) -> Result<Vec<SpanRow>, Failure> {
+    let mut rows: HashMap<SpanKey, SpanRow> = HashMap::with_capacity(keys.len());
+    for keys in keys.chunks(KEYS_AT_ONCE) {
+        let mut spans_of: BTreeMap<Vec<u8>, Vec<Vec<u8>>> = BTreeMap::new();
+        for (_, trace_id, span_id) in keys {
+            spans_of.entry(trace_id.clone()).or_default().push(span_id.clone());
+        }
+        let found: Vec<SpanRow> = ask!(connection, statements => statements::spans::rows(spans_of))?;
+        rows.extend(found.into_iter().map(|row| (key_of_row(&row), row)));
+    }
+    Ok(keys.iter().filter_map(|key| rows.remove(key)).collect())
 }
 
 /// Walks back through time, window by window, each as wide as a number of spans.
@@ -126,24 +139,25 @@ async fn in_time(
         && conditions.duration.is_open()
         && conditions.tokens.is_open();
     let width = if is_direct { limit + 1 } else { WINDOW };
-    let mut rows: Vec<SpanRow> = Vec::with_capacity(limit);
+    let mut keys: Vec<SpanKey> = Vec::with_capacity(limit);
     let mut examined = 0;
     if let Some((start_ns, ..)) = &after {
         time.until_ns = time.until_ns.min(start_ns.saturating_add(1));
     }
+    let mut next = None;
     loop {
         let count = i64::try_from(width).unwrap_or(i64::MAX);
         let starts: Vec<i64> = ask!(connection, statements => statements::spans::starts(time, count))?;
         let (Some(&high), Some(&low)) = (starts.first(), starts.last()) else { break };
-        let wanted = limit - rows.len() + 1;
-        let found: Vec<SpanRow> = ask!(connection, statements => {
-            statements::spans::in_window(conditions, (low, high), after.as_ref(), i64::try_from(wanted).unwrap_or(i64::MAX))
+        let mut found: Vec<SpanKey> = ask!(connection, statements => {
+            statements::spans::in_window(conditions, (low, high), after.as_ref())
         })?;
-        rows.extend(found);
-        if rows.len() > limit {
-            rows.truncate(limit);
-            let next = rows.last().map(key_of_row).map(cursor_of);
-            return Ok(Page { items: rows, next });
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        keys.append(&mut found);
+        if keys.len() > limit {
+            keys.truncate(limit);
+            next = keys.last().cloned();
+            break;
         }
         examined += starts.len();
         if starts.len() < width {
@@ -153,11 +167,11 @@ async fn in_time(
         time.until_ns = low;
         after = None;
         if examined >= SCAN_BUDGET {
-            let next = Some(cursor_of((low, vec![0; 16], vec![0; 8])));
-            return Ok(Page { items: rows, next });
+            next = Some((low, vec![0; 16], vec![0; 8]));
+            break;
         }
     }
-    Ok(Page { items: rows, next: None })
+    Ok(Page { items: of_keys(connection, &keys).await?, next: next.map(cursor_of) })
 }
 
 /// The cursor that goes on after a row.

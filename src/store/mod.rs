@@ -55,7 +55,7 @@ pub(crate) use retention::Schedule;
 pub use retention::{Pruned, Retention, RetentionRun};
 pub(crate) use settled::Numbers;
 use url::DatabaseUrl;
-pub(crate) use write::{HEARTBEAT, MAX_EVENTS, StoreSink};
+pub(crate) use write::{AnyOf, HEARTBEAT, MAX_EVENTS, StoreSink};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ProcessId, TraceId};

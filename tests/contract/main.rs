@@ -46,6 +46,7 @@ mod outages;
 mod paging;
 mod partitions;
 mod permutations;
+mod plans;
 mod poison;
 mod prices;
 mod processes;
@@ -127,6 +128,7 @@ const ROOMS: &[(&str, &[Case])] = &[
 const ONCE: &[(&str, &[Case])] = &[
     ("partitions", partitions::CASES),
     ("permutations", permutations::CASES),
+    ("plans", plans::CASES),
     ("processes", processes::CASES),
     ("lost", lost::LARGE),
     ("identity", identity::CASES),
@@ -139,7 +141,8 @@ const ONCE: &[(&str, &[Case])] = &[
 ];
 
 /// Rooms whose cases want a database without tables, without a size, or nobody else's after them.
-const NEW: [&str; 8] = ["opening", "schema", "partitions", "processes", "identity", "retention", "outages", "silence"];
+const NEW: [&str; 9] =
+    ["opening", "schema", "partitions", "plans", "processes", "identity", "retention", "outages", "silence"];
 
 /// Cases that run side by side unless `--test-threads` says otherwise: servers on the same machine want some of it.
 const THREADS: usize = 4;
@@ -152,6 +155,7 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(THREADS);
     let report = Arc::new(Report::default());
     report::tell_panics_with_their_place();
+    plans::heard::listen();
     let mut trials = Vec::new();
     for engine in &ENGINES {
         let place = match Place::find(engine) {

@@ -1,6 +1,8 @@
 //! Statements beside the crate's own: to make databases, and to look into them.
 
 use diesel::prelude::*;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+use diesel::row::NamedRow;
 use diesel::sql_types::{Nullable, Text};
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 use diesel_async::{AsyncConnection as _, SimpleAsyncConnection as _};
@@ -89,6 +91,24 @@ impl Sql {
         self.try_lines(others).is_ok_and(|others| others.is_empty())
     }
 
+    /// How PostgreSQL explains a statement.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn explained(&mut self, statement: &str) -> String {
+        let Self::Postgres(runtime, connection) = self else { panic!("{statement} is PostgreSQL's") };
+        let asked = diesel_async::RunQueryDsl::load(diesel::sql_query(statement), connection.as_mut());
+        let plans: Vec<Plan> = runtime.block_on(asked).unwrap_or_else(|error| panic!("{statement}: {error}"));
+        plans.into_iter().map(|plan| plan.0).collect()
+    }
+
+    /// The variables that a `SHOW` of MySQL names.
+    #[cfg(feature = "mysql")]
+    pub(crate) fn variables(&mut self, statement: &str) -> Vec<(String, String)> {
+        let Self::Mysql(runtime, connection) = self else { panic!("{statement} is MySQL's") };
+        let asked = diesel_async::RunQueryDsl::load(diesel::sql_query(statement), connection.as_mut());
+        let variables: Vec<Variable> = runtime.block_on(asked).unwrap_or_else(|error| panic!("{statement}: {error}"));
+        variables.into_iter().map(|variable| (variable.0, variable.1)).collect()
+    }
+
     /// The rows of a query whose only column is a text named `line`.
     #[track_caller]
     pub(crate) fn lines(&mut self, query: &str) -> Vec<String> {
@@ -111,6 +131,37 @@ impl Sql {
             }
         };
         Ok(rows?.into_iter().map(|row| row.line.unwrap_or_else(|| "NULL".to_owned())).collect())
+    }
+}
+
+/// The only column of what explains a statement.
+#[cfg(feature = "postgres")]
+struct Plan(String);
+
+/// A variable of the server, and its value.
+#[cfg(feature = "mysql")]
+struct Variable(String, String);
+
+#[cfg(feature = "postgres")]
+impl<DB> QueryableByName<DB> for Plan
+where
+    DB: diesel::backend::Backend,
+    String: diesel::deserialize::FromSql<Text, DB>,
+{
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> diesel::deserialize::Result<Self> {
+        NamedRow::get::<Text, _>(row, "QUERY PLAN").map(Self)
+    }
+}
+
+#[cfg(feature = "mysql")]
+impl<DB> QueryableByName<DB> for Variable
+where
+    DB: diesel::backend::Backend,
+    String: diesel::deserialize::FromSql<Text, DB>,
+{
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> diesel::deserialize::Result<Self> {
+        let (name, value) = (NamedRow::get::<Text, _>(row, "Variable_name")?, NamedRow::get::<Text, _>(row, "Value")?);
+        Ok(Self(name, value))
     }
 }
 

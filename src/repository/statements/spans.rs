@@ -3,6 +3,8 @@
 /// Stamps the statements for the backend `super::Db`.
 macro_rules! span_statements {
     () => {
+        use std::collections::BTreeMap;
+
         use diesel::prelude::*;
         use diesel::sql_types::{BigInt, Binary, Bool, Nullable, SmallInt, Text};
 
@@ -11,6 +13,7 @@ macro_rules! span_statements {
         use crate::repository::filter::{Conditions, Field, TimeRange};
         use crate::repository::statements::{Among, SpanKey};
         use crate::repository::statistics::Group;
+        use crate::store::AnyOf;
         use crate::store::rows::SpanRow;
         use crate::store::schema::spans;
 
@@ -150,15 +153,16 @@ macro_rules! span_statements {
             query.order(spans::start_ns.desc()).limit(limit)
         }
 
-        /// The spans of a window of time that hold, newest first; the window is one that [`starts`] measured.
+        /// Keys of the spans of a window of time that hold, in no order; the window is one that [`starts`] measured.
+        ///
+        /// The caller sorts them: no index has the order of spans that start at once, and databases would sort whole rows.
         pub(crate) fn in_window<'a>(
             conditions: &Conditions,
             (low_ns, high_ns): (i64, i64),
             after: Option<&SpanKey>,
-            limit: i64,
-        ) -> Rows<'a> {
+        ) -> Filtered<'a, Key> {
             let mut query = spans::table
-                .select(SpanRow::as_select())
+                .select((spans::start_ns, spans::trace_id, spans::span_id))
                 .filter(spans::start_ns.between(low_ns, high_ns))
                 .into_boxed::<Db>();
             if let Some((start_ns, trace_id, span_id)) = after.cloned() {
@@ -169,8 +173,6 @@ macro_rules! span_statements {
                 );
             }
             conditioned(query, conditions)
-                .order((spans::start_ns.desc(), spans::trace_id.desc(), spans::span_id.desc()))
-                .limit(limit)
         }
 
         /// Keys of the spans of given traces that hold, in no order. Times are compared by the caller: a bound on the start here could
@@ -183,13 +185,13 @@ macro_rules! span_statements {
             conditioned(query, conditions)
         }
 
-        /// Rows of given spans, in no order; a few more, where traces share span ids.
-        pub(crate) fn rows<'a>(trace_ids: Vec<Vec<u8>>, span_ids: Vec<Vec<u8>>) -> Rows<'a> {
-            spans::table
-                .select(SpanRow::as_select())
-                .filter(spans::trace_id.eq_any(trace_ids))
-                .filter(spans::span_id.eq_any(span_ids))
-                .into_boxed()
+        /// Rows of given spans, by their traces, in no order; there must be one at least.
+        pub(crate) fn rows<'a>(spans_of: BTreeMap<Vec<u8>, Vec<Vec<u8>>>) -> Rows<'a> {
+            let these: AnyOf<_> = spans_of
+                .into_iter()
+                .map(|(trace_id, span_ids)| spans::trace_id.eq(trace_id).and(spans::span_id.eq_any(span_ids)))
+                .collect();
+            spans::table.select(SpanRow::as_select()).filter(these).into_boxed()
         }
 
         /// All spans of a trace, in no order.

@@ -18,12 +18,27 @@ macro_rules! trace_statements {
         type Rows<'a> = traces::BoxedQuery<'a, Db, diesel::dsl::SqlTypeOf<diesel::dsl::AsSelect<TraceRow, Db>>>;
 
         /// Keys of all traces, newest first, from the index `traces_by_start` alone.
+        pub(crate) fn by_start<'a>(time: TimeRange, after: Option<&TraceKey>, limit: i64) -> Keys<'a> {
+            let query = traces::table.select((traces::start_ns, traces::trace_id)).into_boxed::<Db>();
+            newest(query, time, after, limit)
+        }
+
+        /// The summaries of all traces, newest first: each is found along the index `traces_by_start`, and not by its id.
+        pub(crate) fn rows_by_start<'a>(time: TimeRange, after: Option<&TraceKey>, limit: i64) -> Rows<'a> {
+            newest(traces::table.select(TraceRow::as_select()).into_boxed::<Db>(), time, after, limit)
+        }
+
+        /// The newest of all traces.
         ///
         /// The time bound is a plain range, with the tie-break beside it: an OR at the top would cost the index its order.
-        pub(crate) fn by_start<'a>(time: TimeRange, after: Option<&TraceKey>, limit: i64) -> Keys<'a> {
-            let keys = traces::table.select((traces::start_ns, traces::trace_id));
+        fn newest<'a, T>(
+            query: traces::BoxedQuery<'a, Db, T>,
+            time: TimeRange,
+            after: Option<&TraceKey>,
+            limit: i64,
+        ) -> traces::BoxedQuery<'a, Db, T> {
             // A fragment of a torn run stands in the run's trace.
-            let mut query = keys.filter(traces::joined_to.is_null()).into_boxed::<Db>();
+            let mut query = query.filter(traces::joined_to.is_null());
             if time.since_ns != i64::MIN {
                 query = query.filter(traces::start_ns.ge(time.since_ns));
             }
