@@ -6,10 +6,10 @@ use super::query::{Group, StatsQuery};
 use super::read::add_spans;
 use super::tally::Tallies;
 use crate::error::Result;
-use crate::model::{SpanState, StatusCode};
+use crate::model::{DAY_NS, SpanState, StatusCode};
 use crate::repository::filter::{Conditions, Field, TimeRange};
 use crate::repository::statements::{Among, ask, ask_each};
-use crate::store::rollup::{Cells, DAY_NS, HOUR_NS, Place, level, piece_of};
+use crate::store::rollup::{Cells, HOUR_NS, Place, level, piece_of};
 use crate::store::{AnyConnection, Failure};
 
 /// A question that roll-ups can answer.

@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::query::{StatsOrder, StatsQuery};
-use crate::model::{SpanState, StatusCode, Usage};
-use crate::store::rollup::{AMOUNTS, Amount, DAY_NS, Place, Sums, piece_of};
+use crate::model::{DAY_NS, SpanState, StatusCode, Usage};
+use crate::store::rollup::{AMOUNTS, Amount, Place, Sums, piece_of};
 
 /// Statistics of one group in one piece of time.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use diesel::prelude::*;
 
-use super::{Cells, DAY_NS, Piece, delete_rows, hold, level, load_pieces, piece_of, write_pieces};
+use super::{Cells, Piece, delete_rows, hold, level, load_pieces, piece_of, write_pieces};
 use crate::error::Result;
+use crate::model::DAY_NS;
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::rows::RollupRow;
 use crate::store::schema::rollups;

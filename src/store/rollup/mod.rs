@@ -33,7 +33,6 @@ pub(crate) use encoding::Cells;
 pub(crate) use rebuild::Covering;
 
 pub(crate) const HOUR_NS: i64 = 3_600_000_000_000;
-pub(crate) const DAY_NS: i64 = 24 * HOUR_NS;
 
 /// What a row of `rollups` is, in its column `level`.
 pub(crate) mod level {

@@ -1,6 +1,7 @@
 //! Folding, and what is not folded yet.
 
 use super::*;
+use crate::model::DAY_NS;
 use crate::store::Store;
 use crate::store::schema::spans;
 
