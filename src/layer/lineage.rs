@@ -59,14 +59,7 @@ impl Recorded {
         if !self.buffers.has_ids() {
             return Identity::clone(inherited);
         }
-        let own = self.buffers.own_ids();
-        let mut all = own.clone();
-        all.inherit(inherited);
-        let mut only = Identity::default();
-        for (field, value) in all.iter().filter(|(field, _)| own.get(*field).is_none()) {
-            only.set(field, value);
-        }
-        only
+        inherited.without(&self.buffers.own_ids())
     }
 
     /// The set that a child has from this span, shared with its other children.
