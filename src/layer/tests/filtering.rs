@@ -102,12 +102,18 @@ fn its_own_filter_keeps_nothing_of_recorded_spans_back_and_lets_nothing_of_other
         let ids = [first.id(), hidden.id()];
         drop(first);
         let second = info_span!(target: "app", "second", answer = tracing::field::Empty);
-        hidden.in_scope(|| drop(hidden.record("answer", 1)));
+        hidden.in_scope(|| {
+            hidden.record("answer", 1);
+        });
         hidden.follows_from(&second);
         second.follows_from(&hidden);
         drop(hidden);
-        ids.into_iter().for_each(|id| drop(second.follows_from(id)));
-        second.in_scope(|| drop(second.record("answer", 2)));
+        for id in ids {
+            second.follows_from(id);
+        }
+        second.in_scope(|| {
+            second.record("answer", 2);
+        });
     });
     let records = collector.records();
     let (first, second) = (records.named("first"), records.named("second"));
