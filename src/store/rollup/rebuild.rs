@@ -169,13 +169,15 @@ fn put_in_place(connection: &mut AnyConnection, step: &Step) -> Result<(), Failu
     if uncovered(connection)? != Some(step.uncovered_ns) || has_moved(connection, step)? {
         return Ok(());
     }
+    // Of days, only what was folded is taken back: changes were not in them yet.
     let mut changes: BTreeMap<i64, Cells<'_>> = BTreeMap::new();
-    for row in step.hours.iter().chain(&step.changes) {
+    for row in &step.hours {
         changes.entry(row.start_ns).or_default().merge(Cells::decode(&row.cells)?);
     }
     changes.values_mut().for_each(Cells::negate);
     let mut hours: Vec<Piece<'_>> = Vec::with_capacity(step.hours.len() + 1);
-    let starts: BTreeSet<i64> = changes.keys().copied().chain([step.from_ns]).collect();
+    let rolled = step.hours.iter().chain(&step.changes).map(|row| row.start_ns);
+    let starts: BTreeSet<i64> = rolled.chain([step.from_ns]).collect();
     for start_ns in starts {
         let cells = if start_ns == step.from_ns { hour_of(&step.sums)? } else { Cells::default() };
         let version = step.hours.iter().find(|row| row.start_ns == start_ns).map_or(0, |row| row.version);
