@@ -142,7 +142,7 @@ fn any_history_says_what_its_spans_say(world: &World) {
     let mut dice = Dice::new(seed);
     let writer = world.writer();
     let repository = world.repository();
-    for turn in 0..24 {
+    for turn in 0..10 {
         let what = format!("seed {seed}, turn {turn}");
         // Few ids: most of it are other versions of what is there, on other days and of other kinds.
         let count = 1 + dice.below(40);
