@@ -111,6 +111,14 @@ struct Readme;
 pub mod __private {
     pub use tracing;
 
+    /// For the benchmarks: a layer in its filter, in front of any pipeline.
+    pub fn layer<S>(inlet: crate::pipeline::Inlet) -> crate::AgentLayer<S>
+    where
+        S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a> + Send + Sync,
+    {
+        crate::AgentLayer::new(inlet, crate::layer::Capture::default()).behind(crate::AgentFilter::new())
+    }
+
     /// For the fuzz targets: reads Rust's `Debug` text.
     pub fn debug_text(text: &str) -> Option<serde_json::Value> {
         crate::semconv::parse_debug(text)

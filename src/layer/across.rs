@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tracing::Span;
 
-use super::lineage::own;
 use super::slot::Slot;
 use super::state::LayerState;
 use crate::model::{Identity, Traceparent};
@@ -57,7 +56,7 @@ impl Slot {
     fn identity(&self) -> Identity {
         self.refresh();
         let recorded = self.lock();
-        let mut identity = own(&recorded.buffers.ids);
+        let mut identity = recorded.buffers.own_ids();
         if let Some(inherited) = recorded.lineage.inherited() {
             identity.inherit(inherited);
         }

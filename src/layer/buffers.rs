@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tracing::{Level, Metadata};
 
 use super::limits::Limits;
-use super::raw::{Entry, OwnId, Raw, RawEvent, read};
+use super::raw::{Entry, OwnId, OwnValue, Raw, RawEvent, read};
 use super::text::{Formatted, Text};
-use crate::model::{Attributes, Key, Link, Status, Value};
+use crate::model::{Attributes, Identity, IdentityField, Key, Link, Status, Value};
 use crate::semconv;
 
 /// Buffers beyond these sizes are freed instead of kept, so that one long answer does not occupy memory for ever.
@@ -35,8 +35,8 @@ pub(super) struct Buffers {
     pub(super) arena: Vec<u8>,
     /// Bytes behind [`Raw::Whole`].
     whole_bytes: usize,
-    /// At most one a field.
-    pub(super) ids: Vec<OwnId>,
+    /// In the order in which they came.
+    ids: Vec<OwnId>,
     /// Whether `ids` changed since someone last looked.
     pub(super) ids_changed: bool,
     /// The message of an error status. Beside the arena, since a later one takes its place.
@@ -76,13 +76,19 @@ impl Buffers {
     pub(super) fn push(&mut self, list: List, limits: &Limits, key: Key, value: Raw) {
         match list {
             List::Span => {
-                self.note_identity(&key, &value);
+                let id = semconv::identity_of(&key);
                 if self.attributes.len() < limits.attributes {
+                    if let Some((field, rank)) = id {
+                        self.note_id(field, rank, &value);
+                    }
                     if let Raw::Whole(value) = &value {
                         self.whole_bytes += value.size();
                     }
                     self.attributes.push(Entry { key, value });
                 } else {
+                    if let Some((field, rank)) = id {
+                        self.note_dropped_id(field, rank, &value);
+                    }
                     self.drop_attribute(&key, value);
                 }
             }
@@ -91,6 +97,18 @@ impl Buffers {
             }
             List::Event => self.dropped_event_attributes = self.dropped_event_attributes.saturating_add(1),
         }
+    }
+
+    /// Appends an attribute of the span whose key `tracing` declares: what nearly all of them are, without any detour.
+    #[inline]
+    pub(super) fn push_declared(&mut self, limits: &Limits, key: &'static str, value: Raw) {
+        if self.attributes.len() >= limits.attributes || matches!(value, Raw::Whole(_)) {
+            return self.push(List::Span, limits, key.into(), value);
+        }
+        if let Some((field, rank)) = semconv::identity_of(key) {
+            self.note_id(field, rank, &value);
+        }
+        self.attributes.push(Entry { key: key.into(), value });
     }
 
     /// Counts an attribute that is one too many, and gives the room of its text back: what is dropped takes no memory, however often.
@@ -137,6 +155,7 @@ impl Buffers {
     }
 
     /// Copies a text, cut where it is too long.
+    #[inline]
     pub(super) fn text(&mut self, limits: &Limits, text: &str) -> Text {
         if text.len() <= limits.value_bytes {
             return Text::append(&mut self.arena, text.as_bytes());
@@ -186,11 +205,8 @@ impl Buffers {
     /// Moves what was recorded in `from`, at most one event, to the end of this, within the limits. `from` is to be cleared then.
     pub(super) fn append(&mut self, limits: &Limits, from: &mut Self) {
         for entry in from.attributes.drain(..) {
-            if self.attributes.len() < limits.attributes {
-                self.attributes.push(entry.moved(&from.arena, &mut self.arena));
-            } else {
-                self.dropped_attributes = self.dropped_attributes.saturating_add(1);
-            }
+            let Entry { key, value } = entry.moved(&from.arena, &mut self.arena);
+            self.push(List::Span, limits, key, value);
         }
         if let Some(event) = from.events.pop() {
             self.append_event(limits, event, from);
@@ -198,10 +214,6 @@ impl Buffers {
         if let Some(failure) = from.failure.take() {
             self.failure = Some(failure);
         }
-        for id in from.ids.drain(..) {
-            self.set_id(id);
-        }
-        self.whole_bytes += from.whole_bytes;
         self.dropped_attributes = self.dropped_attributes.saturating_add(from.dropped_attributes);
         self.truncated_bytes += from.truncated_bytes;
     }
@@ -230,27 +242,52 @@ impl Buffers {
         Some(error.or_else(|| Some(event.name?.read(&self.arena))).unwrap_or_default())
     }
 
-    /// Beside it, the only reading of values on the caller's thread: ids must reach spans that start while this one runs.
-    fn note_identity(&mut self, key: &str, value: &Raw) {
-        let Some((field, rank)) = semconv::identity_of(key) else { return };
-        if let Some(text) = semconv::clean_text(&value.read(&self.arena)) {
-            self.set_id(OwnId { field, rank, value: Arc::from(text.as_ref()) });
+    /// The attribute that is about to be appended gives an id.
+    fn note_id(&mut self, field: IdentityField, rank: u8, value: &Raw) {
+        let is_known =
+            self.ids.iter().rfind(|id| id.field == field && id.rank == rank).is_some_and(|id| match id.value {
+                OwnValue::At(place) => {
+                    self.attributes.get(place).is_some_and(|known| known.value.is_same_text(value, &self.arena))
+                }
+                OwnValue::Dropped(_) => false,
+            });
+        if !is_known {
+            self.ids_changed = true;
+            self.ids.push(OwnId { field, rank, value: OwnValue::At(self.attributes.len()) });
         }
     }
 
-    /// Of two keys for one field the stronger wins, of two writes of one key the last.
-    fn set_id(&mut self, id: OwnId) {
-        match self.ids.iter_mut().find(|known| known.field == id.field) {
-            Some(known) if known.rank < id.rank || (known.rank == id.rank && known.value == id.value) => {}
-            Some(known) => {
-                self.ids_changed |= known.value != id.value;
-                *known = id;
-            }
-            None => {
-                self.ids_changed = true;
-                self.ids.push(id);
+    /// An attribute that a limit is about to drop gives an id, which counts all the same. No attribute that is kept comes after it.
+    fn note_dropped_id(&mut self, field: IdentityField, rank: u8, value: &Raw) {
+        let value = value.read(&self.arena);
+        let Some(text) = semconv::clean_text(&value) else { return };
+        self.ids_changed = true;
+        let value = OwnValue::Dropped(Arc::from(text.as_ref()));
+        let is_it = |id: &&mut OwnId| id.field == field && id.rank == rank && matches!(id.value, OwnValue::Dropped(_));
+        match self.ids.iter_mut().find(is_it) {
+            Some(known) => known.value = value,
+            None => self.ids.push(OwnId { field, rank, value }),
+        }
+    }
+
+    /// The ids and names that the span gives itself. Of two keys for one field the stronger wins, of two writes of one key the last.
+    pub(super) fn own_ids(&self) -> Identity {
+        let mut identity = Identity::default();
+        let mut ranks = [u8::MAX; IdentityField::ALL.len()];
+        for OwnId { field, rank, value } in &self.ids {
+            let Some(best) = ranks.get_mut(*field as usize).filter(|best| *rank <= **best) else { continue };
+            let text = match value {
+                OwnValue::At(place) => self.attributes.get(*place).and_then(|attribute| {
+                    Some(Arc::from(semconv::clean_text(&attribute.value.read(&self.arena))?.as_ref()))
+                }),
+                OwnValue::Dropped(text) => Some(Arc::clone(text)),
+            };
+            if let Some(text) = text {
+                *best = *rank;
+                identity.set(*field, text);
             }
         }
+        identity
     }
 
     /// The span's attributes, as the model has them.
@@ -274,6 +311,11 @@ impl Buffers {
             let range = event.first_attribute..event.first_attribute + event.attributes;
             (event, self.event_attributes.get(range).unwrap_or_default())
         })
+    }
+
+    /// Whether the span may give itself ids.
+    pub(super) const fn has_ids(&self) -> bool {
+        !self.ids.is_empty()
     }
 
     /// How much is recorded now.
@@ -315,6 +357,16 @@ impl Buffers {
                 .sum::<usize>()
             + self.status.as_ref().map_or(0, |status| status.message.len())
             + self.name.as_ref().map_or(0, String::len)
+    }
+
+    /// Bytes that are kept when the buffers are cleared, roughly.
+    pub(super) fn capacity(&self) -> usize {
+        let entries = self.attributes.capacity() + self.event_attributes.capacity();
+        self.arena.capacity()
+            + entries * size_of::<Entry>()
+            + self.events.capacity() * size_of::<RawEvent>()
+            + self.links.capacity() * size_of::<Link>()
+            + self.ids.capacity() * size_of::<OwnId>()
     }
 
     /// Whether the buffers are small enough to wait for the next span.

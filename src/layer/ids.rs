@@ -43,6 +43,12 @@ impl Ids {
         Self { own: (trace_id, SpanId::generate()), carried, bound: OnceLock::new(), is_late, hides_parent }
     }
 
+    /// Those of no span.
+    pub(super) const fn none() -> Self {
+        let own = (TraceId::from_bytes([0; 16]), SpanId::from_bytes([0; 8]));
+        Self { own, carried: None, bound: OnceLock::new(), is_late: false, hides_parent: false }
+    }
+
     /// The ids, if they can be known now. From then on they do not change.
     pub(super) fn known(&self) -> Option<(TraceId, SpanId)> {
         match if self.is_late { self.bound.get()? } else { self.bound.get_or_init(|| Bound::Own) } {

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::raw::OwnId;
 use super::slot::{Recorded, Slot};
 use crate::model::Identity;
 
@@ -57,27 +56,20 @@ impl Recorded {
     /// The ancestors' ids without those that the span names itself.
     pub(super) fn inherited_only(&self) -> Identity {
         let Some(inherited) = &self.lineage.inherited else { return Identity::default() };
-        if self.buffers.ids.is_empty() {
+        if !self.buffers.has_ids() {
             return Identity::clone(inherited);
         }
-        let own = own(&self.buffers.ids);
-        let mut all = own.clone();
-        all.inherit(inherited);
-        let mut only = Identity::default();
-        for (field, value) in all.iter().filter(|(field, _)| own.get(*field).is_none()) {
-            only.set(field, value);
-        }
-        only
+        inherited.without(&self.buffers.own_ids())
     }
 
     /// The set that a child has from this span, shared with its other children.
     fn pass_on(&mut self) -> Option<Arc<Identity>> {
         self.lineage.has_children = true;
-        if self.buffers.ids.is_empty() {
+        if !self.buffers.has_ids() {
             return self.lineage.inherited.clone();
         }
         if self.lineage.passed_on.is_none() {
-            let mut identity = own(&self.buffers.ids);
+            let mut identity = self.buffers.own_ids();
             if let Some(inherited) = &self.lineage.inherited {
                 identity.inherit(inherited);
             }
@@ -111,7 +103,7 @@ impl Slot {
             let its_own = {
                 let recorded = slot.lock();
                 ambients.extend(recorded.lineage.ambient.clone());
-                (!recorded.buffers.ids.is_empty()).then(|| own(&recorded.buffers.ids))
+                recorded.buffers.has_ids().then(|| recorded.buffers.own_ids())
             };
             if let Some(its_own) = its_own {
                 identity.inherit(&its_own);
@@ -124,13 +116,4 @@ impl Slot {
         recorded.lineage.passed_on = None;
         recorded.lineage.version = version;
     }
-}
-
-/// A span's own ids as a set.
-pub(super) fn own(ids: &[OwnId]) -> Identity {
-    let mut identity = Identity::default();
-    for id in ids {
-        identity.set(id.field, Arc::clone(&id.value));
-    }
-    identity
 }

@@ -45,12 +45,22 @@ pub(super) struct RawEvent {
     pub(super) attributes: usize,
 }
 
-/// An id or name that the span gives itself and its descendants.
+/// An attribute by which the span gives itself and its descendants an id or name. It is read when somebody asks: most spans have no
+/// children.
 #[derive(Debug)]
 pub(super) struct OwnId {
     pub(super) field: IdentityField,
     pub(super) rank: u8,
-    pub(super) value: Arc<str>,
+    pub(super) value: OwnValue,
+}
+
+/// Where an id stands.
+#[derive(Debug)]
+pub(super) enum OwnValue {
+    /// It is the value of the attribute at this place.
+    At(usize),
+    /// A limit dropped the attribute.
+    Dropped(Arc<str>),
 }
 
 /// The attributes that `entries` are, out of their arena.
@@ -78,6 +88,16 @@ impl Raw {
         match self {
             Self::Str(text) | Self::Debug(text) | Self::Error(text) | Self::Bytes(text) => Some(*text),
             _ => None,
+        }
+    }
+
+    /// Whether both are the same kind of text, with the same bytes.
+    pub(super) fn is_same_text(&self, other: &Self, arena: &[u8]) -> bool {
+        match (self, other) {
+            (Self::Str(one), Self::Str(other)) | (Self::Debug(one), Self::Debug(other)) => {
+                one.slice(arena) == other.slice(arena)
+            }
+            _ => false,
         }
     }
 

@@ -11,12 +11,10 @@ use super::buffers::Buffers;
 use super::filter::AgentFilter;
 use super::limits::Limits;
 use super::lineage::Ambient;
+use super::spares::Spares;
 use crate::model::{Callsite, Resource, Scope};
 use crate::pipeline::companion::Companion;
 use crate::semconv::Profiles;
-
-/// Buffers kept for later spans, at most; each holds at most a few tens of kilobytes.
-const KEPT_BUFFERS: usize = 256;
 
 /// Callsites are static and so few; this bounds those that a program makes at run time.
 const KEPT_CALLSITES: usize = 8192;
@@ -37,7 +35,7 @@ pub(crate) struct Capture {
     pub(crate) companion: Option<&'static dyn Companion>,
 }
 
-/// Settings, spare buffers and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
+/// Settings, spare slots and known callsites of one layer. Every trace holds it, so that a record can be made after the layer is
 /// gone; it holds no span.
 pub(super) struct Shared {
     pub(super) limits: Limits,
@@ -49,7 +47,7 @@ pub(super) struct Shared {
     pub(super) profiles: Profiles,
     pub(super) filter: Option<AgentFilter>,
     pub(super) companion: Option<&'static dyn Companion>,
-    free: Mutex<Vec<Buffers>>,
+    pub(super) spares: Option<Spares>,
     callsites: Mutex<HashMap<Identifier, Arc<Callsite>>>,
     /// Of these, spans of frameworks that tell content by events.
     frameworks: Mutex<Vec<&'static Metadata<'static>>>,
@@ -57,6 +55,11 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(capture: Capture) -> Self {
+        Self { spares: Some(Spares::new()), ..Self::without_spares(capture) }
+    }
+
+    /// The same, which keeps no slots.
+    pub(super) fn without_spares(capture: Capture) -> Self {
         let Capture { limits, scope, resource, ambient, baggage_keys, profiles, filter, companion } = capture;
         Self {
             limits,
@@ -67,27 +70,9 @@ impl Shared {
             profiles,
             filter,
             companion,
-            free: Mutex::default(),
+            spares: None,
             callsites: Mutex::default(),
             frameworks: Mutex::default(),
-        }
-    }
-
-    /// Empty buffers, used before where there are some.
-    pub(super) fn take_buffers(&self) -> Buffers {
-        // Waiting for another thread costs more than an allocation.
-        self.free.try_lock().ok().and_then(|mut free| free.pop()).unwrap_or_default()
-    }
-
-    /// Takes back what [`take_buffers`](Self::take_buffers) gave; frees it when it grew large or there are enough.
-    pub(super) fn give_back(&self, mut buffers: Buffers) {
-        if !buffers.is_worth_keeping() {
-            return;
-        }
-        buffers.clear();
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < KEPT_BUFFERS {
-            free.push(buffers);
         }
     }
 

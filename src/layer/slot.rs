@@ -22,7 +22,7 @@ const NEVER: u64 = u64::MAX;
 /// A span: what never changes, a few atomics, and under one lock what was recorded.
 ///
 /// The table of open spans, its children and, once it is closed, the queue share it. The worker makes the record of it: closing a
-/// span copies nothing. Its buffers go to the next span when the last of them lets go.
+/// span copies nothing. Once that is done, and nobody else has it, it is used again for another span, with its buffers.
 pub(super) struct Slot {
     pub(super) metadata: &'static Metadata<'static>,
     pub(super) trace: Arc<Trace>,
@@ -52,6 +52,7 @@ pub(super) struct Slot {
 }
 
 /// What changes while a span runs. The lock on it is held for copies of values only, and never together with another span's.
+#[derive(Default)]
 pub(super) struct Recorded {
     pub(super) buffers: Buffers,
     pub(super) lineage: Lineage,
@@ -60,27 +61,15 @@ pub(super) struct Recorded {
 }
 
 impl Slot {
-    /// Starts a span whose first fields are in `buffers`.
-    pub(super) fn start(
-        metadata: &'static Metadata<'static>,
-        trace: Arc<Trace>,
-        parent: Option<Arc<Self>>,
-        ids: Ids,
-        start: u64,
-        mut buffers: Buffers,
-    ) -> Self {
-        buffers.ids_changed = false;
-        let mut lineage = parent.as_deref().map(Self::bequeath).unwrap_or_default();
-        if let Some(ambient) = &trace.shared.ambient {
-            lineage = lineage.surrounded_by(ambient());
-        }
+    /// A slot for a span.
+    pub(super) fn new(metadata: &'static Metadata<'static>, trace: Arc<Trace>) -> Self {
         Self {
             metadata,
+            ids: Ids::none(),
             trace,
-            ids,
-            parent,
-            start,
-            started_in_panic: std::thread::panicking(),
+            parent: None,
+            start: 0,
+            started_in_panic: false,
             entered: AtomicU32::new(0),
             last_exit: AtomicU64::new(NEVER),
             entered_in_panic: AtomicU32::new(0),
@@ -88,8 +77,73 @@ impl Slot {
             aliases: AtomicU32::new(0),
             end: AtomicU64::new(NEVER),
             changes: AtomicU64::new(0),
-            recorded: Mutex::new(Recorded { buffers, lineage, closing_children: Vec::new() }),
+            recorded: Mutex::default(),
         }
+    }
+
+    /// Starts a span in this slot, which is [new](Self::new) or [empty](Self::empty).
+    pub(super) fn start(
+        &mut self,
+        metadata: &'static Metadata<'static>,
+        trace: Arc<Trace>,
+        parent: Option<Arc<Self>>,
+        start: u64,
+    ) {
+        self.metadata = metadata;
+        self.trace = trace;
+        self.start = start;
+        self.started_in_panic = std::thread::panicking();
+        let mut lineage = parent.as_deref().map(Self::bequeath).unwrap_or_default();
+        if let Some(ambient) = &self.trace.shared.ambient {
+            lineage = lineage.surrounded_by(ambient());
+        }
+        self.parent = parent;
+        let recorded = self.recorded.get_mut().unwrap_or_else(PoisonError::into_inner);
+        recorded.lineage = lineage;
+        // Nobody can know other ids.
+        recorded.buffers.ids_changed = false;
+    }
+
+    /// What is recorded, without a lock: nobody else has the slot yet.
+    pub(super) fn buffers(&mut self) -> &mut Buffers {
+        &mut self.recorded.get_mut().unwrap_or_else(PoisonError::into_inner).buffers
+    }
+
+    /// Takes all of the span out, and answers how many bytes the slot holds, if they are worth being kept.
+    pub(super) fn empty(&mut self, no_trace: &Arc<Trace>) -> Option<usize> {
+        // Every field by name, so that one that is added cannot be forgotten.
+        let Self {
+            metadata: _,
+            trace,
+            ids,
+            parent,
+            start: _,
+            started_in_panic: _,
+            entered,
+            last_exit,
+            entered_in_panic,
+            panicked,
+            aliases,
+            end,
+            changes,
+            recorded,
+        } = self;
+        *trace = Arc::clone(no_trace);
+        *ids = Ids::none();
+        *parent = None;
+        for count in [entered, entered_in_panic, aliases] {
+            *count.get_mut() = 0;
+        }
+        *last_exit.get_mut() = NEVER;
+        *panicked.get_mut() = false;
+        *end.get_mut() = NEVER;
+        *changes.get_mut() = 0;
+        let Recorded { buffers, lineage, closing_children } =
+            recorded.get_mut().unwrap_or_else(PoisonError::into_inner);
+        *lineage = Lineage::default();
+        closing_children.clear();
+        buffers.clear();
+        buffers.is_worth_keeping().then(|| size_of::<Self>() + buffers.capacity())
     }
 
     /// The parent, unless a boundary stands between: then the span is the root of its trace.
@@ -217,7 +271,10 @@ impl Slot {
     /// Ends the span: now, or at its last exit when only a child had kept it open.
     pub(super) fn close(&self) {
         let last_exit = self.last_exit.load(Ordering::Acquire);
-        let kept_by_child = self.lock().closing_children.contains(&ThreadToken::current());
+        let kept_by_child = {
+            let recorded = self.lock();
+            !recorded.closing_children.is_empty() && recorded.closing_children.contains(&ThreadToken::current())
+        };
         let end = if kept_by_child && last_exit != NEVER { last_exit } else { self.trace.now() };
         // A panic that ends the child on this thread went through the child alone.
         let unwinding = std::thread::panicking() && !self.started_in_panic && !kept_by_child;
@@ -317,12 +374,17 @@ impl PendingSpan for Slot {
     fn size(&self) -> usize {
         size_of::<Self>() + self.lock().buffers.size()
     }
+
+    fn release(self: Arc<Self>) {
+        let shared = Arc::clone(&self.trace.shared);
+        if let Some(spares) = &shared.spares {
+            spares.give_back(self);
+        }
+    }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let recorded = self.recorded.get_mut().unwrap_or_else(PoisonError::into_inner);
-        self.trace.shared.give_back(std::mem::take(&mut recorded.buffers));
         // One after the other: a recursion as deep as the trace could end the host's stack.
         let mut next = self.parent.take();
         while let Some(mut slot) = next.and_then(Arc::into_inner) {

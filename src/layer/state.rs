@@ -12,6 +12,7 @@ use super::buffers::{Buffers, List};
 use super::ids::Ids;
 use super::shared::{Shared, with_scratch};
 use super::slot::Slot;
+use super::spares::Spares;
 use super::table::Table;
 use super::trace::Trace;
 use super::visit::{FieldVisitor, LateVisitor};
@@ -79,14 +80,19 @@ impl LayerState {
         };
         // Before the fields: formatting them is the span's time, not its parent's.
         let start = trace.now();
-        let mut buffers = self.shared.take_buffers();
-        attributes.record(&mut FieldVisitor::new(&mut buffers, &self.shared.limits, List::Span));
-        let in_trace = parent.as_deref().filter(|parent| Arc::ptr_eq(&parent.trace, &trace));
-        let is_late = self.shared.companion.is_some();
-        let hides_parent = is_late && attributes.parent().is_some_and(|named| self.table.get(named).is_none());
-        let ids = Ids::new(trace.id, in_trace, hides_parent, is_late);
-        let slot = Slot::start(attributes.metadata(), trace, parent, ids, start, buffers);
-        self.table.insert(id, Arc::new(slot));
+        let metadata = attributes.metadata();
+        let spare = self.shared.spares.as_ref().and_then(Spares::take);
+        let mut slot = spare.unwrap_or_else(|| Arc::new(Slot::new(metadata, Arc::clone(&trace))));
+        // Nobody else has it.
+        if let Some(slot) = Arc::get_mut(&mut slot) {
+            attributes.record(&mut FieldVisitor::new(slot.buffers(), &self.shared.limits, List::Span));
+            let in_trace = parent.as_deref().filter(|parent| Arc::ptr_eq(&parent.trace, &trace));
+            let is_late = self.shared.companion.is_some();
+            let hides_parent = is_late && attributes.parent().is_some_and(|named| self.table.get(named).is_none());
+            slot.ids = Ids::new(trace.id, in_trace, hides_parent, is_late);
+            slot.start(metadata, trace, parent, start);
+        }
+        self.table.insert(id, slot);
     }
 
     /// Appends fields that are recorded on a running span.
@@ -124,7 +130,7 @@ impl LayerState {
         }
     }
 
-    /// Ends the span of that id. Answers nothing when it has other ids still.
+    /// Ends the span of that id, which stays in the table. Answers nothing when it has other ids still.
     pub(super) fn close(&self, id: &Id) -> Option<Arc<Slot>> {
         let slot = self.table.get(id)?;
         if !slot.drop_alias() {
@@ -135,9 +141,18 @@ impl LayerState {
         Some(slot)
     }
 
-    /// Hands over the span of that id, which has ended.
-    pub(super) fn hand_over(&self, id: &Id) {
-        let Some(slot) = self.table.remove(id) else { return };
+    /// The same for one that nobody has to find there any more.
+    pub(super) fn close_at_once(&self, id: &Id) -> Option<Arc<Slot>> {
+        let slot = self.table.remove(id)?;
+        if !slot.drop_alias() {
+            return None;
+        }
+        slot.close();
+        Some(slot)
+    }
+
+    /// Hands over a span that has ended, and is not in the table.
+    pub(super) fn hand_over(&self, slot: Arc<Slot>) {
         if slot.ids.is_sampled() {
             self.outlet.accept(slot as Arc<dyn PendingSpan>);
         } else {

@@ -54,6 +54,11 @@ impl Table {
         self.shard(id).open.get(&id.into_u64()).cloned()
     }
 
+    /// Looks at the open span of that id. `look` must be short: its shard is locked.
+    pub(super) fn look<T>(&self, id: &Id, look: impl FnOnce(&Slot) -> T) -> Option<T> {
+        self.shard(id).open.get(&id.into_u64()).map(|slot| look(slot))
+    }
+
     /// Takes a span out and remembers its ids.
     pub(super) fn remove(&self, id: &Id) -> Option<Arc<Slot>> {
         let mut spans = self.shard(id);

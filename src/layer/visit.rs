@@ -37,10 +37,15 @@ impl<'a> FieldVisitor<'a> {
         self.list == List::Event && self.message.is_none() && field.name() == "message"
     }
 
+    #[inline]
     fn push(&mut self, field: &Field, raw: Raw) {
-        self.buffers.push(self.list, self.limits, field.name().into(), raw);
+        match self.list {
+            List::Span => self.buffers.push_declared(self.limits, field.name(), raw),
+            List::Event => self.buffers.push(self.list, self.limits, field.name().into(), raw),
+        }
     }
 
+    #[inline]
     fn push_number(&mut self, field: &Field, raw: Raw, text: &dyn fmt::Display) {
         if self.names_event(field) {
             self.message = Some(self.buffers.formatted(self.limits, |out| write!(out, "{text}")));
@@ -49,7 +54,8 @@ impl<'a> FieldVisitor<'a> {
         }
     }
 
-    fn push_text(&mut self, field: &Field, text: Text, raw: fn(Text) -> Raw) {
+    #[inline]
+    fn push_text(&mut self, field: &Field, text: Text, raw: impl FnOnce(Text) -> Raw) {
         if self.names_event(field) {
             self.message = Some(text);
         } else {
@@ -119,7 +125,7 @@ impl LateVisitor<'_> {
     }
 
     fn push(&self, field: &Field, raw: Raw) {
-        self.write(|buffers| buffers.push(List::Span, self.limits, field.name().into(), raw));
+        self.write(|buffers| buffers.push_declared(self.limits, field.name(), raw));
     }
 
     fn format(&self, visit: impl FnOnce(&mut FieldVisitor<'_>)) {

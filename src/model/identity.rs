@@ -119,6 +119,19 @@ impl Identity {
         }
     }
 
+    /// What a span that names `own` itself has of this: neither what it names, nor the rest of an agent (team, workflow) that it names.
+    pub(crate) fn without(&self, own: &Self) -> Self {
+        let mut rest = self.clone();
+        for field in IdentityField::ALL {
+            let has = |field| own.get(field).is_some();
+            if let (true, Some(slot)) = (has(field) || field.partner().is_some_and(has), rest.0.get_mut(field as usize))
+            {
+                *slot = None;
+            }
+        }
+        rest
+    }
+
     /// The session: the one that was named as such, else the conversation (OpenTelemetry: a session holds one or more conversations).
     #[must_use]
     pub fn session(&self) -> Option<&str> {

@@ -37,7 +37,7 @@ pub use record::{Callsite, EntityRef, Event, Link, Origin, Resource, Scope, Span
 pub use requests::RequestedToolCall;
 pub(crate) use requests::Requests;
 pub use rollup::{Rollup, Totals};
-pub(crate) use span::SYNTHETIC;
+pub(crate) use span::{DAY_NS, SYNTHETIC};
 pub use span::{InterpretedSpan, Span, start_day};
 pub use told::{Phase, Told, Unrecorded};
 pub use trace::{Cursor, Page, Session, SpanContent, SpanDetail, Trace, TraceStatus, TraceTree};

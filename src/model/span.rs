@@ -13,7 +13,7 @@ use crate::error::Result;
 pub(crate) const SYNTHETIC: &str = "synthetic";
 
 /// Nanoseconds in a day: `start_day` is `start_ns` divided by this, rounded down.
-const DAY_NS: i64 = 86_400_000_000_000;
+pub(crate) const DAY_NS: i64 = 86_400_000_000_000;
 
 /// A span's facts, without its payload. One row of the `spans` table.
 #[derive(Debug, Clone, PartialEq)]

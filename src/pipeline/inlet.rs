@@ -18,6 +18,9 @@ pub trait PendingSpan: Send + Sync {
 
     /// Bytes held, roughly: what the queue's byte limit counts.
     fn size(&self) -> usize;
+
+    /// The span's record is made, and nobody will ask for it again: what it took can be used for another one. Called on the worker.
+    fn release(self: Arc<Self>) {}
 }
 
 /// A record is its own pending span: for doors that have records at hand.

@@ -50,7 +50,11 @@ impl Preparing {
             let mut record = match slot.entry {
                 Entry::Record(record) if slot.is_prepared => return *record,
                 Entry::Record(record) => *record,
-                Entry::Pending(pending) => pending.record(),
+                Entry::Pending(pending) => {
+                    let record = pending.record();
+                    pending.release();
+                    record
+                }
             };
             what = format!("span {} of trace {}", record.span_id, record.trace_id);
             record.origin = Some(Origin { process: self.process, sequence: number });

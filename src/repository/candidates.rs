@@ -87,7 +87,8 @@ impl<'a> Search<'a> {
         connection: &mut AnyConnection,
         wanted: usize,
     ) -> Result<Vec<Examined>, Failure> {
-        if self.is_direct()
+        if connection.reads_rows_in_order()
+            && self.is_direct()
             && let [stream] = self.streams.as_mut_slice()
             && matches!(stream.source, Source::Start)
         {

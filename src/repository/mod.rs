@@ -277,7 +277,8 @@ impl TraceRepository {
 
     /// Counts, errors, durations, tokens and cost, by group and by time.
     ///
-    /// Reads each span or trace that passes the filter: give a time range where there are many.
+    /// Statistics of spans come from sums by the hour and by the day where [these can answer](StatsQuery::spans). Otherwise each span or trace
+    /// that passes the filter is read: give a time range where there are many.
     ///
     /// ```
     /// # use tracing_agents::{Group, SpanFilter, StatsQuery, TraceRepository, store::Store};

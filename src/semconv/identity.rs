@@ -17,86 +17,127 @@ use crate::model::{Attributes, Identity, IdentityField, Kind};
 /// `mcp.session.id` (a transport's session) and OpenTelemetry's `thread.id` (a thread of the operating system) are no sessions.
 #[must_use]
 pub(crate) fn identity_of(key: &str) -> Option<(IdentityField, u8)> {
+    // Most keys are no ids, and of no length and last letter that an id's has.
+    let last = *key.as_bytes().last()?;
+    let (start, end) = *PLACES.get(key.len())?;
+    let alike = KEYS_BY_LENGTH.get(usize::from(start)..usize::from(end))?;
+    let is_it = |(known, ..): &&Row| known.as_bytes().last() == Some(&last) && *known == key;
+    alike.iter().find(is_it).map(|(_, field, rank)| (*field, *rank))
+}
+
+type Row = (&'static str, IdentityField, u8);
+
+const KEYS: [Row; 63] = {
     use IdentityField::{
         AgentId, AgentName, ConversationId, RunId, SessionId, StepName, TeamId, TeamName, UserId, WorkflowId,
         WorkflowName,
     };
-    Some(match key {
-        "session.id" => (SessionId, 0),
-        "langfuse.session.id" => (SessionId, 1),
-        "gen_ai.session.id" => (SessionId, 2),
-        "agno.session.id" => (SessionId, 3),
-        "session_id" => (SessionId, 4),
-        "gcp.vertex.agent.session_id" => (SessionId, 5),
-        "ai.telemetry.metadata.sessionId" => (SessionId, 6),
-        "langfuse.observation.metadata.langfuse_session_id" => (SessionId, 7),
-        "langfuse.trace.metadata.langfuse_session_id" => (SessionId, 8),
-        "traceloop.association.properties.session_id" => (SessionId, 9),
-        "$ai_session_id" => (SessionId, 10),
+    [
+        ("session.id", SessionId, 0),
+        ("langfuse.session.id", SessionId, 1),
+        ("gen_ai.session.id", SessionId, 2),
+        ("agno.session.id", SessionId, 3),
+        ("session_id", SessionId, 4),
+        ("gcp.vertex.agent.session_id", SessionId, 5),
+        ("ai.telemetry.metadata.sessionId", SessionId, 6),
+        ("langfuse.observation.metadata.langfuse_session_id", SessionId, 7),
+        ("langfuse.trace.metadata.langfuse_session_id", SessionId, 8),
+        ("traceloop.association.properties.session_id", SessionId, 9),
+        ("$ai_session_id", SessionId, 10),
+        ("gen_ai.conversation.id", ConversationId, 0),
+        ("conversation_id", ConversationId, 1),
+        ("conversation.id", ConversationId, 2),
+        ("thread_id", ConversationId, 3),
+        ("user.id", UserId, 0),
+        ("langfuse.user.id", UserId, 1),
+        ("enduser.id", UserId, 2),
+        ("enduser.pseudo.id", UserId, 3),
+        ("gen_ai.user.id", UserId, 4),
+        ("agno.user.id", UserId, 5),
+        ("user_id", UserId, 6),
+        ("gen_ai.user", UserId, 7),
+        ("llm.user", UserId, 8),
+        ("ai.telemetry.metadata.userId", UserId, 9),
+        ("traceloop.association.properties.user_id", UserId, 10),
+        ("langfuse.observation.metadata.langfuse_user_id", UserId, 11),
+        ("langfuse.trace.metadata.langfuse_user_id", UserId, 12),
+        ("adk.user_id", UserId, 13),
+        ("posthog.distinct_id", UserId, 14),
+        ("agent_traces.run.id", RunId, 0),
+        ("gen_ai.agent.call.id", RunId, 1),
+        ("agno.run.id", RunId, 2),
+        ("run_id", RunId, 3),
+        ("run.id", RunId, 4),
+        ("gcp.vertex.agent.invocation_id", RunId, 5),
+        ("invocation.id", RunId, 6),
+        ("a2a.task.id", RunId, 7),
+        ("gen_ai.agent.id", AgentId, 0),
+        ("agno.agent.id", AgentId, 1),
+        ("agent_id", AgentId, 2),
+        ("agent.id", AgentId, 3),
+        ("gen_ai.agent.name", AgentName, 0),
+        ("agent.name", AgentName, 1),
+        ("agno.agent", AgentName, 2),
+        ("agent_name", AgentName, 3),
+        ("agent_traces.team.id", TeamId, 0),
+        ("agno.team.id", TeamId, 1),
+        ("team_id", TeamId, 2),
+        ("team.id", TeamId, 3),
+        ("agent_traces.team.name", TeamName, 0),
+        ("agno.team", TeamName, 1),
+        ("team_name", TeamName, 2),
+        ("team.name", TeamName, 3),
+        ("agent_traces.workflow.id", WorkflowId, 0),
+        ("agno.workflow.id", WorkflowId, 1),
+        ("workflow_id", WorkflowId, 2),
+        ("workflow.id", WorkflowId, 3),
+        ("gen_ai.workflow.name", WorkflowName, 0),
+        ("traceloop.workflow.name", WorkflowName, 1),
+        ("workflow.name", WorkflowName, 2),
+        ("workflow_name", WorkflowName, 3),
+        ("agent_traces.step.name", StepName, 0),
+    ]
+};
 
-        "gen_ai.conversation.id" => (ConversationId, 0),
-        "conversation_id" => (ConversationId, 1),
-        "conversation.id" => (ConversationId, 2),
-        "thread_id" => (ConversationId, 3),
+/// A longer key is none of them.
+const LONGEST: usize = 63;
 
-        "user.id" => (UserId, 0),
-        "langfuse.user.id" => (UserId, 1),
-        "enduser.id" => (UserId, 2),
-        "enduser.pseudo.id" => (UserId, 3),
-        "gen_ai.user.id" => (UserId, 4),
-        "agno.user.id" => (UserId, 5),
-        "user_id" => (UserId, 6),
-        "gen_ai.user" => (UserId, 7),
-        "llm.user" => (UserId, 8),
-        "ai.telemetry.metadata.userId" => (UserId, 9),
-        "traceloop.association.properties.user_id" => (UserId, 10),
-        "langfuse.observation.metadata.langfuse_user_id" => (UserId, 11),
-        "langfuse.trace.metadata.langfuse_user_id" => (UserId, 12),
-        "adk.user_id" => (UserId, 13),
-        "posthog.distinct_id" => (UserId, 14),
+/// [`KEYS`], the shorter ones first.
+static KEYS_BY_LENGTH: [Row; KEYS.len()] = sorted();
 
-        "agent_traces.run.id" => (RunId, 0),
-        "gen_ai.agent.call.id" => (RunId, 1),
-        "agno.run.id" => (RunId, 2),
-        "run_id" => (RunId, 3),
-        "run.id" => (RunId, 4),
-        "gcp.vertex.agent.invocation_id" => (RunId, 5),
-        "invocation.id" => (RunId, 6),
-        "a2a.task.id" => (RunId, 7),
+/// Where in [`KEYS_BY_LENGTH`] those of each length begin and end.
+static PLACES: [(u8, u8); LONGEST + 1] = places();
 
-        "gen_ai.agent.id" => (AgentId, 0),
-        "agno.agent.id" => (AgentId, 1),
-        "agent_id" => (AgentId, 2),
-        "agent.id" => (AgentId, 3),
+#[expect(clippy::indexing_slicing, reason = "done by the compiler, for which a wrong place is an error")]
+const fn sorted() -> [Row; KEYS.len()] {
+    let mut keys = KEYS;
+    let mut done = 1;
+    while done < keys.len() {
+        let mut place = done;
+        while place > 0 && keys[place - 1].0.len() > keys[place].0.len() {
+            (keys[place - 1], keys[place]) = (keys[place], keys[place - 1]);
+            place -= 1;
+        }
+        done += 1;
+    }
+    keys
+}
 
-        "gen_ai.agent.name" => (AgentName, 0),
-        "agent.name" => (AgentName, 1),
-        "agno.agent" => (AgentName, 2),
-        "agent_name" => (AgentName, 3),
-
-        "agent_traces.team.id" => (TeamId, 0),
-        "agno.team.id" => (TeamId, 1),
-        "team_id" => (TeamId, 2),
-        "team.id" => (TeamId, 3),
-
-        "agent_traces.team.name" => (TeamName, 0),
-        "agno.team" => (TeamName, 1),
-        "team_name" => (TeamName, 2),
-        "team.name" => (TeamName, 3),
-
-        "agent_traces.workflow.id" => (WorkflowId, 0),
-        "agno.workflow.id" => (WorkflowId, 1),
-        "workflow_id" => (WorkflowId, 2),
-        "workflow.id" => (WorkflowId, 3),
-
-        "gen_ai.workflow.name" => (WorkflowName, 0),
-        "traceloop.workflow.name" => (WorkflowName, 1),
-        "workflow.name" => (WorkflowName, 2),
-        "workflow_name" => (WorkflowName, 3),
-
-        "agent_traces.step.name" => (StepName, 0),
-        _ => return None,
-    })
+#[expect(clippy::indexing_slicing, reason = "done by the compiler, for which a wrong place is an error")]
+const fn places() -> [(u8, u8); LONGEST + 1] {
+    let keys = sorted();
+    let mut places = [(0, 0); LONGEST + 1];
+    let (mut at, mut place) = (0_u8, 0_usize);
+    while place < keys.len() {
+        let length = keys[place].0.len();
+        if places[length].1 == 0 {
+            places[length].0 = at;
+        }
+        at += 1;
+        places[length].1 = at;
+        place += 1;
+    }
+    places
 }
 
 /// The attribute by which a span says an id or name: of the keys in [`identity_of`] that of the highest rank.
@@ -189,7 +230,18 @@ mod tests {
         ] {
             assert_eq!(identity_of(key), Some((expected, 0)), "{key}");
         }
-        for key in ["mcp.session.id", "thread.id", "id", "", "session", "gen_ai.request.model"] {
+        for (key, field, rank) in KEYS {
+            assert_eq!(identity_of(key), Some((field, rank)), "{key}");
+        }
+        for key in [
+            "mcp.session.id",
+            "thread.id",
+            "id",
+            "",
+            "session",
+            "gen_ai.request.model",
+            "session.id".repeat(9).as_str(),
+        ] {
             assert_eq!(identity_of(key), None, "{key}");
         }
     }

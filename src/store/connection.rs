@@ -159,6 +159,18 @@ impl AnyConnection {
         result
     }
 
+    /// Whether whole rows in an index's order are read along it. MySQL and MariaDB may find that they would rather read and sort them all.
+    pub(crate) const fn reads_rows_in_order(&self) -> bool {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => true,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+            #[cfg(feature = "mysql")]
+            Self::Mysql(_) => false,
+        }
+    }
+
     /// What asks a database for its product and version, in the column `version`.
     pub(crate) const fn version_query(&self) -> &'static str {
         match self {

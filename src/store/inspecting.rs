@@ -3,16 +3,21 @@
 use std::time::{Duration, Instant};
 
 use diesel::prelude::*;
+use diesel::result::QueryResult;
 use diesel::sql_types::Text;
 
 use super::connection::{AnyConnection, dispatch};
-use super::rows::{FacetRow, SessionRow};
-use super::schema::{sessions, trace_facets};
+use super::content::{SHARED, make_whole_if_possible};
+use super::rows::{ContentRow, FacetRow, SessionRow};
+use super::schema::{sessions, span_contents, trace_facets};
 use super::url::DatabaseUrl;
 use super::{Failure, Store, migrate, write};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::TraceId;
+use crate::model::{SpanId, TraceId};
 use crate::semconv::Prices;
+
+/// Payloads that are in memory together: each may be some megabytes.
+const CONTENTS_AT_ONCE: i64 = 50;
 
 /// What is found at a database's address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +81,39 @@ impl Store {
         });
         outcome.map_err(|failure| self.explain(failure, ErrorKind::Write, "cannot check a trace of"))
     }
+
+    /// The spans of a trace whose content cannot be put together, since something of it is missing or damaged, in the order of their ids.
+    /// Reads all content of the trace, some spans at a time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Connect`] or [`ErrorKind::Read`] when the database is away or refuses.
+    pub fn unreadable_content(&self, trace_id: TraceId) -> Result<Vec<SpanId>> {
+        self.read(|connection| {
+            let mut unreadable = Vec::new();
+            let mut last = Vec::new();
+            loop {
+                let mut contents = next_contents(connection, trace_id.as_bytes(), &last)?;
+                let Some(row) = contents.last() else { return Ok(unreadable) };
+                last.clone_from(&row.span_id);
+                connection.wait(async |connection| make_whole_if_possible(connection, &mut contents).await)?;
+                let broken = contents.iter().filter(|row| row.encoding == SHARED);
+                unreadable.extend(broken.filter_map(|row| SpanId::from_slice(&row.span_id)));
+            }
+        })
+    }
+}
+
+/// The next payloads of a trace behind a span, in the order of their ids.
+fn next_contents(connection: &mut AnyConnection, trace_id: &[u8], last: &[u8]) -> QueryResult<Vec<ContentRow>> {
+    dispatch!(connection, concrete => {
+        span_contents::table
+            .filter(span_contents::trace_id.eq(trace_id))
+            .filter(span_contents::span_id.gt(last))
+            .order((span_contents::span_id, span_contents::start_day))
+            .limit(CONTENTS_AT_ONCE)
+            .select(ContentRow::as_select())
+            .load(concrete)
+    })
 }
 
 /// All that is made of a trace's spans, as text: what it is compared by.

@@ -165,6 +165,7 @@ mod tests {
             ended_ns: None,
             interval_ns: Some(10_000_000_000),
             settled_ns: None,
+            rolls_up: None,
         }
     }
 

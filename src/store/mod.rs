@@ -19,6 +19,7 @@ mod reading;
 mod record;
 mod repricing;
 mod retention;
+pub(crate) mod rollup;
 pub mod rows;
 pub mod schema;
 mod sender;

@@ -3,8 +3,8 @@
 use diesel::prelude::*;
 
 use super::schema::{
-    content_days, content_parts, dead_letter_parts, dead_letters, losses, processes, resources, scopes, sessions,
-    settled_sequences, span_contents, span_events, spans, trace_facets, trace_identity, traces,
+    content_days, content_parts, dead_letter_parts, dead_letters, losses, processes, resources, rollups, scopes,
+    sessions, settled_sequences, span_contents, span_events, spans, trace_facets, trace_identity, traces,
 };
 #[cfg(doc)]
 use crate::model::{DeadLetterReason, Kind, LossReason, TraceStatus};
@@ -425,6 +425,26 @@ pub struct ProcessRow {
     pub interval_ns: Option<i64>,
     /// When another process saw to the spans that it left open; 0 while that goes on, NULL while nobody has reason to.
     pub settled_ns: Option<i64>,
+    /// Whether the spans that it stores change `rollups` too; NULL: its version knows of none, or it never reached the database itself.
+    pub rolls_up: Option<bool>,
+}
+
+/// Sums of the spans that start in a piece of time. [`TraceRepository::stats`](crate::TraceRepository::stats) reads them.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable, Insertable)]
+#[diesel(table_name = rollups, treat_none_as_default_value = false)]
+#[non_exhaustive]
+pub struct RollupRow {
+    /// 0: what a transaction changed in an hour; 1: an hour, and 2: a day, without what has changed since; 3: `version` is the time before
+    /// which spans are not summed up yet; 4: held by who adds changes to hours and days.
+    pub level: i16,
+    /// Where the hour or the day begins, in UTC.
+    pub start_ns: i64,
+    /// Of a change, 16 bytes that are drawn for it; else empty.
+    pub part: Vec<u8>,
+    /// Grows with each writing of the row.
+    pub version: i64,
+    /// The sums, in a form of our own.
+    pub cells: Vec<u8>,
 }
 
 /// What a process refused or lost for one reason, in some time.

@@ -214,6 +214,7 @@ diesel::table! {
         ended_ns -> Nullable<BigInt>,
         interval_ns -> Nullable<BigInt>,
         settled_ns -> Nullable<BigInt>,
+        rolls_up -> Nullable<Bool>,
     }
 }
 
@@ -314,6 +315,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// One row for each piece of time in which spans start, and each change of one: sums of the spans.
+    rollups (level, start_ns, part) {
+        level -> SmallInt,
+        start_ns -> BigInt,
+        part -> Binary,
+        version -> BigInt,
+        cells -> Binary,
+    }
+}
+
+diesel::table! {
     /// The versions of these tables' migrations that have run; the row '' is what processes that migrate at once queue at.
     trace_schema (version) {
         version -> Text,
@@ -329,6 +341,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     processes,
     resources,
     retention,
+    rollups,
     scopes,
     sessions,
     settled_sequences,

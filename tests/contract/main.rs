@@ -51,6 +51,7 @@ mod poison;
 mod prices;
 mod processes;
 mod retention;
+mod rollups;
 mod schema;
 mod sessions;
 mod sharing;
@@ -133,6 +134,7 @@ const ONCE: &[(&str, &[Case])] = &[
     ("interrupted", interrupted::CASES),
     ("outages", outages::CASES),
     ("poison", poison::CASES),
+    ("rollups", rollups::CASES),
     ("sharing", sharing::ONCE),
     ("silence", silence::CASES),
     ("tls", tls::CASES),

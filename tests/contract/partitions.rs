@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tracing_agents::TraceFilter;
 
+use crate::rollups;
 use crate::sketch::{DAY, Sketch, span};
 use crate::sql::Sql;
 use crate::world::World;
@@ -76,6 +77,7 @@ fn pruning_drops_whole_partitions(world: &World) {
     assert_eq!(repository.count_traces(&TraceFilter::new()).unwrap(), 4);
     assert_eq!(sql.lines("SELECT count(*)::text AS line FROM spans"), ["12"]);
     assert_eq!(sql.lines("SELECT count(*)::text AS line FROM span_contents"), ["12"]);
+    rollups::assert_agree(&repository, "days that were dropped");
     // What is written into a day that is gone is kept all the same.
     let repository = world.with([on_day(50, 0, 0)]);
     assert_eq!(repository.count_traces(&TraceFilter::new()).unwrap(), 5);

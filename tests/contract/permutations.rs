@@ -19,6 +19,7 @@ use tracing_agents::store::Store;
 
 use crate::database::{Database, Dialect, ENGINES, Place};
 use crate::history::{News, history};
+use crate::rollups;
 use crate::sketch::Dice;
 use crate::tables::{assert_same, empty, rows_but};
 use crate::world::World;
@@ -57,6 +58,7 @@ fn any_order_of_any_history_ends_in_the_same_bytes(world: &World) {
             tell_the_smallest(world, &straight, &histories, &order);
             assert_same(&found, &expected, &format!("TRACING_AGENTS_TEST_SEED={seed}"));
         }
+        rollups::assert_agree(&world.repository(), &format!("TRACING_AGENTS_TEST_SEED={seed}"));
     }
     let permutations = rounds * AT_ONCE;
     println!("{}: {permutations} permutations of {news} versions and events in {batches} batches", world.engine());

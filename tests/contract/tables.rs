@@ -47,14 +47,16 @@ pub(crate) fn declared() -> Vec<Table> {
 /// What says when, in which process and as which version a row was written, and so differs from one writing to the next.
 const OF_THE_WRITING: [&str; 4] = ["created_ns", "process_id", "sequence", "version_hash"];
 
-/// Tables that tell of the processes that wrote, and of the database itself.
-const OF_THE_WRITERS: [&str; 8] = [
+/// Tables that tell of the processes that wrote, and of the database itself; and sums of the rest, which depend on who folded them when, and
+/// are compared by what they say (`rollups::assert_agree`).
+const OF_THE_WRITERS: [&str; 9] = [
     "processes",
     "settled_sequences",
     "losses",
     "dead_letters",
     "dead_letter_parts",
     "retention",
+    "rollups",
     "trace_identity",
     "trace_schema",
 ];

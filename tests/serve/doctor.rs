@@ -141,6 +141,29 @@ fn wrong_summaries_are_found_and_repaired_when_asked() {
 }
 
 #[test]
+fn content_that_cannot_be_read_is_found() {
+    let (_folder, file) = database();
+    let mut sink = Store::open(&url(&file)).unwrap().sink(PROCESS, "a host");
+    let spans = (0..3).map(|number| {
+        let mut record = record(number);
+        record.attributes.push("prompt", format!("{number} {}", "a long story. ".repeat(500)));
+        semconv::interpret(record)
+    });
+    sink.write(&spans.collect::<Vec<_>>()).unwrap();
+    let (code, told) = as_json(&file, &[]);
+    assert_eq!((code, &told["unreadable_content"]), (Some(0), &Json::Array(Vec::new())), "{told:#}");
+    let gone = "DELETE FROM content_parts WHERE instr(bytes, CAST('1 a long story' AS BLOB)) > 0";
+    assert_eq!(diesel::sql_query(gone).execute(&mut sql(&file)).unwrap(), 1);
+    let (code, told) = as_json(&file, &[]);
+    let record = record(1);
+    let of_it = serde_json::json!([{ "trace_id": record.trace_id.to_string(), "span_id": record.span_id.to_string() }]);
+    assert_eq!((code, &told["unreadable_content"]), (Some(1), &of_it), "{told:#}");
+    let (_, text, _) = doctor(&file, &["--deep"]);
+    assert!(text.contains(&format!("unreadable: span {} of trace {}", record.span_id, record.trace_id)), "{text}");
+    assert!(text.contains("bring it back from a backup"), "{text}");
+}
+
+#[test]
 fn dead_letters_are_listed_with_their_spans() {
     let (_folder, file) = database();
     let letter = |sequence: u64, has_payload: bool| {

@@ -203,7 +203,7 @@ impl<'a> Run<'a> {
             attributes.push(field::CACHE_READ_TOKENS, input / 2);
         }
         // Some gateways tell what a call costs.
-        if model % 2 == 0 {
+        if model.is_multiple_of(2) {
             attributes
                 .push(field::COST_USD, f64::from(u32::try_from(input + 4 * output).unwrap_or_default()) * 1.25e-6);
         }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tracing_agents::model::{Account, LossReason, TraceId};
+use tracing_agents::model::{Account, LossReason, SpanId, TraceId};
 use tracing_agents::store::{Inspection, Store};
 use tracing_agents::{Builder, TraceFilter, TraceRepository};
 
 use super::super::failure::Failure;
 use super::spool::Spool;
 
-/// Traces whose summaries are compared, unless all are.
+/// Traces that are looked at, unless all are.
 const SAMPLE: usize = 200;
 /// Traces that one page of the list has.
 const PAGE: u32 = 100;
@@ -35,7 +35,7 @@ pub(super) struct Contents {
     pub(super) identity: Option<[u8; 16]>,
     /// The latest start first.
     pub(super) processes: Vec<(Life, Account)>,
-    pub(super) summaries: Summaries,
+    pub(super) checked: Checked,
 }
 
 /// What is known of a process.
@@ -66,11 +66,15 @@ impl Life {
     }
 }
 
+/// What the traces that were looked at are found to be.
 #[derive(Default)]
-pub(super) struct Summaries {
-    pub(super) checked: usize,
+pub(super) struct Checked {
+    pub(super) traces: usize,
+    /// Those whose summaries are not what their spans say.
     pub(super) wrong: Vec<TraceId>,
     pub(super) repaired: usize,
+    /// Spans whose content cannot be put together, with their traces.
+    pub(super) unreadable: Vec<(TraceId, SpanId)>,
     /// Whether all traces were looked at.
     pub(super) is_all: bool,
 }
@@ -117,8 +121,8 @@ impl Contents {
             let account = repository.account(process.process_id)?;
             processes.push((Life::of(&account, now_ns), account));
         }
-        let summaries = Summaries::check(store, &repository, deep, repair)?;
-        Ok(Self { identity: store.known_identity()?, processes, summaries })
+        let checked = Checked::look_at_traces(store, &repository, deep, repair)?;
+        Ok(Self { identity: store.known_identity()?, processes, checked })
     }
 
     pub(super) fn count(&self, life: Life) -> usize {
@@ -165,37 +169,45 @@ impl Contents {
         if letters > 0 {
             attention.push(format!("{letters} spans could not be stored: see agent-traces doctor --dead-letters"));
         }
-        let wrong = self.summaries.wrong.len() - self.summaries.repaired;
+        let wrong = self.checked.wrong.len() - self.checked.repaired;
         if wrong > 0 {
             attention.push(format!(
                 "the summaries of {wrong} traces are not what their spans say, as happens when another program changes the tables: agent-traces doctor --deep --repair makes them anew"
             ));
         }
+        let unreadable = self.checked.unreadable.len();
+        if unreadable > 0 {
+            attention.push(format!(
+                "the content of {unreadable} spans cannot be put together, as happens when another program changes the table content_parts: bring it back from a backup, or delete their traces"
+            ));
+        }
     }
 }
 
-impl Summaries {
-    fn check(store: &Store, repository: &TraceRepository, deep: bool, repair: bool) -> Result<Self, Failure> {
-        let mut summaries = Self { is_all: true, ..Self::default() };
+impl Checked {
+    fn look_at_traces(store: &Store, repository: &TraceRepository, deep: bool, repair: bool) -> Result<Self, Failure> {
+        let mut checked = Self { is_all: true, ..Self::default() };
         let mut filter = TraceFilter::new().limit(PAGE);
         loop {
             let page = repository.traces(&filter)?;
             for trace in &page {
-                if !deep && summaries.checked == SAMPLE {
-                    summaries.is_all = false;
-                    return Ok(summaries);
+                if !deep && checked.traces == SAMPLE {
+                    checked.is_all = false;
+                    return Ok(checked);
                 }
-                summaries.checked += 1;
+                checked.traces += 1;
+                let unreadable = store.unreadable_content(trace.trace_id)?;
+                checked.unreadable.extend(unreadable.into_iter().map(|span| (trace.trace_id, span)));
                 if store.check_trace(trace.trace_id)? == Some(false) {
-                    summaries.wrong.push(trace.trace_id);
+                    checked.wrong.push(trace.trace_id);
                     if repair && store.recompute_trace(trace.trace_id)? {
-                        summaries.repaired += 1;
+                        checked.repaired += 1;
                     }
                 }
             }
             match page.next {
                 Some(next) => filter = filter.after(next),
-                None => return Ok(summaries),
+                None => return Ok(checked),
             }
         }
     }

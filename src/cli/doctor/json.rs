@@ -26,11 +26,15 @@ pub(super) fn findings(findings: &Findings) -> Value {
         "spans": contents.map(spans),
         "losses": contents.map(|contents| by_reason(contents.losses())),
         "summaries": contents.map(|contents| json!({
-            "checked": contents.summaries.checked,
-            "is_all": contents.summaries.is_all,
-            "wrong": contents.summaries.wrong.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "repaired": contents.summaries.repaired,
+            "checked": contents.checked.traces,
+            "is_all": contents.checked.is_all,
+            "wrong": contents.checked.wrong.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "repaired": contents.checked.repaired,
         })),
+        "unreadable_content": contents.map(|contents| contents.checked.unreadable.iter().map(|(trace, span)| json!({
+            "trace_id": trace.to_string(),
+            "span_id": span.to_string(),
+        })).collect::<Vec<_>>()),
         "processes": contents.map(|contents| contents.processes.iter().map(process).collect::<Vec<_>>()),
         "spool": findings.spool.as_ref().map(|spool| json!({
             "folder": spool.folder.display().to_string(),

@@ -17,11 +17,11 @@ use self::findings::Findings;
 use super::failure::Failure;
 use super::{Database, output};
 
-/// Tells whether the database is well: its schema, the processes that write to it, what was lost, and whether its summaries are right.
+/// Tells whether the database is well: its schema, the processes that write to it, what was lost, whether its summaries are right and its content can be read.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Options {
-    /// Compares the summaries of all traces with their spans, not only of the latest 200.
+    /// Looks at the summaries and the content of all traces, not only of the latest 200.
     #[arg(long)]
     deep: bool,
     /// Makes summaries that are wrong anew.

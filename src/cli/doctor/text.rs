@@ -56,12 +56,20 @@ fn write_contents(contents: &Contents, out: &mut impl Write) -> io::Result<()> {
     for (reason, count) in contents.losses() {
         line(out, "losses", &format!("{count} {reason}"))?;
     }
-    let summaries = &contents.summaries;
-    let all = if summaries.is_all { "all" } else { "the latest" };
-    let (wrong, repaired) = (summaries.wrong.len(), summaries.repaired);
-    line(out, "summaries", &format!("{all} {} checked, {wrong} wrong, {repaired} repaired", summaries.checked))?;
-    for trace in summaries.wrong.iter().take(MAX_LISTED) {
+    let checked = &contents.checked;
+    let all = if checked.is_all { "all" } else { "the latest" };
+    let (wrong, repaired) = (checked.wrong.len(), checked.repaired);
+    line(out, "summaries", &format!("{all} {} checked, {wrong} wrong, {repaired} repaired", checked.traces))?;
+    for trace in checked.wrong.iter().take(MAX_LISTED) {
         line(out, "", &format!("wrong: trace {trace}"))?;
+    }
+    line(
+        out,
+        "content",
+        &format!("of {all} {} traces, {} spans unreadable", checked.traces, checked.unreadable.len()),
+    )?;
+    for (trace, span) in checked.unreadable.iter().take(MAX_LISTED) {
+        line(out, "", &format!("unreadable: span {span} of trace {trace}"))?;
     }
     write_processes(contents, out)
 }

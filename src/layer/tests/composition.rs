@@ -68,6 +68,16 @@ fn filtered_by_its_own_filter_and_by_others() {
 
     let (layer, collector) = agents();
     check(tracing_subscriber::registry().with(Some(layer.with_filter(AgentFilter::new()).boxed())), &collector);
+
+    let (layer, collector) = agents();
+    check(tracing_subscriber::registry().with(layer.behind(AgentFilter::new())), &collector);
+
+    let (layer, collector) = agents();
+    check(tracing_subscriber::registry().with(vec![layer.behind(AgentFilter::new()).boxed()]), &collector);
+
+    let (layer, collector) = agents();
+    let twice = layer.behind(AgentFilter::new()).with_filter(EnvFilter::new("app=info"));
+    check(tracing_subscriber::registry().with(twice), &collector);
 }
 
 #[test]
@@ -75,12 +85,16 @@ fn combined_with_and_then() {
     let (layer, collector) = agents();
     let fmt = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
     check(tracing_subscriber::registry().with(layer.and_then(fmt)), &collector);
+
+    let (layer, collector) = agents();
+    let fmt = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+    check(tracing_subscriber::registry().with(layer.behind(AgentFilter::new()).and_then(fmt)), &collector);
 }
 
 #[test]
 fn the_layer_itself_can_be_found_behind_a_filter() {
     let (layer, _) = agents::<Registry>();
-    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer.with_filter(AgentFilter::new())));
+    let dispatch = tracing::Dispatch::new(tracing_subscriber::registry().with(layer.behind(AgentFilter::new())));
     assert!(format!("{:?}", dispatch.downcast_ref::<AgentLayer<Registry>>().unwrap()).contains("Limits"));
     assert!(dispatch.downcast_ref::<String>().is_none());
 }
@@ -110,7 +124,7 @@ fn beside_fmt_above_and_below_without_changing_what_it_prints() {
             let subscriber = tracing_subscriber::registry()
                 .with(below.with_filter(AgentFilter::new()))
                 .with(print_to(&printed))
-                .with(above.with_filter(AgentFilter::new()));
+                .with(above.behind(AgentFilter::new()));
             tracing::subscriber::with_default(subscriber, loud);
             assert_eq!(below_records.records().names(), ["span"]);
             assert_eq!(above_records.records().names(), ["span"]);
@@ -147,7 +161,7 @@ fn beside_tracing_opentelemetry_with_both_extension_traits() {
     let provider = SdkTracerProvider::builder().with_simple_exporter(exporter.clone()).build();
     let otel = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
     let (layer, collector) = agents();
-    let subscriber = tracing_subscriber::registry().with(otel).with(layer.with_filter(AgentFilter::new()));
+    let subscriber = tracing_subscriber::registry().with(otel).with(layer.behind(AgentFilter::new()));
     tracing::subscriber::with_default(subscriber, || {
         let span = info_span!(target: "app", "both");
         span.set_attribute("theirs", 1);

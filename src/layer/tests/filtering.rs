@@ -41,7 +41,7 @@ fn info_from_everywhere_debug_from_frameworks_nothing_of_our_own() {
 fn its_answer_depends_on_the_callsite_alone() {
     let under = |filter| {
         let (layer, _) = layer::<Registry>(Limits::default());
-        tracing_subscriber::registry().with(layer.with_filter(filter))
+        tracing_subscriber::registry().with(layer.behind(filter))
     };
     let (wanted, unwanted) = tracing::subscriber::with_default(tracing_subscriber::registry(), || {
         let (wanted, unwanted) = (info_span!(target: "app", "wanted"), span!(target: "app", Level::DEBUG, "unwanted"));
@@ -89,4 +89,35 @@ fn a_detached_child_below_a_filtered_span_still_ends_its_ancestor_right() {
     let (outer, child) = (records.named("outer"), records.named("child"));
     assert_eq!(child.parent_span_id, Some(outer.span_id));
     assert!(outer.end_ns.unwrap() < child.end_ns.unwrap() - i64::try_from(wait.as_nanos()).unwrap() / 2);
+}
+
+#[test]
+fn its_own_filter_keeps_nothing_of_recorded_spans_back_and_lets_nothing_of_others_in() {
+    let (layer, collector) = layer::<Registry>(Limits::default());
+    let everything = tracing_subscriber::fmt::layer().with_writer(std::io::sink);
+    let subscriber = tracing_subscriber::registry().with(layer.behind(AgentFilter::new())).with(everything);
+    tracing::subscriber::with_default(subscriber, || {
+        let first = info_span!(target: "app", "first");
+        let hidden = span!(target: "app", Level::DEBUG, "hidden", answer = tracing::field::Empty);
+        let ids = [first.id(), hidden.id()];
+        drop(first);
+        let second = info_span!(target: "app", "second", answer = tracing::field::Empty);
+        hidden.in_scope(|| {
+            hidden.record("answer", 1);
+        });
+        hidden.follows_from(&second);
+        second.follows_from(&hidden);
+        drop(hidden);
+        for id in ids {
+            second.follows_from(id);
+        }
+        second.in_scope(|| {
+            second.record("answer", 2);
+        });
+    });
+    let records = collector.records();
+    let (first, second) = (records.named("first"), records.named("second"));
+    assert_eq!(records.names().len(), 2);
+    assert_eq!(second.links, [crate::model::Link::new(first.trace_id, first.span_id)], "it had closed by then");
+    assert_eq!(second.attributes.get("answer"), Some(&crate::model::Value::I64(2)));
 }

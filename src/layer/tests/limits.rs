@@ -17,7 +17,7 @@ fn tight() -> Limits {
 #[test]
 fn what_is_dropped_takes_no_memory() {
     let (layer, _) = layer::<Registry>(tight());
-    let state = std::sync::Arc::clone(&layer.state);
+    let state = std::sync::Arc::clone(&layer.recorder().state);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let span = info_span!("endless", a = 1, b = 2, c = value::Empty, d = value::Empty, e = value::Empty);
         let other = info_span!("other");

@@ -20,7 +20,7 @@ fn snapshot(live: &dyn LiveSpans) -> Vec<SpanRecord> {
 #[test]
 fn a_snapshot_shows_open_spans_as_far_as_they_have_come() {
     let (layer, collector) = layer::<Registry>(Limits::default());
-    let live = Arc::clone(&layer.state) as Arc<dyn LiveSpans>;
+    let live = Arc::clone(&layer.recorder().state) as Arc<dyn LiveSpans>;
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         assert_eq!(snapshot(&*live), []);
         let outer = info_span!("outer", model = field::Empty).entered();
@@ -49,7 +49,7 @@ fn a_snapshot_shows_open_spans_as_far_as_they_have_come() {
 #[test]
 fn a_span_with_two_ids_closes_with_the_last() {
     let (layer, collector) = layer::<Registry>(Limits::default());
-    let state = Arc::clone(&layer.state);
+    let state = Arc::clone(&layer.recorder().state);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let span = info_span!("span");
         let other = tracing::span::Id::from_u64(u64::MAX / 2);
@@ -64,7 +64,7 @@ fn a_span_with_two_ids_closes_with_the_last() {
 #[test]
 fn a_change_is_told_without_making_a_record_and_young_spans_are_not_looked_at() {
     let (layer, _collector) = layer::<Registry>(Limits::default());
-    let live = Arc::clone(&layer.state) as Arc<dyn LiveSpans>;
+    let live = Arc::clone(&layer.recorder().state) as Arc<dyn LiveSpans>;
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
         let outer = info_span!("outer", model = field::Empty).entered();
         let inner = info_span!("inner").entered();

@@ -38,9 +38,14 @@ impl Outlet for Collector {
 }
 
 impl Collector {
-    /// The records of the spans that closed, in the order in which they did.
+    /// The records of the spans that closed, in the order in which they did. Their slots are used again from then on.
     fn records(&self) -> Records {
-        Records(self.0.lock().unwrap().drain(..).map(|span| span.record()).collect())
+        let read = |span: Arc<dyn PendingSpan>| {
+            let record = span.record();
+            span.release();
+            record
+        };
+        Records(self.0.lock().unwrap().drain(..).map(read).collect())
     }
 }
 

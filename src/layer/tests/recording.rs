@@ -111,7 +111,7 @@ fn does_nothing_under_a_subscriber_without_the_layer() {
 }
 
 #[test]
-fn buffers_that_are_used_again_carry_nothing_over() {
+fn slots_that_are_used_again_carry_nothing_over() {
     let limits = Limits { attributes: 4, events: 1, links: 1, event_attributes: 1, value_bytes: 8 };
     let (layer, collector) = layer::<Registry>(limits);
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
@@ -127,7 +127,7 @@ fn buffers_that_are_used_again_carry_nothing_over() {
             let child = info_span!(parent: &empty, "child");
             drop(child);
             drop(empty);
-            // Making the records gives the buffers back.
+            // Making the records gives the slots back.
             let records = collector.records();
             assert_eq!(records.names(), ["full", "child", "empty"]);
             for record in &records.0[1..] {

@@ -2,7 +2,6 @@
 
 use tracing::level_filters::LevelFilter;
 use tracing::{Dispatch, info_span};
-use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::layer;
@@ -22,7 +21,7 @@ fn found(filter: &AgentFilter, most_verbose: LevelFilter, subscriber: &Dispatch)
 
 fn everything() -> Dispatch {
     let (layer, _) = layer(Limits::default());
-    tracing_subscriber::registry().with(layer.with_filter(AgentFilter::new())).into()
+    tracing_subscriber::registry().with(layer.behind(AgentFilter::new())).into()
 }
 
 #[test]

@@ -37,6 +37,10 @@ pub(super) fn reconcile(builder: &mut SpanBuilder, ours: &dyn OwnedSpan) {
 
 /// Whether what the layer recorded has led the owned layer to this status; else a user set it.
 pub(super) fn explains(ours: &dyn OwnedSpan, status: &Status) -> bool {
+    // What nearly all are: not worth a look.
+    if matches!(status, Status::Unset) {
+        return true;
+    }
     let mut explains = false;
     ours.look(&mut |look| {
         let has = |key| look.attributes.iter().any(|(known, _)| *known == key);

@@ -3,6 +3,7 @@
 
 mod details;
 mod losses;
+mod rollups;
 mod sessions;
 mod spans;
 mod traces;
@@ -27,6 +28,9 @@ macro_rules! stamp {
             }
             pub(crate) mod details {
                 super::super::details::detail_statements!();
+            }
+            pub(crate) mod rollups {
+                super::super::rollups::rollup_statements!();
             }
             pub(crate) mod losses {
                 super::super::losses::loss_statements!();

@@ -2,6 +2,7 @@
 
 mod query;
 mod read;
+mod rolled;
 mod tally;
 
 pub use query::{Group, StatsOrder, StatsQuery};

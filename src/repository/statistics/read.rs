@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 
 use super::query::{Group, StatsQuery, Subject};
+use super::rolled::Question;
 use super::tally::{Sample, StatsRow, Tallies};
 use crate::error::Result;
-use crate::model::{SpanState, StatusCode, TraceStatus, Usage};
+use crate::model::{SpanState, StatusCode, TraceStatus};
 use crate::repository::candidates::{SCAN_BUDGET, Search};
-use crate::repository::filter::{Conditions, SpanFilter, TraceFilter};
+use crate::repository::filter::{Conditions, TimeRange, TraceFilter};
 use crate::repository::spans::among;
-use crate::repository::statements::{ask, ask_each};
+use crate::repository::statements::{Among, ask, ask_each};
 use crate::store::rows::TraceRow;
 use crate::store::{AnyConnection, Facet, Failure};
 
@@ -19,31 +20,39 @@ type SpanSample =
 /// Input, output, total, cache read, cache write and reasoning tokens, and cost.
 type Amounts = (Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>, Option<i64>);
 
-/// The rows of a query: reads all that passes its filter, and adds it up here, because percentiles and distinct counts in SQL differ
-/// from database to database.
+/// The rows of a query: reads roll-ups where they can answer, and else all that passes its filter, and adds it up here, because percentiles and
+/// distinct counts in SQL differ from database to database.
 pub(in crate::repository) async fn stats(
     connection: &mut AnyConnection,
     query: &StatsQuery,
 ) -> Result<Vec<StatsRow>, Failure> {
-    let mut tallies = Tallies::new(query.bucket_ns()?);
+    let mut tallies = Tallies::new(query.bucket_ns()?, query.is_exact());
     match &query.subject {
-        Subject::Spans(filter) => add_spans(connection, filter, query.group, &mut tallies).await?,
+        Subject::Spans(filter) => {
+            let conditions = filter.conditions();
+            conditions.check()?;
+            match Question::of(conditions, query)? {
+                Some(question) => question.add_spans(connection, &mut tallies).await?,
+                None => {
+                    let among = among(connection, conditions).await?;
+                    add_spans(connection, conditions, query.group, (among, conditions.time_range()), &mut tallies)
+                        .await?;
+                }
+            }
+        }
         Subject::Traces(filter) => add_traces(connection, filter, query.group, &mut tallies).await?,
     }
     Ok(tallies.into_rows(query))
 }
 
-/// Adds the spans that pass a filter.
-async fn add_spans(
+/// Adds the spans that pass a filter and start in a range of time.
+pub(super) async fn add_spans(
     connection: &mut AnyConnection,
-    filter: &SpanFilter,
+    conditions: &Conditions,
     group: Group,
+    (among, time): (Among, TimeRange),
     tallies: &mut Tallies,
 ) -> Result<(), Failure> {
-    let conditions = filter.conditions();
-    conditions.check()?;
-    let time = conditions.time_range();
-    let among = among(connection, conditions).await?;
     // Row by row: a long range of time is never held in memory as a whole.
     ask_each!(connection, statements => statements::spans::samples(conditions, group, among), row: SpanSample => {
         let sample = span_sample(row);
@@ -59,6 +68,7 @@ fn span_sample(row: SpanSample) -> Sample {
     let (key, label, trace_id, session, start_ns, end_ns, status, state, counted, amounts) = row;
     let (has_counted_usage, has_counted_cost) = counted;
     let (input, output, total, cache_read, cache_write, reasoning, cost) = amounts;
+    let tokens = |tokens: Option<i64>| tokens.filter(|tokens| has_counted_usage && *tokens >= 0);
     Sample {
         key,
         label,
@@ -68,13 +78,16 @@ fn span_sample(row: SpanSample) -> Sample {
         duration_ns: end_ns.map(|end| end.saturating_sub(start_ns).max(0)),
         is_error: StatusCode::from_otlp(status.into()) == StatusCode::Error,
         is_open: SpanState::from_rank(state) == SpanState::Open,
-        usage: if has_counted_usage {
-            usage([input, output, total, cache_read, cache_write, reasoning])
-        } else {
-            Usage::default()
-        },
-        cost_nano_usd: cost.filter(|_| has_counted_cost),
-        unpriced_count: u64::from(has_counted_usage && cost.is_none()),
+        amounts: [
+            tokens(input),
+            tokens(output),
+            tokens(total),
+            tokens(cache_read),
+            tokens(cache_write),
+            tokens(reasoning),
+            cost.filter(|_| has_counted_cost),
+        ],
+        unpriced_count: i64::from(has_counted_usage && cost.is_none()),
     }
 }
 
@@ -148,22 +161,15 @@ fn trace_sample(row: TraceRow, group: Group) -> Sample {
         duration_ns: row.duration_ns.filter(|_| !is_open),
         is_error: row.error_count > 0,
         is_open,
-        usage: usage([
+        amounts: [
             row.input_tokens,
             row.output_tokens,
             row.total_tokens,
             row.cache_read_tokens,
             row.cache_write_tokens,
             row.reasoning_tokens,
-        ]),
-        cost_nano_usd: row.cost_nano_usd,
-        unpriced_count: u64::try_from(row.unpriced_count).unwrap_or(0),
+            row.cost_nano_usd,
+        ],
+        unpriced_count: row.unpriced_count,
     }
-}
-
-/// Input, output, total, cache read, cache write and reasoning tokens as a usage.
-fn usage(tokens: [Option<i64>; 6]) -> Usage {
-    let [input, output, total, cache_read, cache_write, reasoning] =
-        tokens.map(|tokens| tokens.and_then(|tokens| u64::try_from(tokens).ok()));
-    Usage { input, output, total, cache_read, cache_write, reasoning, basis: None }
 }

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
 use super::query::{StatsOrder, StatsQuery};
-use crate::model::Usage;
+use crate::model::{DAY_NS, SpanState, StatusCode, Usage};
+use crate::store::rollup::{AMOUNTS, Amount, Place, Sums, piece_of};
 
 /// Statistics of one group in one piece of time.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,14 +15,15 @@ pub struct StatsRow {
     pub bucket_ns: Option<i64>,
     /// The group's key, as filters take it: an id where there is one, else a name. `None` stands for all, or for those that have no such value.
     pub key: Option<String>,
-    /// The group's name for people: the latest name, or the key where there is none.
+    /// The group's name for people: the latest name, or the key where there is none. Of spans, unless the query is exact, it is one of the
+    /// names of the latest day.
     pub label: Option<String>,
     /// Spans or traces, whichever was asked for.
     pub count: u64,
-    /// Traces that they belong to.
-    pub trace_count: u64,
-    /// Sessions that they belong to.
-    pub session_count: u64,
+    /// Traces that they belong to; `None` of spans, unless the query is [exact](StatsQuery::exact).
+    pub trace_count: Option<u64>,
+    /// Sessions that they belong to; `None` of spans, unless the query is exact.
+    pub session_count: Option<u64>,
     /// Failed ones.
     pub error_count: u64,
     /// Running ones.
@@ -35,10 +37,10 @@ pub struct StatsRow {
     /// Spans whose tokens count in [`usage`](Self::usage) and which have no cost of their own: what the sum of costs leaves out, unless the
     /// run above reports one.
     pub unpriced_count: u64,
-    /// The first start, nanoseconds since 1970.
-    pub first_ns: i64,
-    /// The latest start, nanoseconds since 1970.
-    pub latest_ns: i64,
+    /// The first start, nanoseconds since 1970; `None` of spans, unless the query is exact.
+    pub first_ns: Option<i64>,
+    /// The latest start, nanoseconds since 1970; `None` of spans, unless the query is exact.
+    pub latest_ns: Option<i64>,
 }
 
 impl StatsRow {
@@ -50,7 +52,10 @@ impl StatsRow {
     }
 }
 
-/// Durations in nanoseconds. Percentiles are exact, by nearest rank: the smallest duration that at least so many per cent do not exceed.
+/// Durations in nanoseconds. Percentiles are by nearest rank: the smallest duration that at least so many per cent do not exceed.
+///
+/// Those of traces are exact, and those of spans if the query is [exact](StatsQuery::exact). Otherwise percentiles and the longest are at most one
+/// per cent away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Durations {
@@ -68,17 +73,21 @@ pub struct Durations {
 
 impl Durations {
     /// `None` without durations. Sorts them.
-    fn of(durations: &mut [i64]) -> Option<Self> {
+    fn exact(durations: &mut [i64], sum_ns: i128) -> Option<Self> {
         durations.sort_unstable();
-        let max_ns = *durations.last()?;
-        let count = i128::try_from(durations.len()).ok()?;
-        let sum: i128 = durations.iter().map(|duration| i128::from(*duration)).sum();
-        let percentile = |percent: usize| {
-            let rank = (durations.len() * percent).div_ceil(100);
-            durations.get(rank.saturating_sub(1)).copied().unwrap_or(max_ns)
+        let at_rank = |rank: i64| durations.get(usize::try_from(rank - 1).ok()?).copied();
+        Self::of(i64::try_from(durations.len()).unwrap_or(i64::MAX), sum_ns, at_rank)
+    }
+
+    /// From a count, a sum, and the duration of each rank, counted from 1.
+    fn of(count: i64, sum_ns: i128, at_rank: impl Fn(i64) -> Option<i64>) -> Option<Self> {
+        let max_ns = at_rank(count).filter(|_| count > 0)?;
+        let percentile = |percent: i128| {
+            let rank = (i128::from(count) * percent + 99) / 100;
+            i64::try_from(rank).ok().and_then(&at_rank).unwrap_or(max_ns)
         };
         Some(Self {
-            mean_ns: i64::try_from(sum / count).unwrap_or(max_ns),
+            mean_ns: i64::try_from(sum_ns / i128::from(count)).unwrap_or(max_ns),
             p50_ns: percentile(50),
             p95_ns: percentile(95),
             p99_ns: percentile(99),
@@ -97,9 +106,9 @@ pub(super) struct Sample {
     pub(super) duration_ns: Option<i64>,
     pub(super) is_error: bool,
     pub(super) is_open: bool,
-    pub(super) usage: Usage,
-    pub(super) cost_nano_usd: Option<i64>,
-    pub(super) unpriced_count: u64,
+    /// Input, output, total, cache read, cache write and reasoning tokens, and cost.
+    pub(super) amounts: [Option<i64>; AMOUNTS],
+    pub(super) unpriced_count: i64,
 }
 
 /// What has been added to one group in one piece of time.
@@ -107,15 +116,18 @@ pub(super) struct Sample {
 struct Tally {
     /// The latest name, with its time.
     label: Option<(i64, String)>,
-    count: u64,
+    error_count: i64,
+    open_count: i64,
+    sums: Sums,
+    /// What is known only of spans and traces one by one.
+    each: Option<Each>,
+}
+
+#[derive(Default)]
+struct Each {
     traces: HashSet<Vec<u8>>,
     sessions: HashSet<String>,
-    error_count: u64,
-    open_count: u64,
     durations: Vec<i64>,
-    usage: Usage,
-    cost_nano_usd: Option<i64>,
-    unpriced_count: u64,
     /// The first and the latest start.
     starts: Option<(i64, i64)>,
 }
@@ -123,41 +135,68 @@ struct Tally {
 /// All groups in all pieces of time.
 pub(super) struct Tallies {
     bucket_ns: Option<i64>,
+    is_exact: bool,
     tallies: HashMap<(Option<i64>, Option<String>), Tally>,
 }
 
 impl Tallies {
     /// Nothing yet, in pieces of time of this length.
-    pub(super) fn new(bucket_ns: Option<i64>) -> Self {
-        Self { bucket_ns, tallies: HashMap::new() }
+    pub(super) fn new(bucket_ns: Option<i64>, is_exact: bool) -> Self {
+        Self { bucket_ns, is_exact, tallies: HashMap::new() }
     }
 
     /// Adds a span or trace.
     pub(super) fn add(&mut self, sample: Sample) {
-        let bucket = self.bucket_ns.map(|length| sample.start_ns.div_euclid(length).saturating_mul(length));
         let key = sample.key.or_else(|| sample.label.clone());
-        let tally = self.tallies.entry((bucket, key)).or_default();
-        tally.count += 1;
-        tally.error_count += u64::from(sample.is_error);
-        tally.open_count += u64::from(sample.is_open);
-        tally.unpriced_count += sample.unpriced_count;
-        tally.traces.insert(sample.trace_id);
-        tally.sessions.extend(sample.session);
-        tally.durations.extend(sample.duration_ns);
-        add_usage(&mut tally.usage, &sample.usage);
-        if let Some(cost) = sample.cost_nano_usd {
-            tally.cost_nano_usd = Some(tally.cost_nano_usd.unwrap_or(0).saturating_add(cost));
+        let is_exact = self.is_exact;
+        let tally = self.tally(sample.start_ns, key);
+        tally.error_count += i64::from(sample.is_error);
+        tally.open_count += i64::from(sample.is_open);
+        tally.sums.count += 1;
+        tally.sums.unpriced += sample.unpriced_count;
+        for (sum, amount) in tally.sums.amounts.iter_mut().zip(sample.amounts) {
+            sum.report(amount);
         }
-        // Of several names, the latest; of those at one time, the greatest, so that the order of reading does not matter.
-        tally.label = tally.label.take().max(sample.label.map(|label| (sample.start_ns, label)));
-        let (first, latest) = tally.starts.unwrap_or((sample.start_ns, sample.start_ns));
-        tally.starts = Some((first.min(sample.start_ns), latest.max(sample.start_ns)));
+        tally.sums.duration_ns += i128::from(sample.duration_ns.unwrap_or(0));
+        if is_exact {
+            tally.each.get_or_insert_default().add(
+                sample.trace_id,
+                sample.session,
+                sample.start_ns,
+                sample.duration_ns,
+            );
+            tally.name(sample.start_ns, sample.label);
+        } else {
+            sample.duration_ns.into_iter().for_each(|duration| tally.sums.durations.add(duration, 1));
+            tally.name(piece_of(sample.start_ns, DAY_NS), sample.label);
+        }
+    }
+
+    /// Adds a cell of a piece of time that begins then and that no piece of the query's cuts.
+    pub(super) fn add_cell(&mut self, start_ns: i64, [key, label]: [Option<&str>; 2], place: &Place<'_>, sums: &Sums) {
+        let tally = self.tally(start_ns, key.or(label).map(str::to_owned));
+        if StatusCode::from_otlp(place.status_code.into()) == StatusCode::Error {
+            tally.error_count += sums.count;
+        }
+        if SpanState::from_rank(place.state) == SpanState::Open {
+            tally.open_count += sums.count;
+        }
+        tally.sums.merge(sums);
+        // What is taken away was named before.
+        tally.name(piece_of(start_ns, DAY_NS), label.filter(|_| sums.count > 0).map(str::to_owned));
+    }
+
+    fn tally(&mut self, start_ns: i64, key: Option<String>) -> &mut Tally {
+        let bucket = self.bucket_ns.map(|length| piece_of(start_ns, length));
+        self.tallies.entry((bucket, key)).or_default()
     }
 
     /// The rows in the query's order, no more than it wants.
     pub(super) fn into_rows(self, query: &StatsQuery) -> Vec<StatsRow> {
         let mut rows: Vec<StatsRow> =
             self.tallies.into_iter().map(|((bucket, key), tally)| tally.row(bucket, key)).collect();
+        // Of some groups all has been taken away since.
+        rows.retain(|row| row.count > 0);
         rows.sort_by_cached_key(|row| (row.bucket_ns, Reverse(rank(query.order, row)), row.key.clone()));
         let mut bucket = None;
         let mut place = 0;
@@ -170,24 +209,55 @@ impl Tallies {
     }
 }
 
+impl Each {
+    fn add(&mut self, trace_id: Vec<u8>, session: Option<String>, start_ns: i64, duration_ns: Option<i64>) {
+        self.traces.insert(trace_id);
+        self.sessions.extend(session);
+        self.durations.extend(duration_ns);
+        let (first, latest) = self.starts.unwrap_or((start_ns, start_ns));
+        self.starts = Some((first.min(start_ns), latest.max(start_ns)));
+    }
+}
+
 impl Tally {
-    fn row(mut self, bucket_ns: Option<i64>, key: Option<String>) -> StatsRow {
-        let (first_ns, latest_ns) = self.starts.unwrap_or_default();
+    /// Of several names, the latest; of those at one time, the greatest, so that the order of reading does not matter.
+    fn name(&mut self, time_ns: i64, label: Option<String>) {
+        self.label = self.label.take().max(label.map(|label| (time_ns, label)));
+    }
+
+    fn row(self, bucket_ns: Option<i64>, key: Option<String>) -> StatsRow {
+        let Self { label, error_count, open_count, sums, mut each } = self;
+        let durations = match &mut each {
+            Some(each) => Durations::exact(&mut each.durations, sums.duration_ns),
+            None => Durations::of(sums.durations.count(), sums.duration_ns, |rank| sums.durations.at_rank(rank)),
+        };
+        let count = |number: i64| u64::try_from(number).unwrap_or(0);
+        let [input, output, total, cache_read, cache_write, reasoning, cost] = sums.amounts.map(Amount::told);
+        let tokens = |sum: Option<i128>| sum.map(|sum| u64::try_from(sum.max(0)).unwrap_or(u64::MAX));
+        let each = each.as_ref();
         StatsRow {
             bucket_ns,
-            label: self.label.map(|(_, label)| label).or_else(|| key.clone()),
+            label: label.map(|(_, label)| label).or_else(|| key.clone()),
             key,
-            count: self.count,
-            trace_count: self.traces.len() as u64,
-            session_count: self.sessions.len() as u64,
-            error_count: self.error_count,
-            open_count: self.open_count,
-            durations: Durations::of(&mut self.durations),
-            usage: self.usage,
-            cost_nano_usd: self.cost_nano_usd,
-            unpriced_count: self.unpriced_count,
-            first_ns,
-            latest_ns,
+            count: count(sums.count),
+            trace_count: each.map(|each| each.traces.len() as u64),
+            session_count: each.map(|each| each.sessions.len() as u64),
+            error_count: count(error_count),
+            open_count: count(open_count),
+            durations,
+            usage: Usage {
+                input: tokens(input),
+                output: tokens(output),
+                total: tokens(total),
+                cache_read: tokens(cache_read),
+                cache_write: tokens(cache_write),
+                reasoning: tokens(reasoning),
+                basis: None,
+            },
+            cost_nano_usd: cost.map(|cost| i64::try_from(cost).unwrap_or(if cost < 0 { i64::MIN } else { i64::MAX })),
+            unpriced_count: count(sums.unpriced),
+            first_ns: each.and_then(|each| each.starts).map(|(first, _)| first),
+            latest_ns: each.and_then(|each| each.starts).map(|(_, latest)| latest),
         }
     }
 }
@@ -203,23 +273,6 @@ fn rank(order: StatsOrder, row: &StatsRow) -> i128 {
         StatsOrder::Max => duration(|durations| durations.max_ns),
         StatsOrder::Tokens => row.usage.total().map_or(-1, i128::from),
         StatsOrder::Cost => row.cost_nano_usd.map_or(i128::MIN, i128::from),
-        StatsOrder::Latest => row.latest_ns.into(),
-    }
-}
-
-/// Adds tokens; a count stays absent until someone reports it.
-fn add_usage(sum: &mut Usage, usage: &Usage) {
-    let parts = [
-        (&mut sum.input, usage.input),
-        (&mut sum.output, usage.output),
-        (&mut sum.total, usage.total),
-        (&mut sum.cache_read, usage.cache_read),
-        (&mut sum.cache_write, usage.cache_write),
-        (&mut sum.reasoning, usage.reasoning),
-    ];
-    for (sum, tokens) in parts {
-        if let Some(tokens) = tokens {
-            *sum = Some(sum.unwrap_or(0).saturating_add(tokens));
-        }
+        StatsOrder::Latest => row.latest_ns.map_or(i128::MIN, i128::from),
     }
 }

@@ -5,16 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-use super::Parts;
 use super::entry::{Name, entries, names};
 use super::split::NewPart;
+use super::{NAMES_A_QUERY, Parts};
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::dialect;
 use crate::store::rows::{DayRow, PartRow};
 use crate::store::schema::content_parts;
-
-/// Names in one statement.
-const NAMES_A_QUERY: usize = 500;
 
 /// What a day's rows need.
 #[derive(Default)]

@@ -44,6 +44,9 @@ use super::rows::ContentRow;
 /// The form of a row in `span_contents` of which columns stand in parts.
 pub(crate) const SHARED: &str = "parts";
 
+/// Names of parts in one statement.
+const NAMES_A_QUERY: usize = 500;
+
 /// Cuts the large columns of a row into parts, if it has any. What the row holds then follows from what it held, and from nothing else.
 pub(crate) fn share(row: &mut ContentRow) -> Parts {
     let mut parts = Parts::default();

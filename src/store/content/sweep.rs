@@ -9,6 +9,7 @@ use diesel::result::QueryResult;
 use super::SHARED;
 use super::entry::{Column, Name, entries, names};
 use crate::error::Result;
+use crate::model::DAY_NS;
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::schema::{content_days, content_parts, span_contents, spans};
 use crate::store::write::AnyOf;
@@ -24,7 +25,6 @@ const LISTS_A_PAGE: usize = 200;
 const PARTS_A_TRANSACTION: usize = 500;
 /// How often it is tried to begin with a day while writers hold it.
 const TRIES: u32 = 8;
-const DAY_NS: i64 = 86_400_000_000_000;
 
 /// A place in the order of a day's spans.
 type Place = (i64, Vec<u8>, Vec<u8>);

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::SHARED;
 use super::entry::{Column, Entry, Name, entries, names};
 use super::split::MAX_DEPTH;
+use super::{NAMES_A_QUERY, SHARED};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{SpanId, TraceId};
 use crate::store::connection::{AnyConnection, load};
@@ -12,8 +12,6 @@ use crate::store::convert::ENCODING;
 use crate::store::rows::ContentRow;
 use crate::store::{Failure, content};
 
-/// Names in one statement.
-const NAMES_A_QUERY: usize = 500;
 /// A column that says it is longer is not believed: no row that is written comes near it.
 const MAX_LENGTH: u64 = 64 * 1024 * 1024;
 /// Bytes of lists that are read beyond the bytes that they stand for.

@@ -3,7 +3,7 @@
 
 use crate::store::rows::{
     ContentRow, DayRow, DeadLetterPartRow, DeadLetterRow, EventRow, FacetRow, IdentityRow, LossRow, PartRow,
-    ProcessRow, ResourceRow, ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
+    ProcessRow, ResourceRow, RollupRow, ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
 };
 
 /// One value of a row, as one of the portable types.
@@ -247,7 +247,7 @@ row!(
     ProcessRow,
     "processes",
     key[process_id],
-    [process_id, pid, host, started_ns, heartbeat_ns, ended_ns, interval_ns]
+    [process_id, pid, host, started_ns, heartbeat_ns, ended_ns, interval_ns, rolls_up]
 );
 row!(LossRow, "losses", key [process_id, number], [process_id, number, reason, span_count, accepted_count, from_ns, to_ns]);
 row!(DeadLetterRow, "dead_letters", key [process_id, sequence], [process_id, sequence, trace_id, span_id, name, reason, error, time_ns, payload_bytes]);
@@ -255,4 +255,5 @@ row!(DeadLetterPartRow, "dead_letter_parts", key [process_id, sequence, part], [
 row!(SettledRow, "settled_sequences", key [process_id, first_sequence, set_id], [process_id, first_sequence, set_id, last_sequence, span_count, runs]);
 row!(PartRow, "content_parts", key [start_day, digest], [start_day, digest, is_list, kept_by, bytes]);
 row!(DayRow, "content_days", key[start_day], [start_day, sweep, is_swept, leftovers]);
+row!(RollupRow, "rollups", key [level, start_ns, part], [level, start_ns, part, version, cells]);
 row!(IdentityRow, "trace_identity", key[name], [name, identity]);

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::model::TraceId;
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::content::{PartSweep, note_leftovers};
+use crate::store::rollup::{Change, SpanFacts};
 use crate::store::schema::{span_contents, span_events, spans, trace_facets, traces};
 use crate::store::{Store, dialect, write};
 
@@ -127,6 +128,10 @@ pub(super) fn delete(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryRe
     let traces = sessions.len() as u64;
     let sessions: BTreeSet<String> = sessions.into_iter().flatten().collect();
     write::lock_sessions(connection, &sessions)?;
+    let facts: Vec<SpanFacts> = dispatch!(connection, concrete => {
+        spans::table.filter(spans::trace_id.eq_any(ids)).select(SpanFacts::as_select()).load(concrete)
+    })?;
+    take_out_of_rollups(connection, &facts)?;
     let spans = dispatch!(connection, concrete => {
         diesel::delete(span_contents::table.filter(span_contents::trace_id.eq_any(ids))).execute(concrete)?;
         let spans = diesel::delete(spans::table.filter(spans::trace_id.eq_any(ids))).execute(concrete)?;
@@ -141,15 +146,26 @@ pub(super) fn delete(connection: &mut AnyConnection, ids: &[Vec<u8>]) -> QueryRe
 
 /// Deletes some of a trace's spans; returns how many.
 fn delete_some_spans(connection: &mut AnyConnection, trace_id: &[u8], at_most: usize) -> QueryResult<usize> {
-    dispatch!(connection, concrete => {
-        let ids: Vec<Vec<u8>> = spans::table
-            .select(spans::span_id)
+    let (ids, facts): (Vec<Vec<u8>>, Vec<SpanFacts>) = dispatch!(connection, concrete => {
+        spans::table
+            .select((spans::span_id, SpanFacts::as_select()))
             .filter(spans::trace_id.eq(trace_id))
             .limit(i64::try_from(at_most).unwrap_or(i64::MAX))
-            .load(concrete)?;
+            .load::<(Vec<u8>, SpanFacts)>(concrete)
+    })?
+    .into_iter()
+    .unzip();
+    take_out_of_rollups(connection, &facts)?;
+    dispatch!(connection, concrete => {
         let of_trace = span_contents::table.filter(span_contents::trace_id.eq(trace_id));
         diesel::delete(of_trace.filter(span_contents::span_id.eq_any(&ids))).execute(concrete)?;
         let of_trace = spans::table.filter(spans::trace_id.eq(trace_id));
         diesel::delete(of_trace.filter(spans::span_id.eq_any(&ids))).execute(concrete)
     })
+}
+
+fn take_out_of_rollups(connection: &mut AnyConnection, facts: &[SpanFacts]) -> QueryResult<()> {
+    let mut change = Change::default();
+    facts.iter().for_each(|span| change.remove(span));
+    change.write(connection)
 }

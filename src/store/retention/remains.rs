@@ -5,13 +5,14 @@ use diesel::result::QueryResult;
 
 use super::{MAX_TRACES, delete};
 use crate::error::Result;
+use crate::model::DAY_NS;
 use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::convert::Facet;
 use crate::store::schema::{resources, scopes, span_events, trace_facets, traces};
 use crate::store::{Failure, Store, dialect};
 
 /// How much earlier than the first span of all a process must have ended to be sure of having none: clocks are set back by less.
-const SLACK_NS: i64 = 86_400_000_000_000;
+const SLACK_NS: i64 = DAY_NS;
 
 /// Deletes the next events that are older than a time, were written before it, and whose traces never came; whether there may be more.
 pub(super) fn delete_lost_events(store: &Store, before_ns: i64) -> Result<bool> {

@@ -16,7 +16,7 @@ use crate::store::rows::{ContentRow, SpanRow, TraceRow};
 use crate::store::schema::{span_contents, spans, traces};
 
 /// Spans by their trace.
-type Wanted<'a> = BTreeMap<&'a [u8], Vec<SpanKey>>;
+pub(super) type Wanted<'a> = BTreeMap<&'a [u8], Vec<SpanKey>>;
 
 /// The summaries of these traces, as far as there are any; what [`lock_traces`](crate::store::dialect::lock_traces) made is none.
 pub(super) fn load_traces(connection: &mut AnyConnection, keys: &[&[u8]]) -> QueryResult<Vec<TraceRow>> {
@@ -111,7 +111,8 @@ pub(super) fn pass_ids_down(connection: &mut AnyConnection, parts: &mut Parts<'_
     Ok(())
 }
 
-fn load_spans(connection: &mut AnyConnection, wanted: Wanted<'_>) -> QueryResult<Vec<SpanRow>> {
+/// These stored rows.
+pub(super) fn load_spans(connection: &mut AnyConnection, wanted: Wanted<'_>) -> QueryResult<Vec<SpanRow>> {
     let mut rows = Vec::new();
     for piece in pieces(wanted) {
         let these: AnyOf<_> = piece

@@ -53,7 +53,7 @@ pub(crate) use self::any_of::AnyOf;
 use self::any_of::pieces;
 use self::facets::{FacetChange, write_facets};
 use self::graph::SpanKey;
-use self::load::{forget_missing, load_touched, load_traces, pass_ids_down};
+use self::load::{forget_missing, load_spans, load_touched, load_traces, pass_ids_down};
 use self::recompute::recompute;
 use self::summary::Change;
 use self::trace::{Part, Parts, parts};
@@ -61,6 +61,7 @@ use super::Failure;
 use super::connection::{AnyConnection, dispatch};
 use super::content;
 use super::dialect::{self, Row};
+use super::rollup;
 use super::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow, TraceRow};
 use super::schema::{span_contents, spans};
 use crate::semconv::Prices;
@@ -206,10 +207,39 @@ fn write_spans(connection: &mut AnyConnection, changed: &[(&Part<'_>, Change<'_>
     let (added, replaced): (Vec<_>, Vec<_>) = applied.partition(|applied| applied.is_new);
     new.write(connection, &added.iter().map(|applied| &applied.content).collect::<Vec<&ContentRow>>())?;
     dialect::put(connection, &replaced.iter().map(|applied| &applied.content).collect::<Vec<&ContentRow>>())?;
+    roll_up(connection, changed, new)?;
     let nodes = changed.iter().flat_map(|(part, _)| part.graph.changed());
     let (added, replaced): (Vec<_>, Vec<_>) = nodes.partition(|node| node.stored.is_none());
     new.write(connection, &added.iter().map(|node| &node.row).collect::<Vec<&SpanRow>>())?;
     dialect::put(connection, &replaced.iter().map(|node| &node.row).collect::<Vec<&SpanRow>>())
+}
+
+/// Carries the changes over to the roll-ups.
+fn roll_up(connection: &mut AnyConnection, changed: &[(&Part<'_>, Change<'_>)], new: NewRows) -> QueryResult<()> {
+    let nodes = || changed.iter().flat_map(|(part, _)| part.graph.changed());
+    // Rows that are there after all count already.
+    let found = match new {
+        NewRows::Add => Vec::new(),
+        NewRows::Put => {
+            let new = nodes().filter(|node| node.stored.is_none());
+            let mut keys: BTreeMap<&[u8], Vec<SpanKey>> = BTreeMap::new();
+            new.for_each(|node| keys.entry(&node.row.trace_id).or_default().push(node.row.span_id.clone()));
+            load_spans(connection, keys)?
+        }
+    };
+    let mut change = rollup::Change::default();
+    for node in nodes() {
+        let replaced = node.stored.as_ref().or_else(|| found.iter().find(|row| has_same_key(row, &node.row)));
+        if let Some(replaced) = replaced {
+            change.remove(replaced);
+        }
+        change.add(&node.row);
+    }
+    change.write(connection)
+}
+
+fn has_same_key(one: &SpanRow, other: &SpanRow) -> bool {
+    (&one.trace_id, &one.span_id, one.start_day) == (&other.trace_id, &other.span_id, other.start_day)
 }
 
 /// Deletes spans with their contents, whatever day their rows are filed under.

@@ -23,6 +23,7 @@ use crate::store::connection::{AnyConnection, dispatch};
 use crate::store::convert::{Facet, fragment_word};
 use crate::store::derived::Derived;
 use crate::store::dialect;
+use crate::store::rollup;
 use crate::store::rows::{ContentRow, SpanRow, TraceRow};
 use crate::store::schema::{span_contents, spans};
 
@@ -137,11 +138,12 @@ fn write_rows(
     let gone = |row: &&SpanRow| {
         row.is_synthetic() && after.get(row.span_id.as_slice()).is_none_or(|now| now.start_day != row.start_day)
     };
+    let mut change = rollup::Change::default();
     for row in stored.iter().filter(gone) {
-        let key = (&row.trace_id, &row.span_id, row.start_day);
+        change.remove(row);
         dispatch!(connection, concrete => {
-            diesel::delete(spans::table.find(key)).execute(concrete)?;
-            diesel::delete(span_contents::table.find(key)).execute(concrete)?;
+            diesel::delete(spans::table.find(key(row))).execute(concrete)?;
+            diesel::delete(span_contents::table.find(key(row))).execute(concrete)?;
         });
     }
     let changed = after.values().filter(|row| before.get(row.span_id.as_slice()) != Some(*row));
@@ -151,8 +153,20 @@ fn write_rows(
         ContentRow::of_synthetic(row, derived)
     });
     let contents = contents.collect::<crate::error::Result<Vec<_>>>()?;
+    let replaced: BTreeMap<_, &SpanRow> = stored.iter().map(|row| (key(row), row)).collect();
+    for row in &changed {
+        if let Some(replaced) = replaced.get(&key(row)) {
+            change.remove(*replaced);
+        }
+        change.add(*row);
+    }
+    change.write(connection)?;
     dialect::put(connection, &contents.iter().collect::<Vec<_>>())?;
     Ok(dialect::put(connection, &changed)?)
+}
+
+const fn key(row: &SpanRow) -> (&Vec<u8>, &Vec<u8>, i32) {
+    (&row.trace_id, &row.span_id, row.start_day)
 }
 
 /// Writes what is derived of the spans of these traces, where that has changed.

@@ -16,6 +16,7 @@ use crate::semconv::Prices;
 use crate::store::column::from_count;
 use crate::store::content::PartNames;
 use crate::store::interrupted::{Watch, beat, put_process, resume, settle, unsettle, unsettled};
+use crate::store::rollup::Covering;
 use crate::store::rows::{ProcessRow, SettledRow};
 use crate::store::{AnyConnection, Failure, Numbers, Retention, Schedule, Store, dialect, key_text};
 
@@ -27,6 +28,9 @@ const PREPARING_PAUSE: Duration = Duration::from_secs(60);
 
 /// How often a process says that it runs.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Parts of batches after which their changes are folded into roll-ups. Who reads statistics reads at most so many for each process beside
+/// them, and writing them costs a fraction of what they are about.
+const PARTS_TO_FOLD: u32 = 16;
 /// For so long a tick goes on with what there is to be done: spans wait.
 const LONGEST_TICK: Duration = Duration::from_millis(20);
 
@@ -49,6 +53,10 @@ pub(crate) struct StoreSink {
     watch: Watch,
     /// Others took this process for dead.
     was_missed: bool,
+    /// How many parts are still to be written until roll-ups are folded. The first one is followed by that, for those that ended before.
+    parts_to_fold: u32,
+    /// When it is next looked whether spans of older versions are to be rolled up; never, once all are.
+    next_covering: Option<Instant>,
 }
 
 impl StoreSink {
@@ -64,6 +72,7 @@ impl StoreSink {
             ended_ns: None,
             interval_ns: None,
             settled_ns: None,
+            rolls_up: Some(true),
         };
         let sink = Self {
             store,
@@ -77,6 +86,8 @@ impl StoreSink {
             next_beat: Instant::now(),
             watch: Watch::default(),
             was_missed: false,
+            parts_to_fold: 1,
+            next_covering: Some(Instant::now()),
         };
         sink.with_heartbeat(HEARTBEAT)
     }
@@ -135,6 +146,7 @@ impl StoreSink {
                 ended_ns: None,
                 interval_ns: None,
                 settled_ns: None,
+                rolls_up: None,
             });
             process.started_ns = process.started_ns.min(first_ns);
             process.heartbeat_ns = process.heartbeat_ns.max(last_ns);
@@ -210,6 +222,27 @@ impl StoreSink {
         Ok(())
     }
 
+    /// Folds roll-ups, when there is enough to be folded. Where that cannot be now, they are right all the same, and it is tried again.
+    fn fold(&mut self) {
+        if self.parts_to_fold == 0 {
+            let _ = self.store.fold_rollups();
+            self.parts_to_fold = PARTS_TO_FOLD;
+        }
+    }
+
+    /// Rolls up what was stored before there were roll-ups: some of it, where there is much.
+    fn cover(&mut self) -> Result<()> {
+        let until = Instant::now() + LONGEST_TICK;
+        while self.next_covering.is_some_and(|next| next <= Instant::now()) && Instant::now() < until {
+            self.next_covering = match self.store.cover_with_rollups()? {
+                Covering::Done => None,
+                Covering::More => Some(Instant::now()),
+                Covering::Waiting => Some(Instant::now() + self.heartbeat),
+            };
+        }
+        Ok(())
+    }
+
     /// Lets the database make ready for the days to come. Where it cannot now, spans are stored all the same, only not where they are
     /// best kept, and it is tried again.
     fn prepare_days(&mut self, now_ns: i64) {
@@ -239,12 +272,14 @@ impl Sink for StoreSink {
         for part in parts(prepared) {
             let items;
             (items, rest) = rest.split_at_checked(part.len()).unwrap_or((rest, &[]));
+            self.parts_to_fold = self.parts_to_fold.saturating_sub(1);
             stirred.append(match self.write_part(part, NewRows::Add) {
                 Err(error) if is_there_already(&error) => self.write_part(prepare(items, now)?, NewRows::Put)?,
                 result => result?,
             });
         }
         self.learn_identity();
+        self.fold();
         let places = places(batch, &mut self.has_torn, &self.process.process_id);
         self.put_together(&places, &stirred)
     }
@@ -279,6 +314,7 @@ impl Sink for StoreSink {
             self.beat()?;
         }
         self.set_right()?;
+        self.cover()?;
         self.schedule.as_mut().map_or(Ok(()), |schedule| schedule.tick(&self.store))
     }
 }

@@ -14,6 +14,7 @@ use crate::model::{
 };
 use crate::semconv::Prices;
 use crate::store::Store;
+use crate::store::rollup::tests::assert_rolled_up;
 use crate::store::rows::{FacetRow, SessionRow};
 use crate::store::schema::{sessions, span_contents, spans, trace_facets, traces};
 
@@ -307,9 +308,11 @@ proptest! {
             write(&shuffled, std::slice::from_ref(one));
         }
         prop_assert_eq!(&dump(&shuffled), &expected);
+        assert_rolled_up(&shuffled);
 
         recompute_all(&shuffled);
         prop_assert_eq!(&dump(&shuffled), &expected);
+        assert_rolled_up(&shuffled);
     }
 
     /// After each batch, a recompute changes nothing; also when traces are deleted in between.
@@ -325,6 +328,9 @@ proptest! {
             prop_assert_eq!(&dump(&store), &stepwise);
             if deleted < 20 {
                 store.delete_traces(&[trace_id(u16::from(deleted % 4))]).unwrap();
+            }
+            if deleted % 2 == 0 {
+                assert_rolled_up(&store);
             }
         }
     }
@@ -363,9 +369,11 @@ proptest! {
         rest.reverse();
         write(&shuffled, &rest);
         prop_assert_eq!(&dump(&shuffled), &expected);
+        assert_rolled_up(&shuffled);
 
         recompute_all(&shuffled);
         prop_assert_eq!(&dump(&shuffled), &expected);
+        assert_rolled_up(&shuffled);
     }
 }
 

@@ -110,7 +110,12 @@ fn gather_statistics(world: &World) {
     let mut sql = world.database.sql();
     match world.database.dialect() {
         Dialect::Sqlite => {}
-        Dialect::Postgres => sql.execute("VACUUM (ANALYZE) spans, span_contents, traces, trace_facets, sessions"),
+        Dialect::Postgres => {
+            // A commit that waits for the log: before it is flushed, no page of what others committed counts as seen by all.
+            sql.execute("SET synchronous_commit = on");
+            sql.execute("ANALYZE spans");
+            sql.execute("VACUUM (ANALYZE) spans, span_contents, traces, trace_facets, sessions");
+        }
         Dialect::Mysql => sql.execute("ANALYZE TABLE spans, span_contents, traces, trace_facets, sessions"),
     }
 }

@@ -241,12 +241,17 @@ fn beat(file: &str, is_over: &AtomicBool) {
 /// Makes spans at the rate until it is to stop. What a busy machine has it fall behind, it does not make up for all at once.
 fn make(load: &Load, inlet: &Inlet, stop: &AtomicBool, next: &AtomicU64) {
     let mut last = Instant::now();
+    // Millionths of a span: what is due of the next one is not forgotten from turn to turn.
+    let mut due = 0;
     while !stop.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(1));
-        let passed = last.elapsed().min(Duration::from_millis(50));
-        last = Instant::now();
-        let due = u128::from(load.rate) * passed.as_micros() / 1_000_000;
-        for _ in 0..due.max(1) {
+        let now = Instant::now();
+        let passed = now.duration_since(last).min(Duration::from_millis(50));
+        last = now;
+        due += u128::from(load.rate) * passed.as_micros();
+        let whole = due / 1_000_000;
+        due %= 1_000_000;
+        for _ in 0..whole {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if inlet.accept(load.run.span(number)).is_ok() && load.tells {
                 say(&format!("a {number} {}", now_ns()));

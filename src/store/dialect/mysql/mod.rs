@@ -20,7 +20,7 @@ use super::{Dialect, Space};
 use crate::error::{Error, ErrorKind, Result};
 use crate::store::rows::{
     ContentRow, DayRow, DeadLetterPartRow, DeadLetterRow, EventRow, FacetRow, IdentityRow, LossRow, PartRow,
-    ProcessRow, ResourceRow, ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
+    ProcessRow, ResourceRow, RollupRow, ScopeRow, SessionRow, SettledRow, SpanRow, TraceRow,
 };
 use crate::store::schema::{content_days, resources, scopes, sessions, traces};
 use crate::store::url::{ServerUrl, TlsMode};
@@ -139,6 +139,7 @@ pub(crate) fn expect_columns(connection: &mut MysqlConnection) -> QueryResult<()
     expect::<IdentityRow>(connection)?;
     expect::<PartRow>(connection)?;
     expect::<DayRow>(connection)?;
+    expect::<RollupRow>(connection)?;
     connection.batch_execute("SELECT holder, until_ns, present_ns, begun_ns, ended_ns, traces, spans, freed_bytes, error FROM retention LIMIT 0")
 }
 

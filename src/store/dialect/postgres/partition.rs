@@ -11,7 +11,9 @@ use diesel::result::QueryResult;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
 use super::PostgresConnection;
-use crate::store::schema::trace_schema;
+use crate::model::DAY_NS;
+use crate::store::rollup::level;
+use crate::store::schema::{rollups, trace_schema};
 use crate::store::url::Partition;
 
 /// The tables whose rows belong to a day. Their partitions come and go together.
@@ -26,7 +28,6 @@ const SHORT_LOCK: &str = "SET LOCAL lock_timeout = '50ms'; SET LOCAL statement_t
 /// How often a day is tried, and the pause after each time, in which whoever was kept waiting goes on.
 const DROP_TRIES: u32 = 8;
 const DROP_PAUSE: Duration = Duration::from_millis(50);
-const DAY_NS: i64 = 86_400_000_000_000;
 
 #[derive(QueryableByName)]
 struct Definition {
@@ -187,8 +188,21 @@ fn drop_if_old(connection: &mut PostgresConnection, days: Days, before_ns: i64) 
     if is_young(connection, days, before_ns)? {
         return Ok(false);
     }
+    forget_rollups(connection, days)?;
     connection.batch_execute(&format!("DROP TABLE {spans}; DROP TABLE {contents};"))?;
     Ok(true)
+}
+
+/// Takes away the roll-ups of days that are dropped. Whoever folds them holds that row, and is done after this.
+fn forget_rollups(connection: &mut PostgresConnection, days: Days) -> QueryResult<()> {
+    let [from_ns, until_ns] = [days.first, days.end].map(|day| i64::from(day).saturating_mul(DAY_NS));
+    let folding = rollups::table.filter(rollups::level.eq(level::FOLDING));
+    diesel::update(folding).set(rollups::version.eq(rollups::version + 1)).execute(connection)?;
+    let gone = rollups::table
+        .filter(rollups::level.le(level::DAY))
+        .filter(rollups::start_ns.ge(from_ns))
+        .filter(rollups::start_ns.lt(until_ns));
+    diesel::delete(gone).execute(connection).map(drop)
 }
 
 /// Whether a trace may have a span in these days and activity since a time.

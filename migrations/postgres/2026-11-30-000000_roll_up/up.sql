@@ -1,0 +1,15 @@
+-- Sums of spans by time and by what they are: what dashboards read in place of the spans.
+CREATE TABLE rollups (
+    level    SMALLINT NOT NULL,
+    start_ns BIGINT   NOT NULL,
+    part     BYTEA    NOT NULL,
+    version  BIGINT   NOT NULL,
+    cells    BYTEA    NOT NULL,
+    PRIMARY KEY (level, start_ns, part)
+);
+-- What was stored until now is not summed up yet, nor is what processes of an older version store that still run.
+INSERT INTO rollups (level, start_ns, part, version, cells)
+    SELECT 3, 0, ''::bytea, 9223372036854775807, ''::bytea
+    WHERE EXISTS (SELECT 1 FROM spans) OR EXISTS (SELECT 1 FROM processes WHERE ended_ns IS NULL);
+ALTER TABLE processes ADD COLUMN rolls_up BOOLEAN;
+INSERT INTO trace_schema (version) VALUES ('20261130000000');
