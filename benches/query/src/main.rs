@@ -28,6 +28,7 @@ use anyhow::{Context as _, Result};
 use rusqlite::Connection;
 use tracing_agents::TraceRepository;
 use tracing_agents::model::TraceId;
+use tracing_agents::store::Store;
 
 use questions::{Outcome, Subject};
 
@@ -127,6 +128,10 @@ fn make(path: &Path, spans: usize) -> Result<Subject> {
     if spans >= WRITTEN {
         stored += agent_days::fill(&url(path), [long(2, LONGEST)])?;
     }
+    if copied > 1 {
+        // Copies were stored beside the crate, which has not rolled them up.
+        Store::open(&url(path))?.rebuild_rollups()?;
+    }
     connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
     println!(
         "{stored} spans, {} MB: {written} through the pipeline in {:.0} s, all in {:.0} s",
@@ -170,15 +175,18 @@ fn weigh(folder: &Path) -> Result<()> {
             bytes / spans,
             u64::try_from(attributes)? / spans
         );
-        let mut tables =
-            connection.prepare("SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC LIMIT 12")?;
-        let tables = tables.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, u64>(1)?)))?;
-        let tables: Vec<String> = tables
-            .map(|table| table.map(|(name, bytes)| format!("{name} {}", bytes / spans)))
-            .collect::<Result<_, _>>()?;
-        println!("  bytes a span: {}", tables.join(", "));
+        println!("  bytes a span: {}", tables(&connection, spans)?.join(", "));
         drop(connection);
         remove(&path);
     }
     Ok(())
+}
+
+/// What the largest tables and indexes have of the bytes of a span.
+fn tables(connection: &Connection, spans: u64) -> Result<Vec<String>> {
+    let largest = "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC LIMIT 12";
+    let mut statement = connection.prepare(largest)?;
+    let tables = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    let lines = tables.map(|table| table.map(|(name, bytes)| format!("{name} {}", bytes.unsigned_abs() / spans)));
+    Ok(lines.collect::<Result<_, _>>()?)
 }

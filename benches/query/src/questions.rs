@@ -98,7 +98,7 @@ pub(crate) fn ask(
 
 /// The newest traces by grouping all spans: what a list costs that has no summaries.
 fn from_spans(connection: &Connection) -> Result<usize> {
-    let mut statement = connection.prepare_cached(
+    let mut statement = connection.prepare(
         "SELECT trace_id, min(start_ns), max(end_ns), count(*), sum(status_code = 2), sum(input_tokens), sum(output_tokens)
          FROM spans GROUP BY trace_id ORDER BY 2 DESC LIMIT 20",
     )?;
