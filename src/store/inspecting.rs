@@ -86,7 +86,7 @@ impl Store {
     /// Reads all content of the trace, some spans at a time.
     ///
     /// # Errors
-    /// [`ErrorKind::Connect`] or [`ErrorKind::Read`] when the database is away or refuses.
+    /// [`ErrorKind::Connect`] or [`ErrorKind::Query`] when the database is away or refuses.
     pub fn unreadable_content(&self, trace_id: TraceId) -> Result<Vec<SpanId>> {
         self.read(|connection| {
             let mut unreadable = Vec::new();
