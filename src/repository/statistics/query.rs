@@ -99,7 +99,7 @@ impl StatsQuery {
     /// - the group is one of these, and
     /// - the pieces of time, if any, are whole hours.
     ///
-    /// Then a month of ten million spans takes some milliseconds; where the times asked for begin or end within an hour, that hour's spans are
+    /// Then the work grows with the days or hours asked for, not with their spans; where the times asked for begin or end within an hour, that hour's spans are
     /// read. Otherwise all spans that pass are read. [`exact`](Self::exact) has them read in any case.
     #[must_use]
     pub const fn spans(filter: SpanFilter) -> Self {
