@@ -54,23 +54,14 @@ impl Slot {
 
     /// The ids and names that the span has, its own before those of its ancestors.
     fn identity(&self) -> Identity {
-        self.refresh();
-        let recorded = self.lock();
-        let mut identity = recorded.buffers.own_ids();
-        if let Some(inherited) = recorded.lineage.inherited() {
-            identity.inherit(inherited);
-        }
+        let inherited = self.inherited();
+        let mut identity = self.lock().buffers.own_ids(self.ids_as_of());
+        identity.inherit(&inherited);
         identity
     }
 
     /// Adds to what surrounds the span.
     fn surround(&self, ids: Identity) {
-        let mut recorded = self.lock();
-        let had_children = recorded.lineage.own_ids_changed();
-        recorded.lineage = std::mem::take(&mut recorded.lineage).surrounded_by(ids);
-        drop(recorded);
-        if had_children {
-            self.trace.ids_changed();
-        }
+        self.lock().lineage.surround(self.trace.ids_changed(), ids);
     }
 }

@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
+use tracing::field::Field;
 use tracing::{Level, Metadata};
 
+use super::declared::Declared;
 use super::limits::Limits;
-use super::raw::{Entry, OwnId, OwnValue, Raw, RawEvent, read};
-use super::text::{Formatted, Text};
+use super::tape::{self, Entry, Kind, Name, Tape};
 use crate::model::{Attributes, Identity, IdentityField, Key, Link, Status, Value};
 use crate::semconv;
 
 /// Buffers beyond these sizes are freed instead of kept, so that one long answer does not occupy memory for ever.
 const KEPT_BYTES: usize = 64 << 10;
 const KEPT_ENTRIES: usize = 256;
+
+/// Stands in [`OwnId::late`] until it is known when the id came.
+const LATEST: u64 = u64::MAX;
 
 /// Which list an attribute goes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,18 +27,66 @@ pub(super) enum List {
     Event,
 }
 
-/// Attributes, events, links and their texts. The texts stand one behind the other in one arena; everything else names places in
-/// it. Emptied and used again, they take no memory from the allocator for a span of usual size.
+/// How a value is called on its tape.
+#[derive(Clone, Copy)]
+pub(super) struct FieldName {
+    pub(super) name: Name,
+    /// Whether the value may give an id.
+    pub(super) may_be_id: bool,
+}
+
+impl FieldName {
+    /// An event's message.
+    pub(super) const MESSAGE: Self = Self { name: Name::MESSAGE, may_be_id: false };
+}
+
+/// An event; its values are a part of [`Buffers`]' event attributes, and its name one of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RawEvent {
+    /// `None` for an event of [`SpanExt`](super::SpanExt), which has no callsite.
+    pub(super) metadata: Option<&'static Metadata<'static>>,
+    /// Nanoseconds since the trace's anchor; a user may name a time before it.
+    pub(super) time: i64,
+    pub(super) dropped_attributes: u32,
+    start: usize,
+    end: usize,
+}
+
+/// An attribute by which the span gives itself and its descendants an id or name. It is read when somebody asks: most spans have no
+/// children.
+#[derive(Debug)]
+struct OwnId {
+    field: IdentityField,
+    rank: u8,
+    value: OwnValue,
+    /// What the layer's count of late ids was when it came; 0 for one from the span's start.
+    late: u64,
+}
+
+/// Where an id stands.
+#[derive(Debug)]
+enum OwnValue {
+    /// It is the attribute at this place.
+    At(usize),
+    /// A limit dropped the attribute.
+    Dropped(Arc<str>),
+}
+
+/// Attributes, events and links. Their values stand on two tapes; everything else names places there. Emptied and used again, they take
+/// no memory from the allocator for a span of usual size.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    attributes: Vec<Entry>,
+    /// The callsite of the fields on the tape of attributes, and of the event that is being built.
+    declared: Option<&'static Declared>,
+    attributes: Tape,
+    /// How many there are.
+    kept_attributes: usize,
     events: Vec<RawEvent>,
     /// Those of all events, each event's in one piece.
-    event_attributes: Vec<Entry>,
+    event_attributes: Tape,
+    /// Those of the event that is being built, its message aside.
+    kept_event_attributes: usize,
     pub(super) links: Vec<Link>,
-    pub(super) arena: Vec<u8>,
-    /// Bytes behind [`Raw::Whole`].
-    whole_bytes: usize,
     /// In the order in which they came.
     ids: Vec<OwnId>,
     /// Whether `ids` changed since someone last looked.
@@ -72,125 +124,147 @@ pub(super) struct Extent {
 }
 
 impl Buffers {
-    /// Appends an attribute; one too many is counted instead. A span's attribute that has a text must have the arena's last.
-    pub(super) fn push(&mut self, list: List, limits: &Limits, key: Key, value: Raw) {
-        match list {
-            List::Span => {
-                let id = semconv::identity_of(&key);
-                if self.attributes.len() < limits.attributes {
-                    if let Some((field, rank)) = id {
-                        self.note_id(field, rank, &value);
-                    }
-                    if let Raw::Whole(value) = &value {
-                        self.whole_bytes += value.size();
-                    }
-                    self.attributes.push(Entry { key, value });
-                } else {
-                    if let Some((field, rank)) = id {
-                        self.note_dropped_id(field, rank, &value);
-                    }
-                    self.drop_attribute(&key, value);
-                }
-            }
-            List::Event if self.event_attributes.len() < limits.event_attributes => {
-                self.event_attributes.push(Entry { key, value });
-            }
-            List::Event => self.dropped_event_attributes = self.dropped_event_attributes.saturating_add(1),
-        }
-    }
-
-    /// Appends an attribute of the span whose key `tracing` declares: what nearly all of them are, without any detour.
+    /// Appends a number of eight bytes; one too many is counted instead.
     #[inline]
-    pub(super) fn push_declared(&mut self, limits: &Limits, key: &'static str, value: Raw) {
-        if self.attributes.len() >= limits.attributes || matches!(value, Raw::Whole(_)) {
-            return self.push(List::Span, limits, key.into(), value);
-        }
-        if let Some((field, rank)) = semconv::identity_of(key) {
-            self.note_id(field, rank, &value);
-        }
-        self.attributes.push(Entry { key: key.into(), value });
+    pub(super) fn push_word(&mut self, list: List, limits: &Limits, field: FieldName, kind: Kind, word: [u8; 8]) {
+        let place = self.tape(list).end();
+        self.tape(list).push_word(field.name, kind, word);
+        self.keep(list, limits, place, field);
     }
 
-    /// Counts an attribute that is one too many, and gives the room of its text back: what is dropped takes no memory, however often.
-    ///
-    /// A number takes the place of the key's last one instead, so that a count of tokens which is recorded with every chunk of a
-    /// stream ends as the last of them.
-    fn drop_attribute(&mut self, key: &str, value: Raw) {
-        self.dropped_attributes = self.dropped_attributes.saturating_add(1);
-        if let Some(text) = value.text() {
-            text.take_back(&mut self.arena);
-        } else if value.is_number()
-            && let Some(last) = self.attributes.iter_mut().rfind(|entry| entry.key == key)
-            && last.value.is_number()
-        {
-            last.value = value;
+    /// Appends a value that is `bytes`; one too many is counted instead.
+    #[inline]
+    pub(super) fn push(&mut self, list: List, limits: &Limits, field: FieldName, kind: Kind, bytes: &[u8]) {
+        let place = self.tape(list).end();
+        self.tape(list).push(field.name, kind, bytes);
+        self.keep(list, limits, place, field);
+    }
+
+    /// Appends a text, cut where it is too long.
+    #[inline]
+    pub(super) fn push_text(&mut self, list: List, limits: &Limits, field: FieldName, kind: Kind, text: &str) {
+        if text.len() <= limits.value_bytes {
+            self.push(list, limits, field, kind, text.as_bytes());
+        } else {
+            self.push_formatted(list, limits, field, kind, |out| out.write_str(text));
+        }
+    }
+
+    /// Appends a text that is being made, cut where it is too long.
+    pub(super) fn push_formatted(
+        &mut self,
+        list: List,
+        limits: &Limits,
+        field: FieldName,
+        kind: Kind,
+        write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result,
+    ) {
+        let place = self.tape(list).end();
+        self.truncated_bytes += self.tape(list).format(field.name, kind, limits.value_bytes, write);
+        self.keep(list, limits, place, field);
+    }
+
+    /// Appends bytes; what is too long is cut and counted, without a marker.
+    pub(super) fn push_bytes(&mut self, list: List, limits: &Limits, field: FieldName, bytes: &[u8]) {
+        let kept = bytes.get(..limits.value_bytes).unwrap_or(bytes);
+        self.truncated_bytes += (bytes.len() - kept.len()) as u64;
+        self.push(list, limits, field, Kind::Bytes, kept);
+    }
+
+    /// Appends a value under a key that no callsite declares.
+    pub(super) fn push_value(&mut self, list: List, limits: &Limits, key: Key, value: Value) {
+        let field = FieldName { may_be_id: semconv::identity_of(&key).is_some(), name: self.tape(list).tell(key) };
+        match value {
+            Value::Bool(value) => self.push(list, limits, field, Kind::Bool, &[u8::from(value)]),
+            Value::I64(value) => self.push(list, limits, field, Kind::I64, &value.to_le_bytes()),
+            Value::U64(value) => self.push(list, limits, field, Kind::U64, &value.to_le_bytes()),
+            Value::I128(value) => self.push(list, limits, field, Kind::I128, &value.to_le_bytes()),
+            Value::U128(value) => self.push(list, limits, field, Kind::U128, &value.to_le_bytes()),
+            Value::F64(value) => self.push(list, limits, field, Kind::F64, &value.to_le_bytes()),
+            Value::Str(text) => self.push_text(list, limits, field, Kind::Str, &text),
+            Value::Debug(text) => self.push_text(list, limits, field, Kind::Debug, &text),
+            Value::Error(text) => self.push_text(list, limits, field, Kind::Error, &text),
+            Value::Bytes(bytes) => self.push_bytes(list, limits, field, &bytes),
+            mut nested => {
+                self.truncated_bytes += nested.cut(limits.value_bytes);
+                let place = self.tape(list).end();
+                self.tape(list).push_whole(field.name, nested);
+                self.keep(list, limits, place, field);
+            }
         }
     }
 
     /// Appends an attribute that no limit may drop.
     pub(super) fn push_always(&mut self, key: &'static str, text: &str) {
-        let text = Text::append(&mut self.arena, text.as_bytes());
-        self.attributes.push(Entry { key: key.into(), value: Raw::Str(text) });
+        let name = self.attributes.tell(key.into());
+        self.attributes.push(name, Kind::Str, text.as_bytes());
+        self.kept_attributes += 1;
     }
 
-    /// Appends an attribute whose value is at hand.
-    pub(super) fn push_value(&mut self, list: List, limits: &Limits, key: Key, value: Value) {
-        let raw = match value {
-            Value::Bool(value) => Raw::Bool(value),
-            Value::I64(value) => Raw::I64(value),
-            Value::U64(value) => Raw::U64(value),
-            Value::I128(value) => Raw::I128(value),
-            Value::U128(value) => Raw::U128(value),
-            Value::F64(value) => Raw::F64(value),
-            Value::Str(text) => Raw::Str(self.text(limits, &text)),
-            Value::Debug(text) => Raw::Debug(self.text(limits, &text)),
-            Value::Error(text) => Raw::Error(self.text(limits, &text)),
-            Value::Bytes(bytes) => Raw::Bytes(self.bytes(limits, &bytes)),
-            mut nested => {
-                self.truncated_bytes += nested.cut(limits.value_bytes);
-                Raw::Whole(Box::new(nested))
-            }
-        };
-        self.push(list, limits, key, raw);
+    /// What the event that is being built is called, cut where it is too long.
+    pub(super) fn push_message(&mut self, limits: &Limits, text: &str) {
+        self.push_text(List::Event, limits, FieldName::MESSAGE, Kind::Str, text);
     }
 
-    /// Copies a text, cut where it is too long.
+    /// The name for a key that no callsite declares, of a value that is to be appended next.
+    pub(super) fn tell(&mut self, list: List, key: Key) -> FieldName {
+        FieldName { may_be_id: semconv::identity_of(&key).is_some(), name: self.tape(list).tell(key) }
+    }
+
     #[inline]
-    pub(super) fn text(&mut self, limits: &Limits, text: &str) -> Text {
-        if text.len() <= limits.value_bytes {
-            return Text::append(&mut self.arena, text.as_bytes());
+    const fn tape(&mut self, list: List) -> &mut Tape {
+        match list {
+            List::Span => &mut self.attributes,
+            List::Event => &mut self.event_attributes,
         }
-        self.formatted(limits, |out| out.write_str(text))
     }
 
-    /// Writes a text that is being made, cut where it is too long.
-    pub(super) fn formatted(
-        &mut self,
-        limits: &Limits,
-        write: impl FnOnce(&mut dyn std::fmt::Write) -> std::fmt::Result,
-    ) -> Text {
-        let Formatted { text, cut } = super::text::format(&mut self.arena, limits.value_bytes, write);
-        self.truncated_bytes += cut;
-        text
+    /// Keeps the value that was appended at `place`, if the limits allow it.
+    #[inline]
+    fn keep(&mut self, list: List, limits: &Limits, place: usize, field: FieldName) {
+        match list {
+            List::Span if self.kept_attributes < limits.attributes => {
+                self.kept_attributes += 1;
+                if field.may_be_id {
+                    self.note_id(place);
+                }
+            }
+            List::Span => self.drop_attribute(place),
+            List::Event if field.name == Name::MESSAGE => {}
+            List::Event if self.kept_event_attributes < limits.event_attributes => self.kept_event_attributes += 1,
+            List::Event => {
+                self.dropped_event_attributes = self.dropped_event_attributes.saturating_add(1);
+                self.event_attributes.cut(place);
+            }
+        }
     }
 
-    /// Copies bytes; what is too long is cut and counted, without a marker.
-    pub(super) fn bytes(&mut self, limits: &Limits, bytes: &[u8]) -> Text {
-        let kept = bytes.get(..limits.value_bytes).unwrap_or(bytes);
-        self.truncated_bytes += (bytes.len() - kept.len()) as u64;
-        Text::append(&mut self.arena, kept)
+    /// Counts an attribute that is one too many, and gives its room back: what is dropped takes no memory, however often.
+    ///
+    /// A number takes the place of the key's last one instead, so that a count of tokens which is recorded with every chunk of a
+    /// stream ends as the last of them. An id counts all the same.
+    #[cold]
+    fn drop_attribute(&mut self, place: usize) {
+        self.dropped_attributes = self.dropped_attributes.saturating_add(1);
+        self.note_dropped_id(place);
+        if let Some(dropped) = self.attributes.entry(place)
+            && dropped.kind.is_number()
+        {
+            let key = dropped.key_text(self.declared);
+            let is_it = |entry: &Entry<'_>| entry.key_text(self.declared) == key;
+            let last = self.attributes.entries(0..place).filter(is_it).last().filter(|last| last.kind.is_number());
+            if let Some(last) = last.map(|last| last.place) {
+                let (kind, value) = (dropped.kind, dropped.bytes().to_vec());
+                self.attributes.replace(last, kind, &value);
+            }
+        }
+        self.attributes.cut(place);
     }
 
-    /// Ends the event whose attributes were pushed with [`List::Event`] into these, otherwise unused, buffers.
-    pub(super) fn push_event(&mut self, metadata: Option<&'static Metadata<'static>>, name: Option<Text>, time: i64) {
-        self.events.push(RawEvent {
-            metadata,
-            name,
-            time,
-            dropped_attributes: std::mem::take(&mut self.dropped_event_attributes),
-            first_attribute: 0,
-            attributes: self.event_attributes.len(),
-        });
+    /// Ends the event whose values were pushed with [`List::Event`] into these, otherwise unused, buffers.
+    pub(super) fn push_event(&mut self, metadata: Option<&'static Metadata<'static>>, time: i64) {
+        let dropped_attributes = std::mem::take(&mut self.dropped_event_attributes);
+        self.events.push(RawEvent { metadata, time, dropped_attributes, start: 0, end: self.event_attributes.end() });
     }
 
     /// Appends a link; one too many is counted instead.
@@ -204,22 +278,23 @@ impl Buffers {
 
     /// Moves what was recorded in `from`, at most one event, to the end of this, within the limits. `from` is to be cleared then.
     pub(super) fn append(&mut self, limits: &Limits, from: &mut Self) {
-        for entry in from.attributes.drain(..) {
-            let Entry { key, value } = entry.moved(&from.arena, &mut self.arena);
-            self.push(List::Span, limits, key, value);
+        for entry in from.attributes.entries(0..from.attributes.end()) {
+            let place = self.attributes.end();
+            self.attributes.copy(&entry);
+            let may_be_id = semconv::identity_of(entry.key_text(from.declared)).is_some();
+            self.keep(List::Span, limits, place, FieldName { name: entry.name, may_be_id });
         }
-        if let Some(event) = from.events.pop() {
-            self.append_event(limits, event, from);
-        }
+        self.append_event(limits, from);
         if let Some(failure) = from.failure.take() {
             self.failure = Some(failure);
         }
         self.dropped_attributes = self.dropped_attributes.saturating_add(from.dropped_attributes);
-        self.truncated_bytes += from.truncated_bytes;
     }
 
-    /// Moves the only event of `from`; one too many is counted instead.
-    fn append_event(&mut self, limits: &Limits, event: RawEvent, from: &mut Self) {
+    /// Moves the only event of `from`, if there is one; one too many is counted instead. So is what was cut, of whatever is in `from`.
+    pub(super) fn append_event(&mut self, limits: &Limits, from: &mut Self) {
+        self.truncated_bytes += from.truncated_bytes;
+        let Some(event) = from.events.pop() else { return };
         if self.events.len() >= limits.events {
             self.dropped_events = self.dropped_events.saturating_add(1);
             if self.failure.is_none() {
@@ -227,59 +302,78 @@ impl Buffers {
             }
             return;
         }
-        let first_attribute = self.event_attributes.len();
-        let arena = &mut self.arena;
-        self.event_attributes.extend(from.event_attributes.drain(..).map(|entry| entry.moved(&from.arena, arena)));
-        let name = event.name.map(|name| name.moved(&from.arena, &mut self.arena));
-        self.events.push(RawEvent { first_attribute, name, ..event });
+        let start = self.event_attributes.end();
+        self.event_attributes.append(&mut from.event_attributes);
+        self.events.push(RawEvent { start, end: self.event_attributes.end(), ..event });
     }
 
     /// What an ERROR event says of its span: the status is told by events, and must not get lost with one that is too many.
     fn failure_of(&self, event: &RawEvent) -> Option<String> {
-        event.metadata.filter(|metadata| *metadata.level() == Level::ERROR)?;
-        let error = self.event_attributes.iter().find(|entry| matches!(&*entry.key, "error" | "err"));
-        let error = error.and_then(|entry| Some(semconv::clean_text(&entry.value.read(&self.arena))?.into_owned()));
-        Some(error.or_else(|| Some(event.name?.read(&self.arena))).unwrap_or_default())
+        let metadata = event.metadata.filter(|metadata| *metadata.level() == Level::ERROR)?;
+        let declared = Some(Declared::of(metadata));
+        let error = self
+            .entries_of(event)
+            .find(|entry| entry.name != Name::MESSAGE && matches!(entry.key_text(declared), "error" | "err"));
+        let error = error.and_then(|entry| Some(semconv::clean_text(&entry.value())?.into_owned()));
+        Some(error.or_else(|| self.name_of(event)).unwrap_or_default())
     }
 
-    /// The attribute that is about to be appended gives an id.
-    fn note_id(&mut self, field: IdentityField, rank: u8, value: &Raw) {
-        let is_known =
-            self.ids.iter().rfind(|id| id.field == field && id.rank == rank).is_some_and(|id| match id.value {
-                OwnValue::At(place) => {
-                    self.attributes.get(place).is_some_and(|known| known.value.is_same_text(value, &self.arena))
-                }
-                OwnValue::Dropped(_) => false,
-            });
+    /// The attribute at `place`, the last one, gives an id, if it is what it may be.
+    #[inline(never)]
+    fn note_id(&mut self, place: usize) {
+        let Some(entry) = self.attributes.entry(place) else { return };
+        let Some((field, rank)) = entry.identity(self.declared) else { return };
+        let last = self.ids.iter().rfind(|id| id.field == field && id.rank == rank);
+        let is_known = last.is_some_and(|id| match id.value {
+            OwnValue::At(known) => self.attributes.entry(known).is_some_and(|known| {
+                known.kind == entry.kind
+                    && matches!(known.kind, Kind::Str | Kind::Debug)
+                    && known.bytes() == entry.bytes()
+            }),
+            OwnValue::Dropped(_) => false,
+        });
         if !is_known {
             self.ids_changed = true;
-            self.ids.push(OwnId { field, rank, value: OwnValue::At(self.attributes.len()) });
+            self.ids.push(OwnId { field, rank, value: OwnValue::At(place), late: LATEST });
         }
     }
 
-    /// An attribute that a limit is about to drop gives an id, which counts all the same. No attribute that is kept comes after it.
-    fn note_dropped_id(&mut self, field: IdentityField, rank: u8, value: &Raw) {
-        let value = value.read(&self.arena);
+    /// An attribute that a limit is about to drop may give an id, which counts all the same. No attribute that is kept comes after it.
+    fn note_dropped_id(&mut self, place: usize) {
+        let Some(entry) = self.attributes.entry(place) else { return };
+        let Some((field, rank)) = semconv::identity_of(entry.key_text(self.declared)) else { return };
+        let value = entry.value();
         let Some(text) = semconv::clean_text(&value) else { return };
         self.ids_changed = true;
         let value = OwnValue::Dropped(Arc::from(text.as_ref()));
         let is_it = |id: &&mut OwnId| id.field == field && id.rank == rank && matches!(id.value, OwnValue::Dropped(_));
         match self.ids.iter_mut().find(is_it) {
             Some(known) => known.value = value,
-            None => self.ids.push(OwnId { field, rank, value }),
+            None => self.ids.push(OwnId { field, rank, value, late: LATEST }),
         }
     }
 
-    /// The ids and names that the span gives itself. Of two keys for one field the stronger wins, of two writes of one key the last.
-    pub(super) fn own_ids(&self) -> Identity {
+    /// Says when the ids came that were noted last: `late` is the layer's count.
+    pub(super) fn date_ids(&mut self, late: u64) {
+        self.ids_changed = false;
+        self.ids.iter_mut().rev().take_while(|id| id.late == LATEST).for_each(|id| id.late = late);
+    }
+
+    /// The ids and names that the span gives itself, as far as they came when the layer's count of late ids was at most `as_of`. Of two
+    /// keys for one field the stronger wins, of two writes of one key the last.
+    pub(super) fn own_ids(&self, as_of: u64) -> Identity {
         let mut identity = Identity::default();
         let mut ranks = [u8::MAX; IdentityField::ALL.len()];
-        for OwnId { field, rank, value } in &self.ids {
+        for OwnId { field, rank, value, late } in &self.ids {
+            if *late > as_of {
+                continue;
+            }
             let Some(best) = ranks.get_mut(*field as usize).filter(|best| *rank <= **best) else { continue };
             let text = match value {
-                OwnValue::At(place) => self.attributes.get(*place).and_then(|attribute| {
-                    Some(Arc::from(semconv::clean_text(&attribute.value.read(&self.arena))?.as_ref()))
-                }),
+                OwnValue::At(place) => self
+                    .attributes
+                    .entry(*place)
+                    .and_then(|entry| Some(Arc::from(semconv::clean_text(&entry.value())?.as_ref()))),
                 OwnValue::Dropped(text) => Some(Arc::clone(text)),
             };
             if let Some(text) = text {
@@ -290,27 +384,56 @@ impl Buffers {
         identity
     }
 
+    /// The callsite of the fields that are recorded from now on.
+    pub(super) const fn declare(&mut self, declared: &'static Declared) {
+        self.declared = Some(declared);
+    }
+
+    /// The name of a field, whose callsite is the declared one nearly always.
+    #[inline]
+    pub(super) fn name_of_field(&mut self, list: List, field: &Field) -> FieldName {
+        match self.declared {
+            Some(declared) if declared.callsite == field.callsite() => {
+                let place = field.index();
+                FieldName { name: Name::field(place), may_be_id: declared.may_be_id(place) }
+            }
+            _ => self.tell(list, field.name().into()),
+        }
+    }
+
     /// The span's attributes, as the model has them.
     pub(super) fn attributes(&self) -> Attributes {
-        read(&self.attributes, &self.arena)
+        tape::attributes(self.entries(), self.declared)
     }
 
-    /// The events with their attributes.
-    pub(super) fn events(&self) -> impl Iterator<Item = (&RawEvent, Attributes)> {
-        self.event_entries().map(|(event, entries)| (event, read(entries, &self.arena)))
+    /// The span's attributes in their place.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        self.attributes.entries(0..self.attributes.end())
     }
 
-    /// The span's attributes in their place, with the arena of their texts.
-    pub(super) fn entries(&self) -> (&[Entry], &[u8]) {
-        (&self.attributes, &self.arena)
+    /// The last attribute of that key.
+    pub(super) fn last(&self, key: &str) -> Option<Entry<'_>> {
+        self.entries().filter(|entry| entry.key_text(self.declared) == key).last()
     }
 
-    /// Each event with its attributes in their place.
-    pub(super) fn event_entries(&self) -> impl Iterator<Item = (&RawEvent, &[Entry])> {
-        self.events.iter().map(|event| {
-            let range = event.first_attribute..event.first_attribute + event.attributes;
-            (event, self.event_attributes.get(range).unwrap_or_default())
-        })
+    /// The key of an attribute.
+    pub(super) fn key_text<'a>(&'a self, entry: &Entry<'a>) -> &'a str {
+        entry.key_text(self.declared)
+    }
+
+    /// The events.
+    pub(super) fn events(&self) -> &[RawEvent] {
+        &self.events
+    }
+
+    /// What stands on the tape for an event.
+    pub(super) fn entries_of(&self, event: &RawEvent) -> impl Iterator<Item = Entry<'_>> {
+        self.event_attributes.entries(event.start..event.end)
+    }
+
+    /// The message of an event.
+    pub(super) fn name_of(&self, event: &RawEvent) -> Option<String> {
+        self.entries_of(event).find(|entry| entry.name == Name::MESSAGE).map(|message| message.text().to_owned())
     }
 
     /// Whether the span may give itself ids.
@@ -320,12 +443,12 @@ impl Buffers {
 
     /// How much is recorded now.
     pub(super) fn extent(&self) -> Extent {
-        Extent { attributes: self.attributes.len(), events: self.events.len(), links: self.links.len() }
+        Extent { attributes: self.kept_attributes, events: self.events.len(), links: self.links.len() }
     }
 
     /// A companion was not told of what was recorded since.
     pub(super) fn set_beside(&mut self, since: Extent) {
-        self.beside.attributes.extend(since.attributes..self.attributes.len());
+        self.beside.attributes.extend(since.attributes..self.kept_attributes);
         self.beside.events.extend(since.events..self.events.len());
         self.beside.links.extend(since.links..self.links.len());
     }
@@ -344,26 +467,22 @@ impl Buffers {
 
     /// Bytes held, roughly.
     pub(super) fn size(&self) -> usize {
-        let entries = self.attributes.len() + self.event_attributes.len();
-        self.arena.len()
-            + self.whole_bytes
+        let bytes = self.attributes.size() + self.event_attributes.size() + self.events.len() * size_of::<RawEvent>();
+        if self.links.is_empty() && self.failure.is_none() && self.status.is_none() && self.name.is_none() {
+            return bytes;
+        }
+        let links = self.links.iter().map(|link| size_of::<Link>() + link.attributes.size() + link.trace_state.len());
+        bytes
+            + links.sum::<usize>()
             + self.failure.as_ref().map_or(0, String::len)
-            + entries * size_of::<Entry>()
-            + self.events.len() * size_of::<RawEvent>()
-            + self
-                .links
-                .iter()
-                .map(|link| size_of::<Link>() + link.attributes.size() + link.trace_state.len())
-                .sum::<usize>()
             + self.status.as_ref().map_or(0, |status| status.message.len())
             + self.name.as_ref().map_or(0, String::len)
     }
 
     /// Bytes that are kept when the buffers are cleared, roughly.
     pub(super) fn capacity(&self) -> usize {
-        let entries = self.attributes.capacity() + self.event_attributes.capacity();
-        self.arena.capacity()
-            + entries * size_of::<Entry>()
+        self.attributes.capacity()
+            + self.event_attributes.capacity()
             + self.events.capacity() * size_of::<RawEvent>()
             + self.links.capacity() * size_of::<Link>()
             + self.ids.capacity() * size_of::<OwnId>()
@@ -371,9 +490,8 @@ impl Buffers {
 
     /// Whether the buffers are small enough to wait for the next span.
     pub(super) fn is_worth_keeping(&self) -> bool {
-        self.arena.capacity() <= KEPT_BYTES
-            && self.attributes.capacity() <= KEPT_ENTRIES
-            && self.event_attributes.capacity() <= KEPT_ENTRIES
+        self.attributes.capacity() <= KEPT_BYTES
+            && self.event_attributes.capacity() <= KEPT_BYTES
             && self.events.capacity() <= KEPT_ENTRIES
             && self.links.capacity() <= KEPT_ENTRIES
     }
@@ -382,12 +500,13 @@ impl Buffers {
     pub(super) fn clear(&mut self) {
         // Every field by name, so that one that is added cannot be forgotten.
         let Self {
+            declared,
             attributes,
+            kept_attributes,
             events,
             event_attributes,
+            kept_event_attributes,
             links,
-            arena,
-            whole_bytes,
             ids,
             ids_changed,
             failure,
@@ -404,9 +523,9 @@ impl Buffers {
         events.clear();
         event_attributes.clear();
         links.clear();
-        arena.clear();
         ids.clear();
-        *whole_bytes = 0;
+        *declared = None;
+        (*kept_attributes, *kept_event_attributes) = (0, 0);
         *ids_changed = false;
         *failure = None;
         *status = None;

@@ -6,11 +6,12 @@ use tracing::Level;
 use tracing::span::Id;
 
 use super::buffers::List;
-use super::raw::Raw;
+use super::declared::Declared;
 use super::shared::with_scratch;
 use super::slot::Slot;
 use super::state::LayerState;
-use crate::model::{Identity, Status, StatusCode, Value};
+use super::tape::{Entry, Kind};
+use crate::model::{Attributes, Identity, Status, StatusCode, Value};
 use crate::pipeline::companion::{Bound, Ending, Look, OwnedSpan, OwnedSpans, Peek, Place, Untold, UserSet};
 
 impl OwnedSpans for LayerState {
@@ -32,38 +33,38 @@ impl OwnedSpan for Slot {
     }
 
     fn inherited(&self) -> Identity {
-        self.refresh();
-        self.lock().inherited_only()
+        self.inherited_only()
     }
 
     fn look(&self, read: &mut dyn FnMut(&Look<'_>)) {
         let recorded = self.lock();
         let buffers = &recorded.buffers;
-        let (entries, arena) = buffers.entries();
         let [beside, _, beside_links] = buffers.beside();
         let told = |beside: &[usize], place: usize| beside.binary_search(&place).is_err();
-        let of_tracing = || buffers.event_entries().filter_map(|(event, entries)| Some((event.metadata?, entries)));
+        let of_tracing = || buffers.events().iter().filter_map(|event| Some((event.metadata?, event)));
         read(&Look {
-            attributes: entries
-                .iter()
+            attributes: buffers
+                .entries()
                 .enumerate()
                 .filter(|(place, _)| told(beside, *place))
-                .map(|(_, entry)| (&*entry.key, entry.value.peek(arena)))
+                .map(|(_, entry)| (buffers.key_text(&entry), entry.peek()))
                 .collect(),
             links: (buffers.links.iter().enumerate())
                 .filter(|(place, _)| told(beside_links, *place))
                 .map(|(_, link)| link)
                 .collect(),
             has_error_event: of_tracing().any(|(metadata, _)| *metadata.level() == Level::ERROR),
-            has_error_field: of_tracing().any(|(_, entries)| entries.iter().any(|entry| entry.key == "error")),
+            has_error_field: of_tracing().any(|(metadata, event)| {
+                let declared = Some(Declared::of(metadata));
+                buffers.entries_of(event).any(|entry| entry.key_text(declared) == "error")
+            }),
         });
     }
 
     fn wide_integer(&self, key: &str) -> Option<Value> {
         let recorded = self.lock();
-        let (entries, arena) = recorded.buffers.entries();
-        let last = entries.iter().rfind(|entry| entry.key == key)?;
-        matches!(last.value, Raw::U64(_) | Raw::I128(_) | Raw::U128(_)).then(|| last.value.read(arena))
+        let last = recorded.buffers.last(key)?;
+        matches!(last.kind, Kind::U64 | Kind::I128 | Kind::U128).then(|| last.value())
     }
 
     fn bind(&self, ids: Bound) {
@@ -77,10 +78,10 @@ impl OwnedSpan for Slot {
         if attributes.is_empty() && events.is_empty() && links.is_empty() {
             return Untold::default();
         }
-        let (entries, arena) = recorded.buffers.entries();
-        let attribute = |place: usize| entries.get(place).map(|entry| (entry.key.clone(), entry.value.read(arena)));
+        let all = if attributes.is_empty() { Attributes::default() } else { recorded.buffers.attributes() };
+        let is_untold = |(place, attribute)| attributes.binary_search(&place).is_ok().then_some(attribute);
         Untold {
-            attributes: attributes.into_iter().filter_map(attribute).collect(),
+            attributes: all.into_iter().enumerate().filter_map(is_untold).collect(),
             events: if events.is_empty() {
                 Vec::new()
             } else {
@@ -103,11 +104,11 @@ impl OwnedSpan for Slot {
                 self.write(|buffers| buffers.push_value(List::Span, limits, key, value));
             }
             UserSet::Event(event) => with_scratch(|scratch| {
-                let name = scratch.text(limits, &event.name);
+                scratch.push_message(limits, &event.name);
                 for (key, value) in event.attributes {
                     scratch.push_value(List::Event, limits, key, value);
                 }
-                scratch.push_event(None, Some(name), self.trace.since_anchor(event.time_ns));
+                scratch.push_event(None, self.trace.since_anchor(event.time_ns));
                 self.write(|buffers| buffers.append(limits, scratch));
             }),
             UserSet::Link(link) => self.write(|buffers| buffers.push_link(limits, link)),
@@ -124,8 +125,7 @@ impl OwnedSpan for Slot {
         let end_ns = self.end_ns()?;
         let recorded = self.lock();
         let buffers = &recorded.buffers;
-        let (entries, arena) = buffers.entries();
-        let name = || match entries.iter().rfind(|entry| entry.key == "otel.name")?.value.read(arena) {
+        let name = || match buffers.last("otel.name")?.value() {
             Value::Str(name) | Value::Debug(name) => Some(name),
             _ => None,
         };
@@ -148,18 +148,17 @@ fn outranks(status: &Status, known: &Status) -> bool {
     (rank(status), &status.message) > (rank(known), &known.message)
 }
 
-impl Raw {
+impl<'a> Entry<'a> {
     /// The value where it stands.
-    fn peek<'a>(&self, arena: &'a [u8]) -> Peek<'a> {
-        let text = |text: super::text::Text| std::str::from_utf8(text.slice(arena)).unwrap_or_default();
-        match self {
-            Self::Bool(value) => Peek::Bool(*value),
-            Self::I64(value) => Peek::I64(*value),
-            Self::F64(value) => Peek::F64(*value),
-            Self::U64(_) | Self::I128(_) | Self::U128(_) => Peek::Wide(self.read(arena)),
-            Self::Str(value) | Self::Debug(value) => Peek::Text(text(*value)),
-            Self::Error(value) => Peek::Error(text(*value)),
-            Self::Bytes(_) | Self::Whole(_) => Peek::Other,
+    fn peek(&self) -> Peek<'a> {
+        match self.kind {
+            Kind::Bool => Peek::Bool(self.bytes() == [1]),
+            Kind::I64 => Peek::I64(i64::from_le_bytes(self.number())),
+            Kind::F64 => Peek::F64(f64::from_le_bytes(self.number())),
+            Kind::U64 | Kind::I128 | Kind::U128 => Peek::Wide(self.value()),
+            Kind::Str | Kind::Debug => Peek::Text(self.text()),
+            Kind::Error => Peek::Error(self.text()),
+            Kind::Bytes | Kind::Whole => Peek::Other,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A companion gives ids late: an OpenTelemetry SDK makes them when the span is first entered, asked for or closed. And a remote parent that the
 //! program names makes the span part of another trace, as long as nobody has seen its ids. For both there is one place, written once.
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::slot::Slot;
@@ -13,12 +14,21 @@ pub(super) struct Ids {
     own: (TraceId, SpanId),
     /// What all spans below a remote parent pass on. Only without a companion, which knows it itself.
     carried: Option<Arc<Carried>>,
-    /// Written once: by the companion, by who names a remote parent, or by the first who needs the ids.
+    /// What became of the ids: decided once, by the companion, by who names a remote parent, or by the first who needs them.
+    decision: AtomicU8,
+    /// Where the ids come from elsewhere.
     bound: OnceLock<Bound>,
     is_late: bool,
     /// The parent was named, and a filter keeps it from the layer.
     pub(super) hides_parent: bool,
 }
+
+/// Nobody has asked for the ids yet, and nobody has given others.
+const FREE: u8 = 0;
+/// They are the span's own.
+const OWN: u8 = 1;
+/// They are bound, now or in the next moment.
+const BOUND: u8 = 2;
 
 /// What a trace brings with it from another process.
 pub(super) struct Carried {
@@ -40,18 +50,50 @@ impl Ids {
                 _ => ids.carried.clone(),
             };
         }
-        Self { own: (trace_id, SpanId::generate()), carried, bound: OnceLock::new(), is_late, hides_parent }
+        Self {
+            own: (trace_id, SpanId::generate()),
+            carried,
+            decision: AtomicU8::new(FREE),
+            bound: OnceLock::new(),
+            is_late,
+            hides_parent,
+        }
     }
 
     /// Those of no span.
     pub(super) const fn none() -> Self {
         let own = (TraceId::from_bytes([0; 16]), SpanId::from_bytes([0; 8]));
-        Self { own, carried: None, bound: OnceLock::new(), is_late: false, hides_parent: false }
+        Self {
+            own,
+            carried: None,
+            decision: AtomicU8::new(FREE),
+            bound: OnceLock::new(),
+            is_late: false,
+            hides_parent: false,
+        }
     }
 
     /// The ids, if they can be known now. From then on they do not change.
     pub(super) fn known(&self) -> Option<(TraceId, SpanId)> {
-        match if self.is_late { self.bound.get()? } else { self.bound.get_or_init(|| Bound::Own) } {
+        if self.is_late {
+            return self.told(self.bound.get()?);
+        }
+        match self.decision.load(Ordering::Acquire) {
+            OWN => Some(self.own),
+            FREE if self.decide(OWN) => Some(self.own),
+            // Who has lost may have lost to the same decision.
+            _ if self.decision.load(Ordering::Acquire) == OWN => Some(self.own),
+            _ => self.told(self.bound.wait()),
+        }
+    }
+
+    /// Decides what the ids are; answers whether that was still free.
+    fn decide(&self, decision: u8) -> bool {
+        self.decision.compare_exchange(FREE, decision, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn told(&self, bound: &Bound) -> Option<(TraceId, SpanId)> {
+        match bound {
             Bound::Own => Some(self.own),
             Bound::Ids(ids) => Some((ids.trace_id, ids.span_id)),
             Bound::Suppressed => None,
@@ -63,14 +105,14 @@ impl Ids {
         self.own
     }
 
-    /// What the ids came to be, as far as that is decided.
+    /// Where the ids come from elsewhere: what they are.
     pub(super) fn bound(&self) -> Option<&Bound> {
         self.bound.get()
     }
 
     /// Gives the ids; answers whether they were free.
     pub(super) fn bind(&self, bound: Bound) -> bool {
-        self.bound.set(bound).is_ok()
+        self.decide(BOUND) && self.bound.set(bound).is_ok()
     }
 
     /// Continues the trace of another process; answers whether the ids were still free.

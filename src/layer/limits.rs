@@ -29,6 +29,13 @@ pub struct Limits {
     pub value_bytes: usize,
 }
 
+impl Limits {
+    /// The same, where no value is larger than can be recorded at all (4 GiB).
+    pub(super) fn bounded(self) -> Self {
+        Self { value_bytes: self.value_bytes.min(super::tape::MAX_TEXT), ..self }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { attributes: 4096, events: 4096, links: 1024, event_attributes: 128, value_bytes: 16 << 20 }

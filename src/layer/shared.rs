@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::Metadata;
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) filter: Option<AgentFilter>,
     pub(super) companion: Option<&'static dyn Companion>,
     pub(super) spares: Option<Spares>,
+    /// Ids and names that spans got after they had begun. By it each span knows which of its ancestors' came in its own time.
+    pub(super) late_ids: AtomicU64,
     callsites: Mutex<HashMap<Identifier, Arc<Callsite>>>,
     /// Of these, spans of frameworks that tell content by events.
     frameworks: Mutex<Vec<&'static Metadata<'static>>>,
@@ -62,7 +65,7 @@ impl Shared {
     pub(super) fn without_spares(capture: Capture) -> Self {
         let Capture { limits, scope, resource, ambient, baggage_keys, profiles, filter, companion } = capture;
         Self {
-            limits,
+            limits: limits.bounded(),
             scope,
             resource,
             ambient,
@@ -71,6 +74,7 @@ impl Shared {
             filter,
             companion,
             spares: None,
+            late_ids: AtomicU64::new(0),
             callsites: Mutex::default(),
             frameworks: Mutex::default(),
         }

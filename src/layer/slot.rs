@@ -4,12 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tracing::Metadata;
-
-use super::buffers::Buffers;
+use super::buffers::{Buffers, RawEvent};
+use super::declared::Declared;
 use super::ending::ThreadToken;
 use super::ids::Ids;
 use super::lineage::Lineage;
+use super::tape;
 use super::trace::Trace;
 use crate::model::{Event, Link, SpanId, SpanRecord, SpanState, Status, StatusCode, TraceId};
 use crate::pipeline::PendingSpan;
@@ -24,7 +24,7 @@ const NEVER: u64 = u64::MAX;
 /// The table of open spans, its children and, once it is closed, the queue share it. The worker makes the record of it: closing a
 /// span copies nothing. Once that is done, and nobody else has it, it is used again for another span, with its buffers.
 pub(super) struct Slot {
-    pub(super) metadata: &'static Metadata<'static>,
+    pub(super) declared: &'static Declared,
     pub(super) trace: Arc<Trace>,
     pub(super) ids: Ids,
     /// What `tracing` calls the parent. It may be of another trace, and then gives its ids and nothing else. Kept until the span's
@@ -46,6 +46,8 @@ pub(super) struct Slot {
     aliases: AtomicU32,
     /// [`NEVER`] while the span runs.
     end: AtomicU64,
+    /// What the layer's count of late ids was at the end: ids that came later are none of this span's. [`NEVER`] while it runs.
+    ids_as_of: AtomicU64,
     /// Changes of what is recorded. A caller pays this counter for the look at running spans, and nothing else.
     changes: AtomicU64,
     recorded: Mutex<Recorded>,
@@ -62,9 +64,9 @@ pub(super) struct Recorded {
 
 impl Slot {
     /// A slot for a span.
-    pub(super) fn new(metadata: &'static Metadata<'static>, trace: Arc<Trace>) -> Self {
+    pub(super) fn new(declared: &'static Declared, trace: Arc<Trace>) -> Self {
         Self {
-            metadata,
+            declared,
             ids: Ids::none(),
             trace,
             parent: None,
@@ -76,44 +78,40 @@ impl Slot {
             panicked: AtomicBool::new(false),
             aliases: AtomicU32::new(0),
             end: AtomicU64::new(NEVER),
+            ids_as_of: AtomicU64::new(NEVER),
             changes: AtomicU64::new(0),
             recorded: Mutex::default(),
         }
     }
 
     /// Starts a span in this slot, which is [new](Self::new) or [empty](Self::empty).
-    pub(super) fn start(
-        &mut self,
-        metadata: &'static Metadata<'static>,
-        trace: Arc<Trace>,
-        parent: Option<Arc<Self>>,
-        start: u64,
-    ) {
-        self.metadata = metadata;
-        self.trace = trace;
+    pub(super) fn start(&mut self, trace: Arc<Trace>, parent: Option<Arc<Self>>, start: u64) {
         self.start = start;
         self.started_in_panic = std::thread::panicking();
-        let mut lineage = parent.as_deref().map(Self::bequeath).unwrap_or_default();
-        if let Some(ambient) = &self.trace.shared.ambient {
-            lineage = lineage.surrounded_by(ambient());
-        }
         self.parent = parent;
         let recorded = self.recorded.get_mut().unwrap_or_else(PoisonError::into_inner);
-        recorded.lineage = lineage;
-        // Nobody can know other ids.
-        recorded.buffers.ids_changed = false;
+        if recorded.buffers.ids_changed {
+            recorded.buffers.date_ids(0);
+        }
+        if let Some(ambient) = &trace.shared.ambient {
+            recorded.lineage.surround(0, ambient());
+        }
+        self.trace = trace;
     }
 
-    /// What is recorded, without a lock: nobody else has the slot yet.
-    pub(super) fn buffers(&mut self) -> &mut Buffers {
-        &mut self.recorded.get_mut().unwrap_or_else(PoisonError::into_inner).buffers
+    /// What is to be recorded of a span of that callsite, without a lock: nobody else has the slot yet.
+    pub(super) fn buffers(&mut self, declared: &'static Declared) -> &mut Buffers {
+        self.declared = declared;
+        let buffers = &mut self.recorded.get_mut().unwrap_or_else(PoisonError::into_inner).buffers;
+        buffers.declare(declared);
+        buffers
     }
 
     /// Takes all of the span out, and answers how many bytes the slot holds, if they are worth being kept.
     pub(super) fn empty(&mut self, no_trace: &Arc<Trace>) -> Option<usize> {
         // Every field by name, so that one that is added cannot be forgotten.
         let Self {
-            metadata: _,
+            declared: _,
             trace,
             ids,
             parent,
@@ -125,6 +123,7 @@ impl Slot {
             panicked,
             aliases,
             end,
+            ids_as_of,
             changes,
             recorded,
         } = self;
@@ -137,10 +136,11 @@ impl Slot {
         *last_exit.get_mut() = NEVER;
         *panicked.get_mut() = false;
         *end.get_mut() = NEVER;
+        *ids_as_of.get_mut() = NEVER;
         *changes.get_mut() = 0;
         let Recorded { buffers, lineage, closing_children } =
             recorded.get_mut().unwrap_or_else(PoisonError::into_inner);
-        *lineage = Lineage::default();
+        lineage.clear();
         closing_children.clear();
         buffers.clear();
         buffers.is_worth_keeping().then(|| size_of::<Self>() + buffers.capacity())
@@ -194,6 +194,14 @@ impl Slot {
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The ids that count are those that came when the layer's count of late ids was at most this.
+    pub(super) fn ids_as_of(&self) -> u64 {
+        match self.ids_as_of.load(Ordering::Acquire) {
+            NEVER => self.trace.shared.late_ids.load(Ordering::Acquire),
+            as_of => as_of,
+        }
+    }
+
     /// A number that is another one when the span's record is: what it recorded has changed, or an id somewhere in its trace.
     pub(super) fn changes(&self) -> u64 {
         self.changes.load(Ordering::Relaxed).wrapping_add(self.trace.id_version())
@@ -205,8 +213,8 @@ impl Slot {
         change(&mut recorded.buffers);
         // The lock makes this the only writer.
         self.changes.store(self.changes.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        if std::mem::take(&mut recorded.buffers.ids_changed) && recorded.lineage.own_ids_changed() {
-            self.trace.ids_changed();
+        if recorded.buffers.ids_changed {
+            recorded.buffers.date_ids(self.trace.ids_changed());
         }
     }
 
@@ -282,7 +290,7 @@ impl Slot {
             self.panicked.store(true, Ordering::Release);
             self.write_beside(|buffers| buffers.push_always(crate::semconv::field::ERROR_TYPE, "panic"));
         }
-        self.refresh();
+        self.ids_as_of.store(self.trace.shared.late_ids.load(Ordering::Acquire), Ordering::Release);
         self.end.store(end.max(self.start), Ordering::Release);
     }
 
@@ -301,18 +309,18 @@ impl Slot {
     /// The events as the model has them.
     pub(super) fn events(&self, buffers: &Buffers) -> Vec<Event> {
         let shared = &self.trace.shared;
-        let event = |(event, attributes): (&super::raw::RawEvent, _)| Event {
-            name: match (event.name, event.metadata) {
-                (Some(name), _) => name.read(&buffers.arena),
+        let event = |event: &RawEvent| Event {
+            name: match (buffers.name_of(event), event.metadata) {
+                (Some(name), _) => name,
                 (None, Some(metadata)) => metadata.name().to_owned(),
                 (None, None) => String::new(),
             },
             time_ns: self.trace.unix_ns_of_event(event.time),
-            attributes,
+            attributes: tape::attributes(buffers.entries_of(event), event.metadata.map(Declared::of)),
             dropped_attributes: event.dropped_attributes,
             callsite: event.metadata.map(|metadata| shared.callsite(metadata)),
         };
-        buffers.events().map(event).collect()
+        buffers.events().iter().map(event).collect()
     }
 
     /// Puts what the ids came to be into `record`.
@@ -339,18 +347,16 @@ impl Slot {
 impl PendingSpan for Slot {
     fn record(&self) -> SpanRecord {
         let end = self.end.load(Ordering::Acquire);
-        if end == NEVER {
-            self.refresh();
-        }
+        let inherited = self.inherited();
         let shared = &self.trace.shared;
         let (trace_id, span_id) = self.known_ids_or_own();
-        let mut record = SpanRecord::new(trace_id, span_id, self.metadata.name(), self.start_ns());
+        let mut record = SpanRecord::new(trace_id, span_id, self.declared.metadata.name(), self.start_ns());
         self.write_ids(&mut record);
         if end != NEVER {
             record.state = SpanState::Closed;
             record.end_ns = Some(self.trace.unix_ns(end));
         }
-        record.callsite = Some(shared.callsite(self.metadata));
+        record.callsite = Some(shared.callsite(self.declared.metadata));
         record.scope = Arc::clone(&shared.scope);
         record.resource = Arc::clone(&shared.resource);
 
@@ -367,7 +373,7 @@ impl PendingSpan for Slot {
         record.dropped_events = buffers.dropped_events;
         record.dropped_links = buffers.dropped_links;
         record.truncated_bytes = buffers.truncated_bytes;
-        record.inherited = recorded.lineage.inherited().cloned().unwrap_or_default();
+        record.inherited = inherited;
         record
     }
 

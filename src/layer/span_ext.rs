@@ -1,15 +1,15 @@
 //! What an agent's code says about its span, beyond the fields that the span declares.
 
 use std::error::Error;
+use std::fmt;
 
 use tracing::Span;
 
-use super::buffers::{Buffers, List};
-use super::limits::Limits;
-use super::raw::Raw;
+use super::buffers::List;
 use super::shared::with_scratch;
 use super::state::LayerState;
-use super::text::{Text, write_error_chain};
+use super::tape::Kind;
+use super::text::{self, write_error_chain};
 use crate::error::{Error as AgentError, ErrorKind, Result};
 use crate::model::{Key, Message, SpanId, TraceId, Traceparent, Usage, Value, trace_state};
 use crate::semconv::field;
@@ -175,7 +175,7 @@ impl SpanExt for Span {
             slot.write_beside(|buffers| {
                 for (key, count) in counts {
                     if let Some(count) = count {
-                        buffers.push(List::Span, &state.shared.limits, key.into(), Raw::U64(count));
+                        buffers.push_value(List::Span, &state.shared.limits, key.into(), Value::U64(count));
                     }
                 }
             });
@@ -217,12 +217,12 @@ impl SpanExt for Span {
     }
 
     fn record_error(&self, error: &(dyn Error + 'static)) -> &Self {
-        record_exception(self, |scratch, limits| scratch.formatted(limits, |out| write_error_chain(out, error)));
+        record_exception(self, |out| write_error_chain(out, error));
         self
     }
 
     fn record_failure(&self, message: &str) -> &Self {
-        record_exception(self, |scratch, limits| scratch.text(limits, message));
+        record_exception(self, |out| out.write_str(message));
         self
     }
 
@@ -267,15 +267,18 @@ impl SpanExt for Span {
 }
 
 /// Records an error status and the event that OpenTelemetry's convention for exceptions asks for.
-fn record_exception(span: &Span, message: impl Fn(&mut Buffers, &Limits) -> Text) {
+fn record_exception(span: &Span, message: impl Fn(&mut dyn fmt::Write) -> fmt::Result) {
     LayerState::each(span, (), |state, slot, ()| {
         let limits = &state.shared.limits;
         with_scratch(|scratch| {
-            let message = message(scratch, limits);
-            let name = scratch.text(limits, "exception");
-            scratch.failure = Some(message.read(&scratch.arena));
-            scratch.push(List::Event, limits, "exception.message".into(), Raw::Str(message));
-            scratch.push_event(None, Some(name), slot.trace.now_signed());
+            let mut text = Vec::new();
+            scratch.truncated_bytes += text::format(&mut text, limits.value_bytes, &message);
+            let text = String::from_utf8_lossy(&text).into_owned();
+            scratch.push_message(limits, "exception");
+            let name = scratch.tell(List::Event, "exception.message".into());
+            scratch.push(List::Event, limits, name, Kind::Str, text.as_bytes());
+            scratch.failure = Some(text);
+            scratch.push_event(None, slot.trace.now_signed());
             slot.write_beside(|buffers| buffers.append(limits, scratch));
         });
     });

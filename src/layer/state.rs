@@ -9,6 +9,7 @@ use tracing::{Dispatch, Event, Metadata, Span};
 
 use super::boundaries::Boundaries;
 use super::buffers::{Buffers, List};
+use super::declared::Declared;
 use super::ids::Ids;
 use super::shared::{Shared, with_scratch};
 use super::slot::Slot;
@@ -72,7 +73,7 @@ impl LayerState {
     /// them.
     pub(super) fn open(&self, id: &Id, attributes: &Attributes<'_>, parent: Option<Arc<Slot>>) {
         let trace = match &parent {
-            Some(parent) if self.boundaries.part(parent.metadata, attributes.metadata()) => {
+            Some(parent) if self.boundaries.part(parent.declared.metadata, attributes.metadata()) => {
                 Arc::new(Trace::start_below(&parent.trace))
             }
             Some(parent) => Arc::clone(&parent.trace),
@@ -80,17 +81,17 @@ impl LayerState {
         };
         // Before the fields: formatting them is the span's time, not its parent's.
         let start = trace.now();
-        let metadata = attributes.metadata();
+        let declared = Declared::of(attributes.metadata());
         let spare = self.shared.spares.as_ref().and_then(Spares::take);
-        let mut slot = spare.unwrap_or_else(|| Arc::new(Slot::new(metadata, Arc::clone(&trace))));
+        let mut slot = spare.unwrap_or_else(|| Arc::new(Slot::new(declared, Arc::clone(&trace))));
         // Nobody else has it.
         if let Some(slot) = Arc::get_mut(&mut slot) {
-            attributes.record(&mut FieldVisitor::new(slot.buffers(), &self.shared.limits, List::Span));
+            attributes.record(&mut FieldVisitor::new(slot.buffers(declared), &self.shared.limits, List::Span));
             let in_trace = parent.as_deref().filter(|parent| Arc::ptr_eq(&parent.trace, &trace));
             let is_late = self.shared.companion.is_some();
             let hides_parent = is_late && attributes.parent().is_some_and(|named| self.table.get(named).is_none());
             slot.ids = Ids::new(trace.id, in_trace, hides_parent, is_late);
-            slot.start(metadata, trace, parent, start);
+            slot.start(trace, parent, start);
         }
         self.table.insert(id, slot);
     }
@@ -106,12 +107,11 @@ impl LayerState {
         let limits = &self.shared.limits;
         let time = slot.trace.now_signed();
         with_scratch(|scratch| {
-            let mut visitor = FieldVisitor::new(scratch, limits, List::Event);
-            event.record(&mut visitor);
-            let name = visitor.into_message();
             let metadata: &'static Metadata<'static> = event.metadata();
-            scratch.push_event(Some(metadata), name, time);
-            slot.write(|buffers| buffers.append(limits, scratch));
+            scratch.declare(Declared::of(metadata));
+            event.record(&mut FieldVisitor::new(scratch, limits, List::Event));
+            scratch.push_event(Some(metadata), time);
+            slot.write(|buffers| buffers.append_event(limits, scratch));
         });
     }
 
@@ -263,7 +263,9 @@ impl LiveSpans for LayerState {
         self.watch.look(filter, Watch::most_verbose(), || {
             let mut recorded = self.shared.frameworks();
             let open = self.table.open();
-            recorded.extend(open.iter().map(|slot| slot.metadata).filter(|metadata| self.shared.is_told_of(metadata)));
+            recorded.extend(
+                open.iter().map(|slot| slot.declared.metadata).filter(|metadata| self.shared.is_told_of(metadata)),
+            );
             recorded
         })
     }

@@ -11,6 +11,9 @@ use crate::model::{SpanId, TraceId};
 
 const SHARDS: usize = 64;
 
+/// How many open spans of a shard are looked through one by one: 256 in all, which is what most programs have open.
+const NEAR: usize = 4;
+
 /// How many closed spans each shard remembers: 4,096 in all.
 const REMEMBERED: usize = 64;
 
@@ -38,6 +41,9 @@ struct Shard(Mutex<Spans>);
 
 #[derive(Default)]
 struct Spans {
+    /// The first few, which are found without a hash.
+    near: [Option<(u64, Arc<Slot>)>; NEAR],
+    /// All others.
     open: HashMap<u64, Arc<Slot>, BuildHasherDefault<IdHasher>>,
     /// Frameworks link to the step before, which has usually closed (`follows_from`).
     closed: VecDeque<(u64, TraceId, SpanId)>,
@@ -46,23 +52,23 @@ struct Spans {
 impl Table {
     /// Adds an open span.
     pub(super) fn insert(&self, id: &Id, slot: Arc<Slot>) {
-        self.shard(id).open.insert(id.into_u64(), slot);
+        self.shard(id).insert(id.into_u64(), slot);
     }
 
     /// The open span of that id. It stays alive in the caller's hand when it closes.
     pub(super) fn get(&self, id: &Id) -> Option<Arc<Slot>> {
-        self.shard(id).open.get(&id.into_u64()).cloned()
+        self.shard(id).get(id.into_u64()).cloned()
     }
 
     /// Looks at the open span of that id. `look` must be short: its shard is locked.
     pub(super) fn look<T>(&self, id: &Id, look: impl FnOnce(&Slot) -> T) -> Option<T> {
-        self.shard(id).open.get(&id.into_u64()).map(|slot| look(slot))
+        self.shard(id).get(id.into_u64()).map(|slot| look(slot))
     }
 
     /// Takes a span out and remembers its ids.
     pub(super) fn remove(&self, id: &Id) -> Option<Arc<Slot>> {
         let mut spans = self.shard(id);
-        let slot = spans.open.remove(&id.into_u64())?;
+        let slot = spans.remove(id.into_u64())?;
         if spans.closed.len() == REMEMBERED {
             spans.closed.pop_front();
         }
@@ -76,7 +82,7 @@ impl Table {
     pub(super) fn ids(&self, id: &Id) -> Option<(TraceId, SpanId)> {
         let spans = self.shard(id);
         let id = id.into_u64();
-        if let Some(slot) = spans.open.get(&id) {
+        if let Some(slot) = spans.get(id) {
             return slot.ids.known();
         }
         let closed = spans.closed.iter().rev().find(|(closed, ..)| *closed == id)?;
@@ -85,7 +91,7 @@ impl Table {
 
     /// The spans that are open now.
     pub(super) fn open(&self) -> Vec<Arc<Slot>> {
-        self.shards.0.iter().flat_map(|shard| shard.lock().open.values().cloned().collect::<Vec<_>>()).collect()
+        self.shards.0.iter().flat_map(|shard| shard.lock().all()).collect()
     }
 
     /// Locks the shard of an id. Held for a look-up or a change of the map, never while a span's lock is taken.
@@ -93,6 +99,40 @@ impl Table {
         let place = usize::try_from(mixed(id.into_u64()) >> 32).unwrap_or_default() % SHARDS;
         #[expect(clippy::indexing_slicing, reason = "the remainder of a division by the length")]
         self.shards.0[place].lock()
+    }
+}
+
+impl Spans {
+    #[inline]
+    fn get(&self, id: u64) -> Option<&Arc<Slot>> {
+        let near = self.near.iter().flatten().find(|(known, _)| *known == id);
+        match near {
+            Some((_, slot)) => Some(slot),
+            None if self.open.is_empty() => None,
+            None => self.open.get(&id),
+        }
+    }
+
+    #[inline]
+    fn insert(&mut self, id: u64, slot: Arc<Slot>) {
+        match self.near.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some((id, slot)),
+            None => drop(self.open.insert(id, slot)),
+        }
+    }
+
+    #[inline]
+    fn remove(&mut self, id: u64) -> Option<Arc<Slot>> {
+        let is_it = |place: &&mut Option<(u64, Arc<Slot>)>| place.as_ref().is_some_and(|(known, _)| *known == id);
+        match self.near.iter_mut().find(is_it) {
+            Some(place) => place.take().map(|(_, slot)| slot),
+            None => self.open.remove(&id),
+        }
+    }
+
+    fn all(&self) -> Vec<Arc<Slot>> {
+        let near = self.near.iter().flatten().map(|(_, slot)| slot);
+        near.chain(self.open.values()).cloned().collect()
     }
 }
 

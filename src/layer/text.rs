@@ -1,4 +1,4 @@
-//! Texts in an arena: bounded, cut where a character ends, and safe from what a value's `Debug` may do.
+//! Texts that are being made: bounded, cut where a character ends, and safe from what a value's `Debug` may do.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -13,57 +13,10 @@ pub(super) const PANICKED: &str = "<panicked while formatting>";
 /// How far an error's sources are followed: a chain can be a circle.
 const MAX_SOURCES: usize = 32;
 
-/// A place in an arena.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Text {
-    start: usize,
-    len: usize,
-}
-
-impl Text {
-    /// Copies `bytes` to the end of `arena`.
-    pub(super) fn append(arena: &mut Vec<u8>, bytes: &[u8]) -> Self {
-        let start = arena.len();
-        arena.extend_from_slice(bytes);
-        Self { start, len: bytes.len() }
-    }
-
-    /// Gives the place back, which is the last in `arena`.
-    pub(super) fn take_back(self, arena: &mut Vec<u8>) {
-        debug_assert_eq!(self.start + self.len, arena.len(), "something stands behind it");
-        arena.truncate(self.start);
-    }
-
-    /// The bytes, as they stand in the arena that the text was made in.
-    pub(super) fn slice(self, arena: &[u8]) -> &[u8] {
-        arena.get(self.start..self.start + self.len).unwrap_or_default()
-    }
-
-    /// The text. All that is not [`Raw::Bytes`](super::raw::Raw::Bytes) is UTF-8.
-    pub(super) fn read(self, arena: &[u8]) -> String {
-        String::from_utf8_lossy(self.slice(arena)).into_owned()
-    }
-
-    /// The same text at the end of another arena.
-    pub(super) fn moved(self, from: &[u8], to: &mut Vec<u8>) -> Self {
-        Self::append(to, self.slice(from))
-    }
-}
-
-/// A text that was written, and how many of its bytes were cut.
-pub(super) struct Formatted {
-    pub(super) text: Text,
-    pub(super) cut: u64,
-}
-
-/// Writes a text of at most `limit` bytes to the end of `arena`.
+/// Writes a text of at most `limit` bytes to the end of `arena`, and answers how many bytes of it were cut.
 ///
 /// `write` may run a user's code: it must not be called with a lock held, because that code may trace. A panic in it ends here.
-pub(super) fn format(
-    arena: &mut Vec<u8>,
-    limit: usize,
-    write: impl FnOnce(&mut dyn Write) -> fmt::Result,
-) -> Formatted {
+pub(super) fn format(arena: &mut Vec<u8>, limit: usize, write: impl FnOnce(&mut dyn Write) -> fmt::Result) -> u64 {
     let start = arena.len();
     let mut out = Bounded { arena, room: limit, cut: 0 };
     let formatting = Formatting::begin();
@@ -79,7 +32,7 @@ pub(super) fn format(
     if cut > 0 {
         arena.extend_from_slice(cut_marker(cut).as_bytes());
     }
-    Formatted { text: Text { start, len: arena.len() - start }, cut }
+    cut
 }
 
 thread_local! {

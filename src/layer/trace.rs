@@ -19,7 +19,7 @@ pub(super) struct Trace {
     anchor_unix_ns: i64,
     /// The trace of the span that the root would stand below if no boundary were between them: the root has ids from there.
     outer: Option<Arc<Trace>>,
-    /// Grows when an id changed on a span that has children: those must look again at their ancestors.
+    /// Grows when a span gets an id after it has begun: those below have it too.
     id_version: AtomicU64,
 }
 
@@ -53,7 +53,8 @@ impl Trace {
 
     /// Nanoseconds since the anchor.
     pub(super) fn now(&self) -> u64 {
-        u64::try_from(self.anchor.elapsed().as_nanos()).unwrap_or(u64::MAX)
+        let elapsed = self.anchor.elapsed();
+        elapsed.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(elapsed.subsec_nanos()))
     }
 
     /// The same for what may also be before it.
@@ -76,7 +77,7 @@ impl Trace {
         self.anchor_unix_ns.saturating_add_unsigned(since_anchor)
     }
 
-    /// The number of changes so far, here and where the ids come from. A span that saw this number knows of all of them.
+    /// The number of changes so far, here and where the ids come from.
     pub(super) fn id_version(&self) -> u64 {
         let mut version = self.id_version.load(Ordering::Acquire);
         let mut outer = self.outer.as_deref();
@@ -88,9 +89,10 @@ impl Trace {
         version
     }
 
-    /// Says that an id changed on a span that has children.
-    pub(super) fn ids_changed(&self) {
+    /// Says that a span that has begun got an id. Answers what the layer's count of such ids is with it.
+    pub(super) fn ids_changed(&self) -> u64 {
         self.id_version.fetch_add(1, Ordering::AcqRel);
+        self.shared.late_ids.fetch_add(1, Ordering::AcqRel) + 1
     }
 }
 

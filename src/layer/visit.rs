@@ -5,108 +5,107 @@ use std::fmt;
 
 use tracing::field::{Field, Visit};
 
-use super::buffers::{Buffers, List};
+use super::buffers::{Buffers, FieldName, List};
 use super::limits::Limits;
-use super::raw::Raw;
 use super::shared::with_scratch;
 use super::slot::Slot;
-use super::text::{Text, write_error_chain};
+use super::tape::Kind;
+use super::text::write_error_chain;
 
-/// Visits the first fields of a span, or those of an event, and copies them into buffers that only the visiting call can reach: a
-/// value's `Debug` may record on the very span whose field it is.
+/// Visits fields of a span, or those of an event, and copies them into buffers that only the visiting call can reach: a value's `Debug`
+/// may record on the very span whose field it is. The buffers must know the [declared](Buffers::declare) fields.
 pub(super) struct FieldVisitor<'a> {
     buffers: &'a mut Buffers,
     limits: &'a Limits,
     list: List,
-    /// The text of an event's `message`.
-    message: Option<Text>,
+    has_message: bool,
 }
 
 impl<'a> FieldVisitor<'a> {
     pub(super) const fn new(buffers: &'a mut Buffers, limits: &'a Limits, list: List) -> Self {
-        Self { buffers, limits, list, message: None }
-    }
-
-    /// The text of the visited event's `message`.
-    pub(super) const fn into_message(self) -> Option<Text> {
-        self.message
+        Self { buffers, limits, list, has_message: false }
     }
 
     /// Whether `field` is what names the event. A second field of that name stays an attribute.
-    fn names_event(&self, field: &Field) -> bool {
-        self.list == List::Event && self.message.is_none() && field.name() == "message"
+    #[inline]
+    fn names_event(&mut self, field: &Field) -> bool {
+        let is_it = self.list == List::Event && !self.has_message && field.name() == "message";
+        self.has_message |= is_it;
+        is_it
     }
 
     #[inline]
-    fn push(&mut self, field: &Field, raw: Raw) {
-        match self.list {
-            List::Span => self.buffers.push_declared(self.limits, field.name(), raw),
-            List::Event => self.buffers.push(self.list, self.limits, field.name().into(), raw),
-        }
-    }
-
-    #[inline]
-    fn push_number(&mut self, field: &Field, raw: Raw, text: &dyn fmt::Display) {
+    fn push_word(&mut self, field: &Field, kind: Kind, word: [u8; 8], text: &dyn fmt::Display) {
         if self.names_event(field) {
-            self.message = Some(self.buffers.formatted(self.limits, |out| write!(out, "{text}")));
+            self.format(FieldName::MESSAGE, Kind::Str, |out| write!(out, "{text}"));
         } else {
-            self.push(field, raw);
+            let name = self.buffers.name_of_field(self.list, field);
+            self.buffers.push_word(self.list, self.limits, name, kind, word);
+        }
+    }
+
+    fn push_number(&mut self, field: &Field, kind: Kind, bytes: &[u8], text: &dyn fmt::Display) {
+        if self.names_event(field) {
+            self.format(FieldName::MESSAGE, Kind::Str, |out| write!(out, "{text}"));
+        } else {
+            let name = self.buffers.name_of_field(self.list, field);
+            self.buffers.push(self.list, self.limits, name, kind, bytes);
         }
     }
 
     #[inline]
-    fn push_text(&mut self, field: &Field, text: Text, raw: impl FnOnce(Text) -> Raw) {
-        if self.names_event(field) {
-            self.message = Some(text);
-        } else {
-            self.push(field, raw(text));
-        }
+    fn name_of_text(&mut self, field: &Field) -> FieldName {
+        if self.names_event(field) { FieldName::MESSAGE } else { self.buffers.name_of_field(self.list, field) }
+    }
+
+    fn format(&mut self, name: FieldName, kind: Kind, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
+        self.buffers.push_formatted(self.list, self.limits, name, kind, write);
     }
 }
 
 impl Visit for FieldVisitor<'_> {
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.push_number(field, Raw::Bool(value), &value);
+        self.push_number(field, Kind::Bool, &[u8::from(value)], &value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.push_number(field, Raw::I64(value), &value);
+        self.push_word(field, Kind::I64, value.to_le_bytes(), &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push_number(field, Raw::U64(value), &value);
+        self.push_word(field, Kind::U64, value.to_le_bytes(), &value);
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
-        self.push_number(field, Raw::I128(value), &value);
+        self.push_number(field, Kind::I128, &value.to_le_bytes(), &value);
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        self.push_number(field, Raw::U128(value), &value);
+        self.push_number(field, Kind::U128, &value.to_le_bytes(), &value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push_number(field, Raw::F64(value), &value);
+        self.push_word(field, Kind::F64, value.to_le_bytes(), &value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        let text = self.buffers.text(self.limits, value);
-        self.push_text(field, text, Raw::Str);
+        let name = self.name_of_text(field);
+        self.buffers.push_text(self.list, self.limits, name, Kind::Str, value);
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        let bytes = self.buffers.bytes(self.limits, value);
-        self.push(field, Raw::Bytes(bytes));
+        let name = self.buffers.name_of_field(self.list, field);
+        self.buffers.push_bytes(self.list, self.limits, name, value);
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        let text = self.buffers.formatted(self.limits, |out| write_error_chain(out, value));
-        self.push_text(field, text, Raw::Error);
+        let name = self.name_of_text(field);
+        self.format(name, Kind::Error, |out| write_error_chain(out, value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        let text = self.buffers.formatted(self.limits, |out| write!(out, "{value:?}"));
-        self.push_text(field, text, Raw::Debug);
+        let name = self.name_of_text(field);
+        self.format(name, Kind::Debug, |out| write!(out, "{value:?}"));
     }
 }
 
@@ -124,12 +123,14 @@ impl LateVisitor<'_> {
         if self.is_beside { self.slot.write_beside(change) } else { self.slot.write(change) }
     }
 
-    fn push(&self, field: &Field, raw: Raw) {
-        self.write(|buffers| buffers.push_declared(self.limits, field.name(), raw));
+    #[inline]
+    fn copy(&self, visit: impl FnOnce(&mut FieldVisitor<'_>)) {
+        self.write(|buffers| visit(&mut FieldVisitor::new(buffers, self.limits, List::Span)));
     }
 
     fn format(&self, visit: impl FnOnce(&mut FieldVisitor<'_>)) {
         with_scratch(|scratch| {
+            scratch.declare(self.slot.declared);
             visit(&mut FieldVisitor::new(scratch, self.limits, List::Span));
             self.write(|buffers| buffers.append(self.limits, scratch));
         });
@@ -138,35 +139,35 @@ impl LateVisitor<'_> {
 
 impl Visit for LateVisitor<'_> {
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.push(field, Raw::Bool(value));
+        self.copy(|visitor| visitor.record_bool(field, value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.push(field, Raw::I64(value));
+        self.copy(|visitor| visitor.record_i64(field, value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push(field, Raw::U64(value));
+        self.copy(|visitor| visitor.record_u64(field, value));
     }
 
     fn record_i128(&mut self, field: &Field, value: i128) {
-        self.push(field, Raw::I128(value));
+        self.copy(|visitor| visitor.record_i128(field, value));
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        self.push(field, Raw::U128(value));
+        self.copy(|visitor| visitor.record_u128(field, value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push(field, Raw::F64(value));
+        self.copy(|visitor| visitor.record_f64(field, value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.write(|buffers| FieldVisitor::new(buffers, self.limits, List::Span).record_str(field, value));
+        self.copy(|visitor| visitor.record_str(field, value));
     }
 
     fn record_bytes(&mut self, field: &Field, value: &[u8]) {
-        self.write(|buffers| FieldVisitor::new(buffers, self.limits, List::Span).record_bytes(field, value));
+        self.copy(|visitor| visitor.record_bytes(field, value));
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
