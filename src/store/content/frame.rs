@@ -16,8 +16,9 @@ const DICTIONARY_ID: u32 = 40_001;
 const MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// Fewer bytes than these are left as they are: a frame has 15 of its own.
 const LEAST: usize = 48;
-/// As a span's attributes take on average, lower levels save little time, and from the fifth on the time of a span doubles for 2 %.
-const LEVEL: i32 = 3;
+/// Of spans with 1.8 kB of content, the third level makes frames that are 4 % shorter in half as much time again, the fourth 8 % in three times
+/// the time.
+const LEVEL: i32 = 1;
 
 static WRITING: LazyLock<Option<CDict<'static>>> = LazyLock::new(|| CDict::try_create(DICTIONARY, LEVEL));
 static READING: LazyLock<Option<DDict<'static>>> = LazyLock::new(|| DDict::try_create(DICTIONARY));
