@@ -56,6 +56,7 @@ pub struct Builder {
     policy: policy::Options,
     prices: PriceTable,
     retention: Option<Retention>,
+    is_compressed: bool,
     sinks: Vec<MakeSink>,
     on_error: Option<OnError>,
     shutdown_timeout: Duration,
@@ -92,6 +93,7 @@ impl Builder {
             policy: policy::Options::default(),
             prices: PriceTable::default(),
             retention: None,
+            is_compressed: true,
             sinks: Vec::new(),
             on_error: None,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
@@ -432,6 +434,15 @@ impl Builder {
         self
     }
 
+    /// Whether what spans recorded is compressed where it is stored: on by default, since it takes half of the room.
+    ///
+    /// Switch it off for a program that reads the columns of [`span_contents`](crate::schema::span_contents) by SQL, as JSON: those of spans that end
+    /// from then on, and that have at most 4 KiB each. Everything in this crate reads both forms, side by side in one trace too.
+    pub const fn compression(mut self, is_on: bool) -> Self {
+        self.is_compressed = is_on;
+        self
+    }
+
     /// One more place where each batch goes, after the store, on a thread of its own: what it does or fails to do never delays the
     /// store. As many spans and bytes wait for it as for the store; a batch that fails is tried again, for five minutes at most. All of
     /// it is counted in [`Health::sinks`](crate::pipeline::Health::sinks).
@@ -580,7 +591,8 @@ impl Builder {
         let sink = StoreSink::new(store.clone(), process, environment::host_name())
             .with_prices(prices.clone())
             .with_heartbeat(self.heartbeat)
-            .with_retention(self.retention);
+            .with_retention(self.retention)
+            .with_compression(self.is_compressed);
         let interpret = move |record| {
             let mut item = semconv::interpret_with(&profiles, record);
             prices.apply(&mut item);

@@ -7,7 +7,8 @@ use diesel::result::QueryResult;
 use diesel::sql_types::Text;
 
 use super::connection::{AnyConnection, dispatch};
-use super::content::{SHARED, make_whole_if_possible};
+use super::content::{READABLE, make_whole_if_possible};
+use super::convert::ENCODING;
 use super::rows::{ContentRow, FacetRow, SessionRow};
 use super::schema::{sessions, span_contents, trace_facets};
 use super::url::DatabaseUrl;
@@ -91,12 +92,13 @@ impl Store {
         self.read(|connection| {
             let mut unreadable = Vec::new();
             let mut last = Vec::new();
+            let is_readable = |form: &str| READABLE.contains(&form);
             loop {
                 let mut contents = next_contents(connection, trace_id.as_bytes(), &last)?;
                 let Some(row) = contents.last() else { return Ok(unreadable) };
                 last.clone_from(&row.span_id);
                 connection.wait(async |connection| make_whole_if_possible(connection, &mut contents).await)?;
-                let broken = contents.iter().filter(|row| row.encoding == SHARED);
+                let broken = contents.iter().filter(|row| is_readable(&row.encoding) && row.encoding != ENCODING);
                 unreadable.extend(broken.filter_map(|row| SpanId::from_slice(&row.span_id)));
             }
         })

@@ -144,7 +144,11 @@ pub struct SpanRow {
 ///
 /// `json`: see `model::canonical`.
 ///
-/// `parts`: the same, but `attributes`, `events` and `verbatim` begin with a byte that says where their content is. 0: it follows. 1: it is to be put
+/// `zstd`: the same, but `attributes`, `events`, `extra` and `verbatim` begin with a byte that says where their content is. 0: it follows. 2: a frame
+/// of [zstd](https://www.rfc-editor.org/rfc/rfc8878) follows, with the dictionary that it names: `src/store/content/dictionary/40001.zdict` of this
+/// crate.
+///
+/// `parts` and `zstd-parts`: as `json` and `zstd`, but in `attributes`, `events` and `verbatim` the first byte may also be 1: then the content is to be put
 /// together. Then follows its length, as a varint of protobuf, and then entries, one after the other, each with a first byte: from 1 to 64, so
 /// many bytes of the content follow; 0, the 20 bytes follow that are the `digest` of the [part](PartRow) of the same `start_day` whose bytes are meant; 128,
 /// that of a part which holds entries itself. [`TraceRepository`](crate::TraceRepository) does all that.
@@ -158,7 +162,8 @@ pub struct ContentRow {
     pub span_id: Vec<u8>,
     /// The UTC day of the start, counted from 1970-01-01; a part of the key, so that tables can be partitioned by it.
     pub start_day: i32,
-    /// The form of the other columns: `json` or, where a column is large, `parts`.
+    /// The form of the other columns: `zstd` or, where a column is large, `zstd-parts`; without compression, and of spans that are not closed,
+    /// `json` or `parts`.
     pub encoding: String,
     /// The attributes, in order.
     pub attributes: Vec<u8>,
@@ -183,13 +188,13 @@ pub struct ContentRow {
 pub struct PartRow {
     /// The UTC day of the start of the spans that share it, counted from 1970-01-01.
     pub start_day: i32,
-    /// The first 20 bytes of the SHA-256 of one byte (1 for a list, else 0) and `bytes`.
+    /// The first 20 bytes of the SHA-256 of one byte (1 for a list, else 0) and `bytes`, not compressed.
     pub digest: Vec<u8>,
     /// Whether `bytes` are entries, as [`ContentRow`] describes them, and no content.
     pub is_list: bool,
     /// The number of the day's sweep that a writer kept it from; 0: of none.
     pub kept_by: i64,
-    /// A piece of content.
+    /// A piece of content, or a frame of zstd of one, as [`ContentRow`] describes it: which of the two, `digest` tells.
     pub bytes: Vec<u8>,
 }
 

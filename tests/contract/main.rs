@@ -29,6 +29,7 @@ mod tables;
 mod walk;
 mod world;
 
+mod compression;
 mod cut;
 mod deletion;
 mod details;
@@ -121,6 +122,7 @@ const ROOMS: &[(&str, &[Case])] = &[
     ("prices", prices::CASES),
     ("cut", cut::CASES),
     ("sharing", sharing::CASES),
+    ("compression", compression::CASES),
 ];
 
 /// Cases that do not depend on the way of asking: they run once for each database.

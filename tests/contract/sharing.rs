@@ -33,7 +33,7 @@ pub(crate) const ONCE: &[crate::Case] = &[
 ];
 
 /// Words without meaning, different ones for each number.
-fn words(number: u64, length: usize) -> String {
+pub(crate) fn words(number: u64, length: usize) -> String {
     let mut dice = Dice::new(number + 1);
     let mut text = String::new();
     while text.len() < length {
@@ -56,7 +56,7 @@ fn history(session: u64, turn: u64) -> Vec<(&'static str, String)> {
 }
 
 /// A turn of a conversation: a run and its call, which both hold all that was said before.
-fn turn(session: u64, turn: u64) -> [Sketch; 2] {
+pub(crate) fn turn(session: u64, turn: u64) -> [Sketch; 2] {
     let messages: Vec<_> = history(session, turn)
         .into_iter()
         .map(|(role, text)| serde_json::json!({"role": role, "parts": [{"type": "text", "content": text}]}))
@@ -79,7 +79,7 @@ fn turn(session: u64, turn: u64) -> [Sketch; 2] {
     ]
 }
 
-fn count(database: &Database, query: &str) -> u64 {
+pub(crate) fn count(database: &Database, query: &str) -> u64 {
     let text = match database.dialect() {
         Dialect::Postgres => format!("SELECT ({query})::text AS line"),
         Dialect::Sqlite => format!("SELECT CAST(({query}) AS TEXT) AS line"),
@@ -93,7 +93,7 @@ fn parts(database: &Database) -> u64 {
 }
 
 /// The names of all parts, with their days.
-fn names(database: &Database) -> BTreeSet<String> {
+pub(crate) fn names(database: &Database) -> BTreeSet<String> {
     let query = match database.dialect() {
         Dialect::Sqlite => "SELECT start_day || ' ' || hex(digest) AS line FROM content_parts",
         Dialect::Postgres => "SELECT start_day || ' ' || encode(digest, 'hex') AS line FROM content_parts",
@@ -103,7 +103,7 @@ fn names(database: &Database) -> BTreeSet<String> {
 }
 
 /// Asserts that these turns are stored as they were recorded.
-fn expect_turns(repository: &Repository, turns: impl IntoIterator<Item = (u64, u64)>) {
+pub(crate) fn expect_turns(repository: &Repository, turns: impl IntoIterator<Item = (u64, u64)>) {
     for (session, number) in turns {
         let found = repository.records(trace_id(1_000 * session + number)).unwrap();
         let expected = turn(session, number).map(SpanRecord::from);
@@ -144,7 +144,7 @@ fn large_contents_come_back_as_they_were(world: &World) {
         assert!(detail.content.attributes == expected.attributes && detail.content.events == expected.events);
     }
     let forms = world.database.sql().lines("SELECT encoding AS line FROM span_contents ORDER BY start_day, span_id");
-    assert_eq!(forms, ["parts"; 5]);
+    assert_eq!(forms, ["zstd-parts"; 5]);
     // A day has its own.
     assert_eq!(count(&world.database, "SELECT count(*) FROM content_days"), 2);
 }
@@ -235,7 +235,7 @@ fn a_conversation_costs_about_its_own_length(world: &World) {
 
 fn small_contents_have_no_parts(world: &World) {
     world.writer().write((0..50).map(|number| span(number, 0).with("text", words(number, 1_500))));
-    assert_eq!(world.database.sql().lines("SELECT DISTINCT encoding AS line FROM span_contents"), ["json"]);
+    assert_eq!(world.database.sql().lines("SELECT DISTINCT encoding AS line FROM span_contents"), ["zstd"]);
     // Nor has what is still running: it changes soon.
     let running = || span(60, 0).with("text", words(60, 50_000)).running();
     world.writer().write([running()]);

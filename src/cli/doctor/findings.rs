@@ -178,7 +178,7 @@ impl Contents {
         let unreadable = self.checked.unreadable.len();
         if unreadable > 0 {
             attention.push(format!(
-                "the content of {unreadable} spans cannot be put together, as happens when another program changes the table content_parts: bring it back from a backup, or delete their traces"
+                "the content of {unreadable} spans cannot be put together, as happens when another program or a fault of the disk changes the tables span_contents or content_parts: bring them back from a backup, or delete their traces"
             ));
         }
     }

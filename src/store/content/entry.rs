@@ -14,6 +14,8 @@ const LIST: u8 = 128;
 const INLINE: u8 = 0;
 /// The first byte of a column: the content's length follows, and then entries.
 const SHARED: u8 = 1;
+/// The first byte of a column: a [frame](super::frame) of the content follows.
+const COMPRESSED: u8 = 2;
 
 /// What a part is called: a hash of what it is and of its bytes, so that the same bytes have the same name wherever they come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,11 +120,13 @@ pub(super) fn entries(mut bytes: &[u8]) -> Option<Vec<Entry<'_>>> {
     Some(entries)
 }
 
-/// A column of a row whose content is shared.
+/// A column of a row that does not hold its content as it is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Column<'a> {
     /// The content itself.
     Inline(&'a [u8]),
+    /// The content in less room.
+    Compressed(&'a [u8]),
     /// What it is made of, and how long it is.
     Shared(u64, Vec<Entry<'a>>),
 }
@@ -131,6 +135,7 @@ impl<'a> Column<'a> {
     pub(super) fn read(column: &'a [u8]) -> Option<Self> {
         match column.split_first()? {
             (&INLINE, content) => Some(Self::Inline(content)),
+            (&COMPRESSED, frame) => Some(Self::Compressed(frame)),
             (&SHARED, mut rest) => {
                 let length = decode_varint(&mut rest).ok()?;
                 Some(Self::Shared(length, entries(rest)?))
@@ -142,6 +147,7 @@ impl<'a> Column<'a> {
     pub(super) fn write(&self) -> Vec<u8> {
         match self {
             Self::Inline(content) => [&[INLINE], *content].concat(),
+            Self::Compressed(frame) => [&[COMPRESSED], *frame].concat(),
             Self::Shared(length, entries) => {
                 let mut out = vec![SHARED];
                 encode_varint(*length, &mut out);
@@ -154,7 +160,7 @@ impl<'a> Column<'a> {
     /// The names that stand in it.
     pub(super) fn names(&self) -> impl Iterator<Item = (Name, bool)> + '_ {
         let entries = match self {
-            Self::Inline(_) => &[][..],
+            Self::Inline(_) | Self::Compressed(_) => &[][..],
             Self::Shared(_, entries) => entries,
         };
         names(entries)

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::result::QueryResult;
 
 use super::entry::{Name, entries, names};
+use super::frame;
 use super::split::NewPart;
 use super::{NAMES_A_QUERY, Parts};
 use crate::store::connection::{AnyConnection, dispatch};
@@ -18,6 +19,7 @@ use crate::store::schema::content_parts;
 struct Needed<'a> {
     all: BTreeMap<Name, &'a NewPart>,
     named: Vec<Name>,
+    is_compressed: bool,
 }
 
 /// Stores what rows need, each with its day. Rows without parts cost no statement.
@@ -30,6 +32,7 @@ pub(crate) fn keep<'a>(
         let needed = days.entry(day).or_default();
         needed.all.extend(parts.all.iter().map(|(name, part)| (*name, part)));
         needed.named.extend(&parts.named);
+        needed.is_compressed |= parts.is_compressed;
     }
     let mut held = Vec::with_capacity(days.len());
     for (day, needed) in days {
@@ -73,15 +76,20 @@ fn keep_of_day(connection: &mut AnyConnection, day: i32, sweep: Option<i64>, nee
     if connection.is_server() {
         missing.sort_unstable_by_key(|(name, _)| *name);
     }
-    let rows: Vec<PartRow> = missing.iter().map(|(name, part)| row(day, name, part, sweep.unwrap_or(0))).collect();
+    // Only now, although a transaction waits for it: a conversation repeats most of its parts, which are there already.
+    let row = |(name, part): &(Name, &NewPart)| row(day, name, part, sweep.unwrap_or(0), needed.is_compressed);
+    let rows: Vec<PartRow> = missing.iter().map(row).collect();
     let rows: Vec<&PartRow> = rows.iter().collect();
     // What a sweep is about to delete is there and has to get its mark.
     if sweep.is_some() { dialect::put(connection, &rows) } else { dialect::keep(connection, &rows) }
 }
 
-fn row(day: i32, name: &Name, part: &NewPart, kept_by: i64) -> PartRow {
+fn row(day: i32, name: &Name, part: &NewPart, kept_by: i64, is_compressed: bool) -> PartRow {
     let NewPart { is_list, bytes } = part;
-    PartRow { start_day: day, digest: name.as_bytes().to_vec(), is_list: *is_list, kept_by, bytes: bytes.clone() }
+    // Names are hashes: a list has nothing to compress.
+    let frame = if is_compressed && !is_list { frame::compress(bytes) } else { None };
+    let bytes = frame.unwrap_or_else(|| bytes.clone());
+    PartRow { start_day: day, digest: name.as_bytes().to_vec(), is_list: *is_list, kept_by, bytes }
 }
 
 /// Those of the parts that are stored, and of which no sweep takes anything away.

@@ -1,9 +1,9 @@
-//! Large content, stored once: what many spans repeat, as each turn of a conversation repeats all before it, stands in the table
+//! Content in little room. What is large is stored once: what many spans repeat, as each turn of a conversation repeats all before it, stands in the table
 //! `content_parts`, each part under the hash of its bytes, and the spans' rows hold the names.
 //!
-//! [`share`] cuts a row's columns into parts (`cut`, `split`, `entry`), outside of any transaction. [`keep`](keep::keep) writes those that
+//! [`pack`] compresses a row's columns (`frame`) and cuts large ones into parts (`cut`, `split`, `entry`), outside of any transaction. [`keep`](keep::keep) writes the parts that
 //! are not stored yet, in the batch's transaction. [`make_whole`] puts a row together again, so that whoever reads one sees the content
-//! as it was. [`PartSweep`] deletes the parts that no span needs any more. A row below [`INLINE_BYTES`](split::INLINE_BYTES) a column has none of this.
+//! as it was. [`PartSweep`] deletes the parts that no span needs any more. A row below [`INLINE_BYTES`](split::INLINE_BYTES) a column has no parts.
 //!
 //! # Writers and sweeps
 //!
@@ -25,6 +25,7 @@
 
 mod cut;
 mod entry;
+mod frame;
 mod keep;
 mod split;
 mod statements;
@@ -36,27 +37,46 @@ mod whole;
 pub(crate) use keep::keep;
 pub(crate) use split::{PartNames, Parts};
 pub(crate) use sweep::{PartSweep, note_leftovers};
-pub(crate) use whole::{make_whole, make_whole_if_possible, whole_columns};
+pub(crate) use whole::{make_whole, make_whole_if_possible, whole_columns, whole_particulars};
 
 use super::convert::ENCODING;
 use super::rows::ContentRow;
 
 /// The form of a row in `span_contents` of which columns stand in parts.
 pub(crate) const SHARED: &str = "parts";
+/// The form of a row of which columns are compressed.
+pub(crate) const COMPRESSED: &str = "zstd";
+/// The form of a row of which columns are compressed, or stand in parts that may be.
+pub(crate) const COMPRESSED_PARTS: &str = "zstd-parts";
+/// The forms of rows that may need parts.
+pub(crate) const WITH_PARTS: [&str; 2] = [SHARED, COMPRESSED_PARTS];
+/// The forms of rows that this version reads.
+pub(crate) const READABLE: [&str; 4] = [ENCODING, SHARED, COMPRESSED, COMPRESSED_PARTS];
 
 /// Names of parts in one statement.
 const NAMES_A_QUERY: usize = 500;
 
-/// Cuts the large columns of a row into parts, if it has any. What the row holds then follows from what it held, and from nothing else.
-pub(crate) fn share(row: &mut ContentRow) -> Parts {
-    let mut parts = Parts::default();
+/// Compresses the columns of a row, if that is wanted, and cuts the large ones into parts. What the row holds then follows from what it
+/// held, and from nothing else.
+pub(crate) fn pack(row: &mut ContentRow, is_compressed: bool) -> Parts {
+    let mut parts = Parts::new(is_compressed);
     let verbatim = row.verbatim.as_ref().map_or(0, Vec::len);
-    if row.encoding != ENCODING || row.attributes.len().max(row.events.len()).max(verbatim) <= split::INLINE_BYTES {
+    let is_large = row.attributes.len().max(row.events.len()).max(verbatim) > split::INLINE_BYTES;
+    let form = match (is_compressed, is_large) {
+        (false, false) => return parts,
+        (false, true) => SHARED,
+        (true, false) => COMPRESSED,
+        (true, true) => COMPRESSED_PARTS,
+    };
+    if row.encoding != ENCODING {
         return parts;
     }
-    SHARED.clone_into(&mut row.encoding);
+    form.clone_into(&mut row.encoding);
     for column in [&mut row.attributes, &mut row.events].into_iter().chain(&mut row.verbatim) {
         *column = parts.split(column);
+    }
+    if is_compressed {
+        row.extra = parts.inline(&row.extra);
     }
     parts
 }

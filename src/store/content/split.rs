@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::cut;
 use super::entry::{Column, Entry, Name};
+use super::frame;
 
-/// A column up to this size stays as it is. From here on PostgreSQL would move it out of its row too.
-pub(super) const INLINE_BYTES: usize = 2 * 1024;
+/// A column up to this size is not cut. Compressed, so much fits into a row of PostgreSQL and into half a page of SQLite.
+pub(super) const INLINE_BYTES: usize = 4 * 1024;
 /// Entries in a list.
 const LEAST_LISTED: usize = 4;
 const MOST_LISTED: usize = 64;
@@ -34,6 +35,8 @@ pub(crate) struct Parts {
     pub(super) all: BTreeMap<Name, NewPart>,
     /// Those that the columns name themselves.
     pub(super) named: Vec<Name>,
+    /// Whether what is stored is to be compressed.
+    pub(super) is_compressed: bool,
 }
 
 /// Parts that are written together, each once.
@@ -49,6 +52,17 @@ impl<'a> PartNames<'a> {
 }
 
 impl Parts {
+    /// Of a row whose content is compressed, or not.
+    pub(super) fn new(is_compressed: bool) -> Self {
+        Self { is_compressed, ..Self::default() }
+    }
+
+    /// A content that stands in its row, whatever its length.
+    pub(super) fn inline(&self, content: &[u8]) -> Vec<u8> {
+        let frame = if self.is_compressed { frame::compress(content) } else { None };
+        frame.map_or_else(|| Column::Inline(content).write(), |frame| Column::Compressed(&frame).write())
+    }
+
     fn add(&mut self, is_list: bool, bytes: &[u8]) -> Name {
         let name = Name::of(is_list, bytes);
         self.all.entry(name).or_insert_with(|| NewPart { is_list, bytes: bytes.to_vec() });
@@ -58,7 +72,7 @@ impl Parts {
     /// What stands in the column in place of its content.
     pub(super) fn split(&mut self, content: &[u8]) -> Vec<u8> {
         if content.len() <= INLINE_BYTES {
-            return Column::Inline(content).write();
+            return self.inline(content);
         }
         let pieces = cut::pieces(content).into_iter();
         let entries = pieces.map(|piece| Entry::literal(piece).unwrap_or_else(|| Entry::Part(self.add(false, piece))));

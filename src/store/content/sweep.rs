@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet, VecDeque};
 use diesel::prelude::*;
 use diesel::result::QueryResult;
 
-use super::SHARED;
+use super::WITH_PARTS;
 use super::entry::{Column, Name, entries, names};
 use crate::error::Result;
 use crate::model::DAY_NS;
@@ -303,7 +303,7 @@ pub(crate) fn note_leftovers(store: &Store, traces: &[Vec<u8>], known: &BTreeSet
             span_contents::table
                 .select(span_contents::start_day)
                 .filter(span_contents::trace_id.eq_any(traces))
-                .filter(span_contents::encoding.eq(SHARED))
+                .filter(span_contents::encoding.eq_any(WITH_PARTS))
                 .distinct()
                 .load(concrete)
         })?)
@@ -372,7 +372,7 @@ fn contents(connection: &mut AnyConnection, day: i32, places: &[Place]) -> Query
             .select((span_contents::attributes, span_contents::events, span_contents::verbatim))
             .filter(these)
             .filter(span_contents::start_day.eq(day))
-            .filter(span_contents::encoding.eq(SHARED))
+            .filter(span_contents::encoding.eq_any(WITH_PARTS))
             .load(concrete)
     })
 }

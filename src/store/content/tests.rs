@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::cut::pieces;
 use super::entry::{Column, Entry, Name, entries};
+use super::frame;
 use super::split::{INLINE_BYTES, MAX_DEPTH, Parts};
 use super::whole::{Joining, Known};
 
@@ -14,6 +15,7 @@ fn joined(column: &[u8], parts: &Parts) -> Result<Vec<u8>, String> {
     let known: Known = parts.all.iter().map(|(name, part)| ((7, *name), (part.is_list, part.bytes.clone()))).collect();
     match Column::read(column).ok_or("no column")? {
         Column::Inline(content) => Ok(content.to_vec()),
+        Column::Compressed(frame) => frame::decompress(frame, 64 << 20),
         Column::Shared(length, entries) => Joining::of(&known, 7, length).join(&entries),
     }
 }
@@ -288,10 +290,12 @@ proptest! {
         let cut = pieces(&content);
         prop_assert!(cut.iter().all(|piece| !piece.is_empty()));
         prop_assert_eq!(cut.concat(), content.clone());
-        let mut parts = Parts::default();
-        let column = parts.split(&content);
-        prop_assert_eq!(joined(&column, &parts).unwrap(), content);
-        prop_assert_eq!(Column::read(&column).unwrap().write(), column);
+        for is_compressed in [false, true] {
+            let mut parts = Parts::new(is_compressed);
+            let column = parts.split(&content);
+            prop_assert_eq!(&joined(&column, &parts).unwrap(), &content);
+            prop_assert_eq!(Column::read(&column).unwrap().write(), column);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::entry::{Column, Entry, Name, entries, names};
 use super::split::MAX_DEPTH;
-use super::{NAMES_A_QUERY, SHARED};
+use super::{COMPRESSED, COMPRESSED_PARTS, NAMES_A_QUERY, READABLE, SHARED, frame};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{SpanId, TraceId};
 use crate::store::connection::{AnyConnection, load};
@@ -12,8 +12,10 @@ use crate::store::convert::ENCODING;
 use crate::store::rows::ContentRow;
 use crate::store::{Failure, content};
 
-/// A column that says it is longer is not believed: no row that is written comes near it.
+/// A column that says it is longer is not believed: no row that is written comes near it. It also bounds what a frame may become.
 const MAX_LENGTH: u64 = 64 * 1024 * 1024;
+/// A compressed part that says it is longer is not believed.
+const MAX_PART: u64 = 64 * 1024;
 /// Bytes of lists that are read beyond the bytes that they stand for.
 const MAX_LISTS: u64 = 1024 * 1024;
 
@@ -26,7 +28,7 @@ pub(super) type Known = HashMap<Key, (bool, Vec<u8>)>;
 /// Gives rows their content back. Those of another form, older or newer, stay as they are.
 ///
 /// # Errors
-/// [`ErrorKind::Decode`] names the span of which a part is missing or damaged.
+/// [`ErrorKind::Decode`] names the span of which something is missing or damaged.
 pub(crate) async fn make_whole(connection: &mut AnyConnection, rows: &mut [ContentRow]) -> Result<(), Failure> {
     fill(connection, rows, true).await
 }
@@ -40,23 +42,21 @@ pub(crate) async fn make_whole_if_possible(
 }
 
 async fn fill(connection: &mut AnyConnection, rows: &mut [ContentRow], is_strict: bool) -> Result<(), Failure> {
-    let shared = rows.iter_mut().filter(|row| row.encoding == SHARED);
-    let mut shared: Vec<&mut ContentRow> = shared.collect();
-    if shared.is_empty() {
+    let packed = rows.iter_mut().filter(|row| row.encoding != ENCODING && READABLE.contains(&row.encoding.as_str()));
+    let mut packed: Vec<&mut ContentRow> = packed.collect();
+    if packed.is_empty() {
         return Ok(());
     }
-    let columns = shared.iter().flat_map(|row| {
-        let columns = [&row.attributes, &row.events].into_iter().chain(&row.verbatim);
-        columns.map(|column| (row.start_day, column.as_slice()))
+    let columns = packed.iter_mut().flat_map(|row| {
+        let day = row.start_day;
+        packed_columns(row).map(move |column| (day, &**column))
     });
     let mut whole = whole_columns(connection, &columns.collect::<Vec<_>>()).await?.into_iter();
-    for row in &mut shared {
-        let mut next = || whole.next().unwrap_or_else(|| Err("it has no such column".to_owned()));
-        let (attributes, events) = (next(), next());
-        let verbatim = row.verbatim.is_some().then(&mut next).transpose();
-        match attributes.and_then(|attributes| Ok((attributes, events?, verbatim?))) {
-            Ok((attributes, events, verbatim)) => {
-                (row.attributes, row.events, row.verbatim) = (attributes, events, verbatim);
+    for row in &mut packed {
+        let count = packed_columns(row).count();
+        match whole.by_ref().take(count).collect::<Result<Vec<_>, _>>() {
+            Ok(contents) => {
+                packed_columns(row).zip(contents).for_each(|(column, content)| *column = content);
                 ENCODING.clone_into(&mut row.encoding);
             }
             Err(what) if is_strict => return Err(unreadable(row, &what).into()),
@@ -66,14 +66,33 @@ async fn fill(connection: &mut AnyConnection, rows: &mut [ContentRow], is_strict
     Ok(())
 }
 
+/// The columns of a packed row that begin with what they hold, always in the same order.
+fn packed_columns(row: &mut ContentRow) -> impl Iterator<Item = &mut Vec<u8>> {
+    let is_compressed = [COMPRESSED, COMPRESSED_PARTS].contains(&row.encoding.as_str());
+    let extra = is_compressed.then_some(&mut row.extra);
+    [&mut row.attributes, &mut row.events].into_iter().chain(extra).chain(&mut row.verbatim)
+}
+
+/// The particulars of a row of this form, unless they are damaged.
+pub(crate) fn whole_particulars(form: &str, extra: Vec<u8>) -> Option<Vec<u8>> {
+    if [ENCODING, SHARED].contains(&form) {
+        return Some(extra);
+    }
+    match Column::read(&extra)? {
+        Column::Inline(content) => Some(content.to_vec()),
+        Column::Compressed(frame) => frame::decompress(frame, MAX_LENGTH).ok(),
+        Column::Shared(..) => None,
+    }
+}
+
 fn unreadable(row: &ContentRow, what: &str) -> Error {
     let trace = TraceId::from_slice(&row.trace_id).map(|id| id.to_string()).unwrap_or_default();
     let span = SpanId::from_slice(&row.span_id).map(|id| id.to_string()).unwrap_or_default();
     Error::new(
         ErrorKind::Decode,
         format!(
-            "the content of span {span} of trace {trace} cannot be put together: {what}; another program changed the \
-             table content_parts: bring it back from a backup, or delete the trace"
+            "the content of span {span} of trace {trace} cannot be put together: {what}; another program or a fault of the disk \
+             changed the tables span_contents or content_parts: bring them back from a backup, or delete the trace"
         ),
     )
 }
@@ -116,6 +135,7 @@ pub(crate) async fn whole_columns(
     let whole = read.into_iter().map(|(day, column)| match column {
         None => Err("what stands in its row cannot be understood".to_owned()),
         Some(Column::Inline(content)) => Ok(content.to_vec()),
+        Some(Column::Compressed(frame)) => frame::decompress(frame, MAX_LENGTH),
         Some(Column::Shared(length, entries)) => Joining::of(&known, day, length).join(&entries),
     });
     Ok(whole.collect())
@@ -129,7 +149,7 @@ impl Column<'_> {
     /// How long the content is that stands elsewhere.
     const fn length(&self) -> u64 {
         match self {
-            Self::Inline(_) => 0,
+            Self::Inline(_) | Self::Compressed(_) => 0,
             Self::Shared(length, _) => *length,
         }
     }
@@ -148,11 +168,22 @@ async fn fetch(
         let rows: Vec<(Vec<u8>, bool, Vec<u8>)> =
             load!(connection, statements in content::statements => statements::parts(day, some))?;
         found.extend(rows.into_iter().filter_map(|(digest, is_list, bytes)| {
-            let name = Name::of(is_list, &bytes);
-            (name.as_bytes() == digest.as_slice()).then_some((name, (is_list, bytes)))
+            let name = Name::from_slice(&digest)?;
+            Some((name, (is_list, whole_part(name, is_list, bytes)?)))
         }));
     }
     Ok(found)
+}
+
+/// The content of a part, which may stand there as it is or as a frame: its name tells.
+fn whole_part(name: Name, is_list: bool, bytes: Vec<u8>) -> Option<Vec<u8>> {
+    if frame::is_frame(&bytes)
+        && let Ok(content) = frame::decompress(&bytes, MAX_PART)
+        && name == Name::of(is_list, &content)
+    {
+        return Some(content);
+    }
+    (name == Name::of(is_list, &bytes)).then_some(bytes)
 }
 
 /// A content on its way.

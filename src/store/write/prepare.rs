@@ -13,7 +13,7 @@ use crate::model::canonical::{self, Extra, to_json};
 use crate::model::{Attributes, Event, InterpretedSpan, Kind, Lift, Resource, Scope, SpanState, Value};
 use crate::semconv;
 use crate::store::column::{count, message_text};
-use crate::store::content::{Parts, share};
+use crate::store::content::{Parts, pack};
 use crate::store::convert::ENCODING;
 use crate::store::rows::{ContentRow, ResourceRow, ScopeRow, SpanRow};
 
@@ -39,13 +39,14 @@ struct Senders {
 pub(crate) fn prepare<'a>(
     batch: impl IntoIterator<Item = &'a InterpretedSpan>,
     now_ns: i64,
+    is_compressed: bool,
 ) -> Result<Vec<Prepared<'a>>> {
     let mut senders = Senders::default();
-    batch.into_iter().map(|item| Prepared::new(item, &mut senders, now_ns)).collect()
+    batch.into_iter().map(|item| Prepared::new(item, &mut senders, now_ns, is_compressed)).collect()
 }
 
 impl<'a> Prepared<'a> {
-    fn new(item: &'a InterpretedSpan, senders: &mut Senders, now_ns: i64) -> Result<Self> {
+    fn new(item: &'a InterpretedSpan, senders: &mut Senders, now_ns: i64, is_compressed: bool) -> Result<Self> {
         let resource = match senders.resources.entry(Arc::as_ptr(&item.record.resource)) {
             Entry::Occupied(known) => Rc::clone(known.get()),
             Entry::Vacant(new) => Rc::clone(new.insert(Rc::new(ResourceRow::new(&item.record.resource)?))),
@@ -61,8 +62,9 @@ impl<'a> Prepared<'a> {
         row.truncated_bytes = row.truncated_bytes.saturating_add(count(cut_bytes));
         row.dropped_count = row.dropped_count.saturating_add(i64::from(dropped));
         let mut content = ContentRow::new(&row, content, told);
-        // A version that is not the last is soon replaced, and would leave its parts behind.
-        let parts = if row.state == SpanState::Closed.rank() { share(&mut content) } else { Parts::default() };
+        // A version that is not the last is soon replaced: it is not worth the work, and would leave its parts behind.
+        let is_last = row.state == SpanState::Closed.rank();
+        let parts = if is_last { pack(&mut content, is_compressed) } else { Parts::default() };
         Ok(Self { item, content, parts, row, resource, scope })
     }
 }

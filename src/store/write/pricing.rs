@@ -11,7 +11,7 @@ use crate::model::{Attributes, canonical};
 use crate::semconv::Prices;
 use crate::store::Failure;
 use crate::store::connection::{AnyConnection, dispatch};
-use crate::store::content::{SHARED, whole_columns};
+use crate::store::content::{READABLE, whole_columns};
 use crate::store::convert::ENCODING;
 use crate::store::derived::Derived;
 use crate::store::rows::SpanRow;
@@ -100,7 +100,7 @@ pub(super) fn read_attributes<'a>(
     let payloads: Vec<Payload> = dispatch!(connection, concrete => {
         span_contents::table
             .filter(these)
-            .filter(span_contents::encoding.eq_any([ENCODING, SHARED]))
+            .filter(span_contents::encoding.eq_any(READABLE))
             .select((
                 span_contents::trace_id,
                 span_contents::span_id,
@@ -110,13 +110,13 @@ pub(super) fn read_attributes<'a>(
             ))
             .load(concrete)
     })?;
-    let is_shared = |payload: &&Payload| payload.3 == SHARED;
-    let shared: Vec<(i32, &[u8])> =
-        payloads.iter().filter(is_shared).map(|payload| (payload.2, payload.4.as_slice())).collect();
-    let mut whole = connection.wait(async |connection| whole_columns(connection, &shared).await)?.into_iter();
+    let is_packed = |payload: &&Payload| payload.3 != ENCODING;
+    let packed: Vec<(i32, &[u8])> =
+        payloads.iter().filter(is_packed).map(|payload| (payload.2, payload.4.as_slice())).collect();
+    let mut whole = connection.wait(async |connection| whole_columns(connection, &packed).await)?.into_iter();
     let mut found = BTreeMap::new();
     for (trace_id, span_id, _, encoding, attributes) in payloads {
-        let attributes = if encoding == SHARED { whole.next().and_then(Result::ok) } else { Some(attributes) };
+        let attributes = if encoding == ENCODING { Some(attributes) } else { whole.next().and_then(Result::ok) };
         if let Some(attributes) = attributes.and_then(|bytes| canonical::decode("attributes", &bytes).ok()) {
             found.insert((trace_id, span_id), attributes);
         }

@@ -40,6 +40,8 @@ pub(crate) struct StoreSink {
     process: ProcessRow,
     prices: Prices,
     schedule: Option<Schedule>,
+    /// Whether contents are compressed.
+    is_compressed: bool,
     /// The day that the tables were last made ready for.
     ready_for: Option<i32>,
     /// Whether a framework that loses parents was seen.
@@ -79,6 +81,7 @@ impl StoreSink {
             process,
             prices: Prices::default(),
             schedule: None,
+            is_compressed: true,
             ready_for: None,
             has_torn: false,
             next_try: Instant::now(),
@@ -110,6 +113,12 @@ impl StoreSink {
     /// What is to be deleted between batches.
     pub(crate) fn with_retention(mut self, retention: Option<Retention>) -> Self {
         self.schedule = retention.map(|retention| Schedule::new(retention, self.process.process_id.clone()));
+        self
+    }
+
+    /// Whether contents are compressed; they are, unless this says otherwise.
+    pub(crate) const fn with_compression(mut self, is_compressed: bool) -> Self {
+        self.is_compressed = is_compressed;
         self
     }
 
@@ -264,7 +273,7 @@ impl Sink for StoreSink {
 
     fn write(&mut self, batch: &[InterpretedSpan]) -> Result<()> {
         let now = now_ns();
-        let prepared = prepare(batch, now)?;
+        let prepared = prepare(batch, now, self.is_compressed)?;
         self.process.heartbeat_ns = now;
         self.prepare_days(now);
         let mut rest = batch;
@@ -274,7 +283,9 @@ impl Sink for StoreSink {
             (items, rest) = rest.split_at_checked(part.len()).unwrap_or((rest, &[]));
             self.parts_to_fold = self.parts_to_fold.saturating_sub(1);
             stirred.append(match self.write_part(part, NewRows::Add) {
-                Err(error) if is_there_already(&error) => self.write_part(prepare(items, now)?, NewRows::Put)?,
+                Err(error) if is_there_already(&error) => {
+                    self.write_part(prepare(items, now, self.is_compressed)?, NewRows::Put)?
+                }
                 result => result?,
             });
         }

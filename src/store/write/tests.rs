@@ -250,7 +250,7 @@ fn dump(store: &Store) -> Dump {
 
 fn write(store: &Store, batch: &[Sketch]) {
     let items: Vec<InterpretedSpan> = batch.iter().map(Sketch::item).collect();
-    let prepared = prepare(&items, 0).unwrap();
+    let prepared = prepare(&items, 0, true).unwrap();
     store.write(|connection| write_batch(connection, prepared, NewRows::Add, &Prices::default())).unwrap();
 }
 
@@ -579,13 +579,14 @@ fn only_what_the_summary_stands_on_makes_it_anew() {
     let run = Sketch { kind: Kind::Agent, session: Some("s1"), start: 2, ..model(2, None, None) };
     for (stored, is_made_anew) in [(vec![first, call.clone()], false), (vec![call], true)] {
         let items: Vec<InterpretedSpan> = stored.iter().map(Sketch::item).collect();
-        let mut rows: Vec<SpanRow> = prepare(&items, 0).unwrap().into_iter().map(|prepared| prepared.row).collect();
+        let mut rows: Vec<SpanRow> =
+            prepare(&items, 0, true).unwrap().into_iter().map(|prepared| prepared.row).collect();
         lineage::resolve_all(&mut rows);
         let (before, _) = summary::summarize(&rows).unwrap();
         let mut graph = graph::Graph::default();
         rows.into_iter().for_each(|row| graph.add_stored(row));
         let run = [run.item()];
-        let row = prepare(&run, 0).unwrap().remove(0).row;
+        let row = prepare(&run, 0, true).unwrap().remove(0).row;
         let changed = BTreeSet::from([row.span_id.clone()]);
         assert!(graph.apply(row));
         graph.resolve_ids(&changed);

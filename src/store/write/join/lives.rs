@@ -9,8 +9,7 @@ use crate::model::Link;
 use crate::model::canonical::decode;
 use crate::store::Failure;
 use crate::store::connection::{AnyConnection, dispatch};
-use crate::store::content::SHARED;
-use crate::store::convert::ENCODING;
+use crate::store::content::READABLE;
 use crate::store::schema::span_contents;
 use crate::store::write::any_of::KEYS_A_QUERY;
 use crate::store::write::graph::SpanKey;
@@ -67,7 +66,7 @@ pub(super) fn links_of(
             span_contents::table
                 .filter(span_contents::trace_id.eq_any(some.iter().map(|place| &place.trace_id)))
                 .filter(span_contents::span_id.eq_any(some.iter().map(|place| &place.span_id)))
-                .filter(span_contents::encoding.eq_any([ENCODING, SHARED]))
+                .filter(span_contents::encoding.eq_any(READABLE))
                 .select((span_contents::span_id, span_contents::links))
                 .load(concrete)
         })?;

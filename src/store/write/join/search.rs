@@ -12,6 +12,7 @@ use crate::model::canonical::{Extra, decode};
 use crate::semconv::Profiles;
 use crate::store::Failure;
 use crate::store::connection::{AnyConnection, dispatch};
+use crate::store::content::whole_particulars;
 use crate::store::convert::Facet;
 use crate::store::rows::SpanRow;
 use crate::store::schema::{span_contents, spans, trace_facets, traces};
@@ -215,14 +216,15 @@ fn of_kind(connection: &mut AnyConnection, ids: &[Vec<u8>], kind: Kind) -> Query
 
 /// Whether a stored span is of a framework that tears its runs, by the target of its callsite.
 pub(super) fn is_torn(connection: &mut AnyConnection, row: &SpanRow) -> Result<bool, Failure> {
-    let extra: Option<Vec<u8>> = dispatch!(connection, concrete => {
+    let found: Option<(String, Vec<u8>)> = dispatch!(connection, concrete => {
         span_contents::table
             .find((&row.trace_id, &row.span_id, row.start_day))
-            .select(span_contents::extra)
+            .select((span_contents::encoding, span_contents::extra))
             .first(concrete)
             .optional()
     })?;
     let read = |bytes: Vec<u8>| decode::<Extra>("particulars", &bytes);
+    let extra = found.and_then(|(form, extra)| whole_particulars(&form, extra));
     let callsite = extra.map(read).transpose()?.and_then(|extra| extra.callsite);
     Ok(callsite.is_some_and(|callsite| Profiles::default().tears(&callsite.target)))
 }

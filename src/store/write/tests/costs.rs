@@ -19,7 +19,7 @@ fn write_priced(store: &Store, batch: &[Sketch], prices: &Prices, writer: u64) {
         item
     };
     let items: Vec<InterpretedSpan> = batch.iter().map(priced).collect();
-    let prepared = prepare(&items, 0).unwrap();
+    let prepared = prepare(&items, 0, true).unwrap();
     store.write(|connection| write_batch(connection, prepared, NewRows::Add, prices)).unwrap();
 }
 

@@ -12,7 +12,7 @@ const DAY: i64 = 86_400_000_000_000;
 /// The statements of a batch but for the rows that it puts: those are one call for each table, however a database carries it out.
 fn statements(store: &Store, batch: &[Sketch]) -> Vec<String> {
     let items: Vec<InterpretedSpan> = batch.iter().map(Sketch::item).collect();
-    let prepared = prepare(&items, 0).unwrap();
+    let prepared = prepare(&items, 0, true).unwrap();
     let heard = Arc::new(Mutex::new(Vec::new()));
     let hear = Arc::clone(&heard);
     let listen = move |event: InstrumentationEvent<'_>| {
@@ -83,7 +83,7 @@ fn a_replay_reads_and_changes_nothing() {
     write(&store, &first);
     let before = dump(&store);
     let items: Vec<InterpretedSpan> = first.iter().map(Sketch::item).collect();
-    let prepared = prepare(&items, 1).unwrap();
+    let prepared = prepare(&items, 1, true).unwrap();
     store.write(|connection| write_batch(connection, prepared, NewRows::Add, &Prices::default())).unwrap();
     assert_eq!(dump(&store), before);
 }
@@ -120,7 +120,7 @@ fn what_a_lock_puts_in_place_counts_as_nothing() {
     let session = SessionRow { trace_count: 0, start_ns: i64::MAX, last_ns: 99, ..expected.sessions[0].clone() };
     let locked = Store::open("sqlite::memory:").unwrap();
     let items: Vec<InterpretedSpan> = batch.iter().map(Sketch::item).collect();
-    let prepared = prepare(&items, 0).unwrap();
+    let prepared = prepare(&items, 0, true).unwrap();
     let put = |connection: &mut AnyConnection| -> QueryResult<()> {
         dialect::put(connection, &[&trace])?;
         dialect::put(connection, &[&session])
