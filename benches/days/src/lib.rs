@@ -4,7 +4,7 @@
 //! a few agents, users, models and tools make up most of it, a few sessions have hundreds of traces and most have one to three, most runs have about ten
 //! spans and some have eighty. One tool call in 25 fails, and so do some model calls. Prompts, answers, arguments and results read and compress like people's text.
 //!
-//! [`Days`] makes the spans, [`long_trace`] one trace of any length, [`fill`] writes them into a database through the pipeline, and
+//! [`Days`] makes the spans, [`long_trace`] one trace of any length, [`turns`] one conversation, [`fill`] writes them into a database through the pipeline, and
 //! [`copies`] multiplies what stands there where millions are wanted.
 
 pub mod cast;
@@ -14,6 +14,7 @@ mod long;
 mod record;
 mod run;
 mod text;
+mod turns;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use long::long_trace;
 use record::Sender;
 use run::Plan;
 use text::Text;
+pub use turns::{Conversation, turns};
 
 /// A millisecond in nanoseconds.
 pub(crate) const MS: i64 = 1_000_000;

@@ -53,3 +53,12 @@ fn a_long_trace_is_one_tree_of_the_size_that_was_asked_for() {
     let bytes: usize = trace.iter().map(|span| span.attributes.size()).sum();
     assert!((1_700_000..2_000_000).contains(&bytes), "{bytes} bytes");
 }
+
+#[test]
+fn a_conversation_sends_all_that_was_said_in_each_turn() {
+    let conversation = turns(1, 20);
+    let lengths: Vec<usize> =
+        conversation.traces.iter().flatten().map(|span| span.attributes.size()).step_by(2).collect();
+    assert_eq!(lengths.len(), 20);
+    assert!(lengths.is_sorted() && lengths[19] > 5 * lengths[0] && lengths[19] > conversation.said, "{lengths:?}");
+}

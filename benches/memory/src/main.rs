@@ -10,6 +10,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use bench_goals::Goals;
 use tracing_agents::AgentTracing;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -33,7 +34,8 @@ fn main() -> Result<()> {
         return be_in(&situation);
     }
     let program = std::env::current_exe()?;
-    let mut host = 0;
+    let mut host = [0; 2];
+    let mut goals = Goals::default();
     println!("| situation | resident, MB | most, MB | most over the host, MB | |");
     println!("|---|---|---|---|---|");
     for situation in SITUATIONS {
@@ -51,11 +53,21 @@ fn main() -> Result<()> {
         let (now, most) = (kilobytes()?, kilobytes()?);
         let note = words.next().unwrap_or_default();
         if situation == "host" {
-            host = most;
+            host = [now, most];
         }
-        let [now, most, over] = [now, most, most.saturating_sub(host)].map(|kilobytes| kilobytes / 1024);
-        println!("| {situation} | {now} | {most} | {over} | {note} |");
+        let over = [now.saturating_sub(host[0]), most.saturating_sub(host[1])].map(|kilobytes| kilobytes / 1024);
+        println!("| {situation} | {} | {} | {} | {note} |", now / 1024, most / 1024, over[1]);
+        match situation {
+            "rest" => goals.figure("resident memory over the host, MB, at rest", over[0], "≤ 25"),
+            "load" => goals.figure("resident memory over the host, MB, at most, under load", over[1], "-"),
+            // What it has at rest, and the 64 MiB that may wait for the database.
+            "stuck" => {
+                goals.figure("resident memory over the host, MB, at most, with a stuck database", over[1], "≤ 89")
+            }
+            _ => {}
+        }
     }
+    println!("\n{goals}");
     Ok(())
 }
 

@@ -1,13 +1,15 @@
 //! What questions take on SQLite with few spans and with many, beside the same lists computed from the spans as other tools do.
 //!
 //! ```text
-//! query_bench [--spans N,N,…] [--rounds R] [--folder DIR]
+//! query_bench [--spans N,N,…] [--rounds R] [--folder DIR] [--duckdb PYTHON]
 //! ```
 //!
 //! Up to a million spans are written through the pipeline; what is more are copies of them on later days. `benches/run query` says what the figures mean.
 
 #![expect(clippy::print_stdout, reason = "the program's output")]
 
+mod columnar;
+mod goals;
 mod questions;
 // How the tests of query plans hear what the crate sends: the same statements are counted here.
 #[path = "../../../tests/contract/plans/heard.rs"]
@@ -41,13 +43,21 @@ const PERIOD: u32 = 30;
 const LONG: (usize, usize) = (1_000, 1_800_000);
 /// Long ones of this length are rare.
 const LONGEST: (usize, usize) = (100_000, 10_000_000);
-/// Spans for the measurement of bytes on the disk.
-const WEIGHED: usize = 20_000;
 
 struct Arguments {
     spans: Vec<usize>,
     rounds: usize,
     folder: Option<PathBuf>,
+    /// A Python that has DuckDB.
+    duckdb: Option<PathBuf>,
+}
+
+/// One database.
+struct Measured {
+    spans: usize,
+    outcomes: Vec<Outcome>,
+    /// Milliseconds that DuckDB takes for a day and for a month, of each round; `None` where there is no DuckDB.
+    columnar: Option<Vec<Vec<f64>>>,
 }
 
 fn main() -> Result<()> {
@@ -60,22 +70,28 @@ fn main() -> Result<()> {
     if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
         println!("load of this machine before the start: {}", load.split(' ').next().unwrap_or_default());
     }
-    weigh(scratch.path())?;
-    let mut outcomes: Vec<(usize, Vec<Outcome>)> = Vec::new();
+    let mut all: Vec<Measured> = Vec::new();
     for &spans in &arguments.spans {
         let path = scratch.path().join(format!("traces-{spans}.db"));
         let subject = make(&path, spans)?;
         let repository = TraceRepository::open(&url(&path))?;
-        outcomes.push((spans, questions::ask(&repository, &Connection::open(&path)?, &subject, arguments.rounds)?));
+        let beside = Connection::open(&path)?;
+        let outcomes = questions::ask(&repository, &beside, &subject, arguments.rounds)?;
+        let ranges = [1, 30].map(|days| [subject.end_ns - days * DAY, subject.end_ns]);
+        let columnar = arguments.duckdb.as_deref().map(|python| {
+            columnar::ask(python, &beside, scratch.path(), questions::FEW.max(arguments.rounds / 3), &ranges)
+        });
+        all.push(Measured { spans, outcomes, columnar: columnar.transpose()? });
         drop(repository);
         remove(&path);
     }
-    println!("\n{}", questions::table(&outcomes));
+    println!("\n{}", questions::table(&all));
+    println!("{}", goals::of(&all));
     Ok(())
 }
 
 fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments> {
-    let mut arguments = Arguments { spans: vec![10_000, 1_000_000], rounds: 31, folder: None };
+    let mut arguments = Arguments { spans: vec![10_000, 1_000_000], rounds: 31, folder: None, duckdb: None };
     while let Some(argument) = given.next() {
         let value = given.next().with_context(|| format!("{argument} needs a value"))?;
         match argument.as_str() {
@@ -84,6 +100,7 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments> {
             }
             "--rounds" => arguments.rounds = value.parse().context("--rounds")?,
             "--folder" => arguments.folder = Some(value.into()),
+            "--duckdb" => arguments.duckdb = Some(value.into()),
             option => anyhow::bail!("unknown option {option}"),
         }
     }
@@ -154,39 +171,4 @@ fn copy(connection: &Connection, number: i64, end_ns: i64) -> Result<()> {
     }
     connection.execute_batch("COMMIT")?;
     Ok(())
-}
-
-/// Bytes on the disk for a span of 1,500 bytes of attributes, once with texts of their own and once with prompts that repeat.
-fn weigh(folder: &Path) -> Result<()> {
-    for (is_repeating, what) in [(false, "texts of their own"), (true, "the same long prompts again and again")] {
-        let path = folder.join("weighed.db");
-        let mut days = Days::new(SEED, WEIGHED).over(2);
-        if is_repeating {
-            days = days.repeating_prompts();
-        }
-        let traces: Vec<_> = days.collect();
-        let attributes: usize = traces.iter().flatten().map(|span| span.attributes.size()).sum();
-        let spans = agent_days::fill(&url(&path), traces)?;
-        let connection = Connection::open(&path)?;
-        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
-        let bytes = std::fs::metadata(&path)?.len();
-        println!(
-            "on the disk: {} bytes a span, of {} bytes of attributes, {what}",
-            bytes / spans,
-            u64::try_from(attributes)? / spans
-        );
-        println!("  bytes a span: {}", tables(&connection, spans)?.join(", "));
-        drop(connection);
-        remove(&path);
-    }
-    Ok(())
-}
-
-/// What the largest tables and indexes have of the bytes of a span.
-fn tables(connection: &Connection, spans: u64) -> Result<Vec<String>> {
-    let largest = "SELECT name, sum(pgsize) FROM dbstat GROUP BY name ORDER BY 2 DESC LIMIT 12";
-    let mut statement = connection.prepare(largest)?;
-    let tables = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
-    let lines = tables.map(|table| table.map(|(name, bytes)| format!("{name} {}", bytes.unsigned_abs() / spans)));
-    Ok(lines.collect::<Result<_, _>>()?)
 }

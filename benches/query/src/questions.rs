@@ -4,11 +4,13 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use agent_days::DAY;
 use anyhow::Result;
+use bench_goals::Spread;
 use rusqlite::types::Value;
 use rusqlite::{Connection, StatementStatus};
 use tracing_agents::model::TraceId;
 use tracing_agents::{Group, SessionFilter, SpanFilter, StatsQuery, TraceFilter, TraceRepository};
 
+use crate::Measured;
 use crate::heard::{self, Bind};
 
 /// What is asked about.
@@ -21,13 +23,40 @@ pub(crate) struct Subject {
 
 /// What a question took.
 pub(crate) struct Outcome {
-    name: &'static str,
-    rows: usize,
+    pub(crate) name: &'static str,
+    pub(crate) rows: usize,
     /// Steps of SQLite's machine, of all its statements; `None` of what does not come from the repository.
-    steps: Option<u64>,
-    /// The least, the middle and the greatest.
-    times: [Duration; 3],
+    pub(crate) steps: Option<u64>,
+    /// Of each round.
+    times: Vec<Duration>,
 }
+
+impl Outcome {
+    /// Milliseconds.
+    pub(crate) fn milliseconds(&self) -> Spread {
+        let none = Spread { least: 0.0, median: 0.0, greatest: 0.0 };
+        Spread::of(self.times.iter().map(|time| time.as_secs_f64() * 1_000.0)).unwrap_or(none)
+    }
+}
+
+/// Lists and pages by one field and time.
+pub(crate) const LISTS: [&str; 7] = [
+    "newest 20 traces",
+    "50 traces of an agent",
+    "50 traces of an agent in a day",
+    "50 traces of an agent, ten days back",
+    "50 traces, ten days back",
+    "50 spans",
+    "50 sessions",
+];
+/// The long trace.
+pub(crate) const OPENED: &str = "the same with 1.8 MB of content";
+/// A dashboard of a day.
+pub(crate) const DAY_BY_HOUR: &str = "models by hour, 24 hours";
+/// And of a month.
+pub(crate) const MONTH_BY_HOUR: &str = "models by hour, 30 days";
+/// Rounds of what is slow.
+pub(crate) const FEW: usize = 3;
 
 /// A question: how many rows it showed.
 type Ask<'a> = Box<dyn Fn() -> Result<usize> + 'a>;
@@ -68,13 +97,13 @@ pub(crate) fn ask(
         ("50 spans", true, Box::new(|| Ok(repository.spans(&SpanFilter::new().limit(50))?.items.len()))),
         ("50 sessions", true, Box::new(|| Ok(repository.sessions(&SessionFilter::new().limit(50))?.items.len()))),
         ("a trace of 1,000 spans", true, Box::new(|| Ok(repository.trace(subject.trace)?.spans.len()))),
-        ("the same with 1.8 MB of content", true, Box::new(|| Ok(repository.records(subject.trace)?.len()))),
-        ("models by hour, 24 hours", true, stats(day)),
-        ("models by hour, 30 days", false, stats(month)),
+        (OPENED, true, Box::new(|| Ok(repository.records(subject.trace)?.len()))),
+        (DAY_BY_HOUR, true, stats(day)),
+        (MONTH_BY_HOUR, true, stats(month)),
     ];
     let mut outcomes = Vec::new();
     for (name, is_often, ask) in all {
-        let rounds = if is_often { rounds } else { rounds.min(3) };
+        let rounds = if is_often { rounds } else { rounds.min(FEW) };
         let mut rows = 0;
         let statements = heard::during(|| rows = ask().unwrap_or_default());
         let steps = statements.iter().map(|statement| steps(beside, statement)).sum::<Result<u64>>()?;
@@ -84,14 +113,7 @@ pub(crate) fn ask(
             ask()?;
             times.push(begun.elapsed());
         }
-        times.sort_unstable();
-        let at = |place: usize| times.get(place).copied().unwrap_or_default();
-        outcomes.push(Outcome {
-            name,
-            rows,
-            steps: (!statements.is_empty()).then_some(steps),
-            times: [at(0), at(rounds / 2), at(rounds - 1)],
-        });
+        outcomes.push(Outcome { name, rows, steps: (!statements.is_empty()).then_some(steps), times });
     }
     Ok(outcomes)
 }
@@ -121,20 +143,20 @@ fn steps(connection: &Connection, statement: &heard::Statement) -> Result<u64> {
 }
 
 /// The table: a line a question, and three columns a database.
-pub(crate) fn table(databases: &[(usize, Vec<Outcome>)]) -> String {
+pub(crate) fn table(databases: &[Measured]) -> String {
     let mut text = String::from("| question |");
-    for (spans, _) in databases {
+    for Measured { spans, .. } in databases {
         text.push_str(&format!(" {spans} spans: ms (min..max) | steps | rows |"));
     }
     text.push_str(&format!("\n|---|{}\n", "---|---|---|".repeat(databases.len())));
-    let Some((_, first)) = databases.first() else { return text };
+    let Some(Measured { outcomes: first, .. }) = databases.first() else { return text };
     for (place, question) in first.iter().enumerate() {
         text.push_str(&format!("| {} |", question.name));
-        for (_, outcomes) in databases {
+        for Measured { outcomes, .. } in databases {
             let Some(outcome) = outcomes.get(place) else { continue };
-            let [least, median, most] = outcome.times.map(|time| time.as_secs_f64() * 1_000.0);
+            let times = outcome.milliseconds();
             let steps = outcome.steps.map_or("-".to_owned(), |steps| steps.to_string());
-            text.push_str(&format!(" {median:.3} ({least:.3}..{most:.3}) | {steps} | {} |", outcome.rows));
+            text.push_str(&format!(" {times:.3} | {steps} | {} |", outcome.rows));
         }
         text.push('\n');
     }

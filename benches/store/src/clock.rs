@@ -36,6 +36,12 @@ fn own_cpu() -> Option<Duration> {
     Some(ticks(Process::read("self")?.own))
 }
 
+/// Bytes that this process has handed to the system to be written, in all.
+pub(crate) fn written() -> Option<u64> {
+    let counters = std::fs::read_to_string("/proc/self/io").ok()?;
+    counters.lines().find_map(|line| line.strip_prefix("wchar: "))?.parse().ok()
+}
+
 /// CPU time of a process, of those that it started, and of those of them that have ended.
 pub(crate) fn family_cpu(parent: u32) -> Option<Duration> {
     let first = Process::read(&parent.to_string())?;

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! store_bench [--spans N] [--rounds R] [--folder DIR] sqlite postgres=URL mariadb=URL mysql=URL …
+//! store_bench --gates     what must hold of SQLite, by figures that are the same in each run and in each build; ends with 1 where something does not
 //! ```
 //!
 //! A database is made for each measurement and removed after it. The URLs' users must be allowed to do that.
@@ -12,6 +13,8 @@
 #![expect(clippy::indexing_slicing, reason = "all positions are this program's own")]
 
 mod clock;
+mod gates;
+mod layouts;
 mod raw;
 mod report;
 mod tables;
@@ -19,9 +22,10 @@ mod whole_path;
 mod workload;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
+use tracing_agents::model::ProcessId;
 
 use clock::Measure;
 use raw::Raw;
@@ -44,6 +48,9 @@ struct Arguments {
 }
 
 fn main() -> Result<()> {
+    if std::env::args().skip(1).eq(["--gates"]) {
+        return gates::check();
+    }
     let arguments = arguments(std::env::args().skip(1))?;
     let scratch = match &arguments.folder {
         Some(folder) => tempfile::tempdir_in(folder),
@@ -64,11 +71,13 @@ fn main() -> Result<()> {
     for database in &arguments.databases {
         let name = database.split('=').next().unwrap_or_default();
         let mut raw = raw::open(database, scratch.path()).with_context(|| format!("cannot reach {name}"))?;
-        let outcome = measure(name, &mut *raw, &workload, arguments.rounds).with_context(|| name.to_owned())?;
+        let outcome =
+            measure(name, &mut *raw, &workload, arguments.rounds, scratch.path()).with_context(|| name.to_owned())?;
         println!("{name}: {}", outcome.version);
         outcomes.push(outcome);
     }
     println!("\n{}", report::table(&outcomes));
+    println!("{}", report::goals(&outcomes));
     Ok(())
 }
 
@@ -90,15 +99,12 @@ fn arguments(mut given: impl Iterator<Item = String>) -> Result<Arguments> {
 }
 
 /// One database: a first write by us gives the rows, each raw method is tried on them, then come the rounds.
-fn measure(database: &str, raw: &mut dyn Raw, workload: &Workload, rounds: usize) -> Result<Outcome> {
+fn measure(database: &str, raw: &mut dyn Raw, workload: &Workload, rounds: usize, folder: &Path) -> Result<Outcome> {
     let spans = workload.records.len();
     let name = format!("bench_{}", std::process::id());
     let version = raw.version()?;
 
-    let tables = in_database(raw, &name, |raw, url| {
-        Store::open(url, spans)?.write(workload.records.clone())?;
-        raw::read_all(raw, &name)
-    })?;
+    let tables = first_write(raw, &name, workload)?;
     let rows: Vec<String> = tables.iter().map(|table| format!("{} {}", table.rows.len(), table.name)).collect();
     println!("\n{database}: rows: {}", rows.join(", "));
     let batches = tables::batches(&tables, BATCH)?;
@@ -107,32 +113,59 @@ fn measure(database: &str, raw: &mut dyn Raw, workload: &Workload, rounds: usize
     let mut outcome = Outcome {
         database: database.to_owned(),
         version,
-        spans,
+        spans: workload.spans(),
         method,
         ours: Vec::new(),
+        store: Vec::new(),
         raw: Vec::new(),
         interpretation: Vec::new(),
+        layouts: None,
     };
+    let process = ProcessId::generate();
     for round in 0..rounds {
-        // Who comes first changes, so that neither always finds what the other left behind.
-        for turn in 0..2 {
-            if (round + turn) % 2 == 0 {
-                let records = workload.records.clone();
-                outcome.ours.push(in_database(raw, &name, |raw, url| {
-                    let store = Store::open(url, spans)?;
-                    with_server_cpu(raw, |_| store.write(records))
-                })?);
-            } else {
-                outcome.raw.push(in_database(raw, &name, |raw, _| {
+        // Who comes first changes, so that nobody always finds what another left behind.
+        for turn in 0..3 {
+            match (round + turn) % 3 {
+                0 => {
+                    let records = workload.records.clone();
+                    outcome.ours.push(in_database(raw, &name, |raw, url| {
+                        let store = Store::open(url, spans)?;
+                        with_server_cpu(raw, |_| store.write(records))
+                    })?);
+                }
+                1 => {
+                    let interpreted = workload.interpreted(process);
+                    outcome.store.push(in_database(raw, &name, |raw, url| {
+                        with_server_cpu(raw, |_| whole_path::store_alone(url, &interpreted, process))
+                    })?);
+                }
+                _ => outcome.raw.push(in_database(raw, &name, |raw, _| {
                     with_server_cpu(raw, |raw| raw.write(&name, &batches, method))
-                })?);
+                })?),
             }
         }
         outcome.interpretation.push(whole_path::interpret(workload.records.clone())?);
         let last = |measures: &[Measure]| measures.last().map_or(0.0, |measure| measure.wall.as_secs_f64());
-        println!("{database}: round {}: ours {:.2} s, raw {:.2} s", round + 1, last(&outcome.ours), last(&outcome.raw));
+        println!(
+            "{database}: round {}: ours {:.2} s, its store alone {:.2} s, raw {:.2} s",
+            round + 1,
+            last(&outcome.ours),
+            last(&outcome.store),
+            last(&outcome.raw)
+        );
+    }
+    if database == "sqlite" {
+        outcome.layouts = Some(layouts::measure(folder, workload, &batches, rounds)?);
     }
     Ok(outcome)
+}
+
+/// All rows that the spans leave.
+fn first_write(raw: &mut dyn Raw, name: &str, workload: &Workload) -> Result<Vec<Table>> {
+    in_database(raw, name, |raw, url| {
+        Store::open(url, workload.records.len())?.write(workload.records.clone())?;
+        raw::read_all(raw, name)
+    })
 }
 
 /// Makes a database with our tables, and removes it again. `body` gets its URL.

@@ -2,49 +2,34 @@
 
 use std::time::Duration;
 
+use bench_goals::{Goals, Spread};
+
 use crate::clock::Measure;
+use crate::layouts::{Layouts, Written};
 
 /// All rounds of one database.
 pub(crate) struct Outcome {
     /// The name on the command line.
     pub(crate) database: String,
     pub(crate) version: String,
-    pub(crate) spans: usize,
+    pub(crate) spans: f64,
     /// The raw method that was fastest.
     pub(crate) method: &'static str,
+    /// The whole path.
     pub(crate) ours: Vec<Measure>,
+    /// From interpreted spans on.
+    pub(crate) store: Vec<Measure>,
     pub(crate) raw: Vec<Measure>,
     pub(crate) interpretation: Vec<Measure>,
+    /// Of SQLite alone.
+    pub(crate) layouts: Option<Layouts>,
 }
 
-/// The least part of the raw limit that is good enough.
-fn goal(database: &str) -> f64 {
-    if database == "postgres" { 0.6 } else { 0.7 }
-}
-
-/// The least, the middle and the greatest.
-#[derive(Clone, Copy)]
-struct Spread {
-    least: f64,
-    median: f64,
-    greatest: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64>) -> Option<Self> {
-        let mut values: Vec<f64> = values.collect();
-        values.sort_by(f64::total_cmp);
-        let (least, greatest) = (*values.first()?, *values.last()?);
-        let half = values.len() / 2;
-        let median = if values.len() % 2 == 1 { values[half] } else { f64::midpoint(values[half - 1], values[half]) };
-        Some(Self { least, median, greatest })
-    }
-
-    /// Whole thousands and hundreds are enough: `12.3k (11.0k..13.1k)`.
-    fn rates(self) -> String {
-        let thousands = |value: f64| format!("{:.1}k", value / 1000.0);
-        format!("{} ({}..{})", thousands(self.median), thousands(self.least), thousands(self.greatest))
-    }
+/// Whole thousands and hundreds are enough: `12.3k (11.0k..13.1k)`.
+fn in_thousands(rates: Spread) -> String {
+    let Spread { least, median, greatest } = rates;
+    let thousands = |value: f64| format!("{:.1}k", value / 1000.0);
+    format!("{} ({}..{})", thousands(median), thousands(least), thousands(greatest))
 }
 
 fn rates(measures: &[Measure], spans: f64) -> Option<Spread> {
@@ -57,13 +42,12 @@ fn microseconds(times: impl Iterator<Item = Option<Duration>>, spans: f64) -> St
     spread.map_or("-".to_owned(), |spread| format!("{:.0}", spread.median))
 }
 
-const HEADING: [&str; 9] = [
+const HEADING: [&str; 8] = [
     "database",
     "ours, spans/s",
+    "its store alone, spans/s",
     "raw limit, spans/s",
     "raw by",
-    "ours/raw",
-    "goal",
     "before the database, spans/s",
     "CPU here, µs/span: ours, before, raw",
     "server: ours, raw",
@@ -73,22 +57,19 @@ const HEADING: [&str; 9] = [
 pub(crate) fn table(outcomes: &[Outcome]) -> String {
     let mut rows = vec![HEADING.map(str::to_owned)];
     for outcome in outcomes {
-        let Ok(spans) = u32::try_from(outcome.spans).map(f64::from) else { continue };
-        let measured = (rates(&outcome.ours, spans), rates(&outcome.raw, spans), rates(&outcome.interpretation, spans));
-        let (Some(ours), Some(raw), Some(before)) = measured else { continue };
-        let ratio = ours.median / raw.median;
+        let spans = outcome.spans;
+        let rates = |measures: &[Measure]| rates(measures, spans).map_or("-".to_owned(), in_thousands);
         let here = [&outcome.ours, &outcome.interpretation, &outcome.raw];
         let here = here.map(|measures| microseconds(measures.iter().map(|measure| measure.cpu), spans));
         let server = [&outcome.ours, &outcome.raw];
         let server = server.map(|measures| microseconds(measures.iter().map(|measure| measure.server), spans));
         rows.push([
             outcome.database.clone(),
-            ours.rates(),
-            raw.rates(),
+            rates(&outcome.ours),
+            rates(&outcome.store),
+            rates(&outcome.raw),
             outcome.method.to_owned(),
-            format!("{ratio:.2}"),
-            verdict(ratio, goal(&outcome.database)),
-            before.rates(),
+            rates(&outcome.interpretation),
             here.join(", "),
             server.join(", "),
         ]);
@@ -96,11 +77,65 @@ pub(crate) fn table(outcomes: &[Outcome]) -> String {
     aligned(&rows)
 }
 
-fn verdict(ratio: f64, goal: f64) -> String {
-    if ratio >= goal { format!("{goal}: met") } else { format!("{goal}: missed by {:.2}", goal - ratio) }
+/// What was to be reached.
+pub(crate) fn goals(outcomes: &[Outcome]) -> Goals {
+    let mut goals = Goals::default();
+    for outcome in outcomes {
+        let (database, spans) = (&outcome.database, outcome.spans);
+        let middle = |measures: &[Measure]| rates(measures, spans).map_or(0.0, |rates| rates.median);
+        let seconds = |measures: &[Measure]| measures.iter().map(|it| it.wall.as_secs_f64()).collect::<Vec<_>>();
+        for (what, measures, goal) in [
+            ("spans a second through the store", &outcome.store, "≥ 0.9"),
+            ("the same, whole path", &outcome.ours, "-"),
+        ] {
+            if let Some(ratio) = Spread::of_ratios(seconds(&outcome.raw), seconds(measures)) {
+                let (ours, raw) = (middle(measures), middle(&outcome.raw));
+                let what = format!("{database}: {what}, beside {}", outcome.method);
+                goals.ratio(&what, format!("{ours:.0}"), format!("{raw:.0}"), ratio, goal);
+            }
+        }
+        if let Some(layouts) = &outcome.layouts {
+            of_layouts(&mut goals, layouts, spans);
+            let rates = outcome.ours.iter().filter_map(|it| Some(spans / it.cpu?.as_secs_f64()));
+            match Spread::of(rates) {
+                Some(rates) => {
+                    goals.figure("sqlite: whole path, spans a second of CPU time", format!("{rates:.0}"), "≥ 30000");
+                }
+                None => goals.skipped("sqlite: whole path, spans a second of CPU time", "no /proc here", "≥ 30000"),
+            }
+        }
+    }
+    goals
 }
 
-fn aligned(rows: &[[String; 9]]) -> String {
+fn of_layouts(goals: &mut Goals, layouts: &Layouts, spans: f64) {
+    let seconds = |written: &[Written]| written.iter().map(|it| it.wall.as_secs_f64()).collect::<Vec<_>>();
+    let middle = |written: &[Written]| Spread::of(seconds(written)).map_or(0.0, |it| spans / it.median);
+    if let Some(ratio) = Spread::of_ratios(seconds(&layouts.naive), seconds(&layouts.ours)) {
+        let what = "sqlite: spans a second through the store, beside the naive layout (text ids, 6 indexes)";
+        let rates = (middle(&layouts.ours), middle(&layouts.naive));
+        goals.ratio(what, format!("{:.0}", rates.0), format!("{:.0}", rates.1), ratio, "≥ 2.4");
+    }
+    let bytes = |written: &[Written]| {
+        let totals = written.iter().filter_map(|it| u32::try_from(it.bytes?).ok());
+        totals.map(|total| f64::from(total) / spans).collect::<Vec<_>>()
+    };
+    for (what, theirs, goal) in
+        [("without any index", &layouts.bare, "≤ 1.6, aim 1.3"), ("in the naive layout", &layouts.naive, "-")]
+    {
+        let what = format!("sqlite: bytes written for a span, beside its rows {what}");
+        let [ours, theirs] = [&layouts.ours, theirs].map(|written| bytes(written));
+        let middle = |bytes: &[f64]| Spread::of(bytes.iter().copied()).map_or(0.0, |it| it.median);
+        match Spread::of_ratios(ours.clone(), theirs.clone()) {
+            Some(ratio) => {
+                goals.ratio(&what, format!("{:.0}", middle(&ours)), format!("{:.0}", middle(&theirs)), ratio, goal);
+            }
+            None => goals.skipped(&what, "no /proc here", goal),
+        }
+    }
+}
+
+fn aligned(rows: &[[String; 8]]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
@@ -124,28 +159,24 @@ mod tests {
     }
 
     #[test]
-    fn the_ratio_is_of_the_medians_and_is_held_against_the_goal() {
-        let mut outcome = Outcome {
+    fn ratios_are_of_the_rounds_and_rates_of_their_medians() {
+        let outcome = Outcome {
             database: "postgres".to_owned(),
             version: String::new(),
-            spans: 1000,
+            spans: 1000.0,
             method: "COPY",
             ours: rounds(&[100, 500, 125]),
-            raw: rounds(&[50, 20, 1000]),
+            store: rounds(&[100, 50, 80]),
+            raw: rounds(&[50, 20, 100]),
             interpretation: rounds(&[10]),
+            layouts: None,
         };
         let text = table(std::slice::from_ref(&outcome));
         assert!(text.contains("| 8.0k (2.0k..10.0k) "), "{text}");
-        assert!(text.contains("| 20.0k (1.0k..50.0k) "), "{text}");
-        assert!(text.contains("| 0.40     | 0.6: missed by 0.20 "), "{text}");
-        outcome.raw = rounds(&[80]);
-        let text = table(&[outcome]);
-        assert!(text.contains("| 0.64     | 0.6: met "), "{text}");
-    }
-
-    #[test]
-    fn an_even_number_of_rounds_has_its_median_in_the_middle() {
-        let spread = Spread::of([4.0, 1.0, 2.0, 3.0].into_iter()).unwrap();
-        assert!((spread.median - 2.5).abs() < f64::EPSILON);
+        assert!(text.contains("| 20.0k (10.0k..50.0k) "), "{text}");
+        let text = goals(&[outcome]).to_string();
+        let row =
+            "| postgres: spans a second through the store, beside COPY | 12500 | 20000 | 0.50 (0.40..1.25) | ≥ 0.9 |";
+        assert!(text.contains(row), "{text}");
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 /// The tables that a write fills, and how many of a table's first columns are its key: rows are written in its order. The first is
 /// the one that the batches are made of. `processes` is not among them: its one row is written when a database is opened.
-pub(crate) const TABLES: [(&str, usize); 7] = [
+pub(crate) const TABLES: [(&str, usize); 10] = [
     ("spans", 3),
     ("span_contents", 3),
     ("traces", 1),
@@ -13,6 +13,9 @@ pub(crate) const TABLES: [(&str, usize); 7] = [
     ("sessions", 1),
     ("resources", 1),
     ("scopes", 1),
+    ("content_days", 1),
+    ("content_parts", 2),
+    ("rollups", 3),
 ];
 
 /// A value of a column, as its driver gave it.
@@ -60,7 +63,8 @@ impl Table {
 pub(crate) type Batch = Vec<Table>;
 
 /// The rows of all tables, as transactions of `size` spans each in the order in which they came, with the rows that belong to them: a
-/// trace and its facets go with the trace's first span, a session with its first. Each row is written once.
+/// trace and its facets go with the trace's first span, a session with its first. Sums and parts, which are of many spans, are spread evenly. Each row is written
+/// once.
 pub(crate) fn batches(tables: &[Table], size: usize) -> anyhow::Result<Vec<Batch>> {
     let spans = tables.first().ok_or_else(|| anyhow::anyhow!("there are no tables"))?;
     let [sequence, trace, span, session] =
@@ -86,7 +90,8 @@ pub(crate) fn batches(tables: &[Table], size: usize) -> anyhow::Result<Vec<Batch
     let empty = || tables.iter().map(|table| Table { rows: Vec::new(), ..table.clone_shape() }).collect::<Batch>();
     let mut batches: Vec<Batch> = (0..count).map(|_| empty()).collect();
     for (number, table) in tables.iter().enumerate() {
-        for row in &table.rows {
+        for (place, row) in table.rows.iter().enumerate() {
+            let evenly = place * count / table.rows.len();
             let found = match table.name {
                 "spans" | "span_contents" => of_span.get(&(bytes(&row[0]), bytes(&row[1]))),
                 "traces" | "trace_facets" => of_trace.get(&bytes(&row[0])),
@@ -94,6 +99,7 @@ pub(crate) fn batches(tables: &[Table], size: usize) -> anyhow::Result<Vec<Batch
                     Cell::Text(id) => of_session.get(id),
                     _ => None,
                 },
+                "content_parts" | "rollups" => Some(&evenly),
                 _ => Some(&0),
             };
             let batch = found.ok_or_else(|| anyhow::anyhow!("a row of {} belongs to no span", table.name))?;
@@ -147,6 +153,7 @@ mod tests {
             table("traces", &["trace_id"], vec![vec![id(3)], vec![id(2)], vec![id(1)]]),
             table("sessions", &["session_id"], vec![vec![text("a")], vec![text("b")]]),
             table("scopes", &["scope_id"], vec![vec![id(9)]]),
+            table("rollups", &["level"], vec![vec![id(1)], vec![id(2)]]),
         ];
         let batches = batches(&tables, 2).unwrap();
         let shape: Vec<Vec<(&str, usize)>> =
@@ -154,8 +161,8 @@ mod tests {
         assert_eq!(
             shape,
             [
-                vec![("spans", 2), ("traces", 2), ("sessions", 2), ("scopes", 1)],
-                vec![("spans", 2), ("span_contents", 1), ("traces", 1)],
+                vec![("spans", 2), ("traces", 2), ("sessions", 2), ("scopes", 1), ("rollups", 1)],
+                vec![("spans", 2), ("span_contents", 1), ("traces", 1), ("rollups", 1)],
             ]
         );
         assert_eq!(batches[0][1].rows, [[id(1)], [id(2)]], "in the order of their keys");

@@ -43,7 +43,8 @@ pub(super) fn compress(bytes: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     let mut frame = Vec::with_capacity(zstd_safe::compress_bound(bytes.len()));
-    let written = WRITER.with_borrow_mut(|context| context.as_mut()?.compress2(&mut frame, bytes).ok())?;
+    let written =
+        WRITER.try_with(|context| context.borrow_mut().as_mut()?.compress2(&mut frame, bytes).ok()).ok().flatten()?;
     // What is kept of a batch is what is in the frames, not the room that they might have taken.
     (written < bytes.len()).then(|| frame.as_slice().to_vec())
 }
@@ -66,12 +67,14 @@ pub(super) fn decompress(frame: &[u8], most: u64) -> Result<Vec<u8>, String> {
     let length = length.filter(|length| is_frame(frame) && *length <= most);
     let length = length.and_then(|length| usize::try_from(length).ok()).ok_or_else(|| damaged("no length"))?;
     let mut content = Vec::with_capacity(length);
-    READER.with_borrow_mut(|context| {
+    let read = |context: &RefCell<Option<DCtx<'static>>>| {
+        let mut context = context.borrow_mut();
         let (context, dictionary) = context.as_mut().zip(READING.as_ref()).ok_or("there is no memory to read it")?;
         context
             .decompress_using_ddict(&mut content, frame, dictionary)
             .map_err(|code| damaged(zstd_safe::get_error_name(code)))
-    })?;
+    };
+    READER.try_with(read).map_err(|_| "its thread is ending")??;
     if content.len() == length { Ok(content) } else { Err(damaged("another length")) }
 }
 

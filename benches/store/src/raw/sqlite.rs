@@ -39,12 +39,17 @@ impl Files {
     }
 
     fn open(&self, name: &str) -> Result<Connection> {
-        let connection = Connection::open(self.path(name))?;
-        connection.execute_batch(SETTINGS)?;
-        let journal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
-        anyhow::ensure!(journal == "wal", "the journal mode is {journal}, not the one that tracing-agents sets");
-        Ok(connection)
+        open(&self.path(name))
     }
+}
+
+/// A file that tracing-agents has set up, with the settings of its own connections.
+pub(crate) fn open(path: &Path) -> Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch(SETTINGS)?;
+    let journal: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+    anyhow::ensure!(journal == "wal", "the journal mode is {journal}, not the one that tracing-agents sets");
+    Ok(connection)
 }
 
 impl Raw for Files {
@@ -92,39 +97,44 @@ impl Raw for Files {
     fn write(&mut self, name: &str, batches: &[Batch], method: &str) -> Result<Measure> {
         let rows = METHODS.iter().find(|(name, _)| *name == method).map_or(1, |(_, rows)| *rows);
         let connection = self.open(name)?;
-        // Both are prepared once: of `rows` rows, and of one, for the rest of a table.
-        let mut statements = HashMap::new();
-        for table in batches.iter().flatten() {
-            for rows in [rows, 1] {
-                if let Entry::Vacant(place) = statements.entry((table.name, rows)) {
-                    place.insert(connection.prepare(&insert(table, rows))?);
-                }
-            }
-        }
-        let clock = Clock::start();
-        for batch in batches {
-            connection.execute_batch("BEGIN IMMEDIATE")?;
-            for table in batch {
-                let groups = table.rows.chunks_exact(rows);
-                let rest = groups.remainder().chunks(1);
-                for group in groups.chain(rest) {
-                    let Some(statement) = statements.get_mut(&(table.name, group.len())) else { continue };
-                    for (place, cell) in group.iter().flatten().enumerate() {
-                        statement.raw_bind_parameter(place + 1, cell)?;
-                    }
-                    statement.raw_execute()?;
-                }
-            }
-            connection.execute_batch("COMMIT")?;
-        }
-        Ok(clock.stop())
+        write(&connection, batches, rows, "")
     }
 }
 
-fn insert(table: &Table, rows: usize) -> String {
+/// Writes `batches` into tables whose names begin with `prefix`, `rows` rows a statement.
+pub(crate) fn write(connection: &Connection, batches: &[Batch], rows: usize, prefix: &str) -> Result<Measure> {
+    // Both are prepared once: of `rows` rows, and of one, for the rest of a table.
+    let mut statements = HashMap::new();
+    for table in batches.iter().flatten() {
+        for rows in [rows, 1] {
+            if let Entry::Vacant(place) = statements.entry((table.name, rows)) {
+                place.insert(connection.prepare(&insert(table, rows, prefix))?);
+            }
+        }
+    }
+    let clock = Clock::start();
+    for batch in batches {
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        for table in batch {
+            let groups = table.rows.chunks_exact(rows);
+            let rest = groups.remainder().chunks(1);
+            for group in groups.chain(rest) {
+                let Some(statement) = statements.get_mut(&(table.name, group.len())) else { continue };
+                for (place, cell) in group.iter().flatten().enumerate() {
+                    statement.raw_bind_parameter(place + 1, cell)?;
+                }
+                statement.raw_execute()?;
+            }
+        }
+        connection.execute_batch("COMMIT")?;
+    }
+    Ok(clock.stop())
+}
+
+fn insert(table: &Table, rows: usize, prefix: &str) -> String {
     let values = format!("({})", vec!["?"; table.columns.len()].join(","));
     let values = vec![values; rows].join(",");
-    format!("INSERT INTO {} ({}) VALUES {values}", table.name, table.column_list())
+    format!("INSERT INTO {prefix}{} ({}) VALUES {values}", table.name, table.column_list())
 }
 
 fn cell(value: ValueRef<'_>) -> Result<Cell> {
