@@ -10,13 +10,16 @@ use tracing::callsite::Identifier;
 use crate::model::IdentityField;
 use crate::semconv::identity_of;
 
+/// An id or name, and the rank among the keys that give it.
+type Gives = (IdentityField, u8);
+
 /// A callsite with its fields. There is one of each, which is kept as long as the callsite itself: for ever.
 #[derive(Debug)]
 pub(super) struct Declared {
     pub(super) metadata: &'static Metadata<'static>,
     pub(super) callsite: Identifier,
     /// By the fields' places: what they are called, and which id they give.
-    fields: Box<[(&'static str, Option<(IdentityField, u8)>)]>,
+    fields: Box<[(&'static str, Option<Gives>)]>,
     /// A bit for each of the first 64 fields that give an id.
     ids: u64,
 }
@@ -52,7 +55,11 @@ impl Declared {
         let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
         let declared = *known.entry(key).or_insert_with(|| Box::leak(Box::new(Self::read(metadata))));
         drop(known);
-        let _ = HANDY.try_with(|places| Some(places.get(place)?.set(Some(declared))));
+        let _ = HANDY.try_with(|places| {
+            if let Some(at_hand) = places.get(place) {
+                at_hand.set(Some(declared));
+            }
+        });
         declared
     }
 
@@ -70,7 +77,7 @@ impl Declared {
     }
 
     /// Which id or name of the span the field at `place` gives, and with what rank.
-    pub(super) fn identity(&self, place: usize) -> Option<(IdentityField, u8)> {
+    pub(super) fn identity(&self, place: usize) -> Option<Gives> {
         self.fields.get(place)?.1
     }
 
