@@ -33,14 +33,17 @@ fn call() -> SpanRecord {
     record
 }
 
-/// What a server with these options keeps of the call: all bytes of its database's files.
+/// What a server with these options keeps of the call: all bytes of its database's files, and what can be read out of them, since content is
+/// compressed there.
 fn kept(options: &[&str]) -> String {
     let (folder, file) = database();
     let server = Server::start(&file, options);
     let answer = Client::connect(server.http).post(&[PROTOBUF], &wire::encode(&[call()]));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(repository(&file).traces(&tracing_agents::TraceFilter::new()).unwrap().items.len(), 1);
-    bytes_of(folder.path())
+    let exported = command(&file).args(["export", "--format", "otlp-json"]).output().unwrap();
+    assert!(exported.status.success());
+    bytes_of(folder.path()) + &String::from_utf8(exported.stdout).unwrap()
 }
 
 fn bytes_of(folder: &Path) -> String {

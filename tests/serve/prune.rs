@@ -8,11 +8,21 @@ use tracing_agents::model::{SpanRecord, SpanState, Status, StatusCode};
 use super::server::{command, database, repository, url};
 use super::spans::span;
 
+/// Some 20 kB in which nothing repeats, so that it takes as much room compressed.
+fn long_text(seed: usize) -> String {
+    let mut state = u32::try_from(seed).unwrap();
+    let mut letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from_digit(state >> 27, 32).unwrap()
+    };
+    (0..20_000).map(|_| letter()).collect()
+}
+
 /// Stores traces that ended so many days before the last one; those of odd places failed.
 fn store(file: &Path, days_ago: &[i64]) {
     let tracing = tracing_agents::AgentTracing::open(&url(file)).unwrap();
     for (place, days) in days_ago.iter().enumerate() {
-        let mut record: SpanRecord = span(&"x".repeat(20_000));
+        let mut record: SpanRecord = span(&long_text(place));
         record.start_ns -= days * 86_400_000_000_000;
         (record.state, record.end_ns) = (SpanState::Closed, Some(record.start_ns + 1));
         if place % 2 == 1 {

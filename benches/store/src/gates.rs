@@ -8,8 +8,9 @@ use crate::{BATCH, first_write, raw, workload};
 
 /// Enough for a tree of pages to have its usual depth.
 const SPANS: usize = 10_000;
-/// Bytes of a span, of those of its rows in tables without any index: as far as we have come, so that it gets no worse. The goal is 1.6.
-const BYTES: f64 = 1.7;
+/// Bytes of a span, of those of its rows in tables without any index: as far as we have come, so that it gets no worse. The
+/// goal is 1.6; it was 1.63 before contents were compressed, which took two fifths of our bytes and half of the bare rows'.
+const BYTES: f64 = 2.1;
 
 /// Measures them, prints a line each, and fails when one does not hold.
 pub(crate) fn check() -> Result<()> {

@@ -105,7 +105,7 @@ fn plant(record: &mut SpanRecord, place: usize, key: String, text: String) {
 fn bytes_that_left(configure: impl FnOnce(Builder) -> Builder) -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let wire = Wire::default();
-    let (builder, sent) = over_otlp(AgentTracing::builder(&url_in(&folder)).sink(wire.clone()));
+    let (builder, sent) = over_otlp(AgentTracing::builder(&url_in(&folder)).compression(false).sink(wire.clone()));
     let tracing = configure(builder).open().unwrap();
     let inlet = tracing.inlet();
     // Nothing is stored yet, so that all of it waits in the spool.
