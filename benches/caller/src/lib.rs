@@ -5,6 +5,5 @@ pub mod clock;
 pub mod gates;
 pub mod measure;
 pub mod report;
-pub mod spread;
 pub mod way;
 pub mod workload;

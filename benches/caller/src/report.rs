@@ -1,10 +1,10 @@
 //! The whole table.
 
 use anyhow::Result;
+use bench_goals::Spread;
 
 use crate::callgrind;
 use crate::measure::Case;
-use crate::spread::Spread;
 use crate::way::Way;
 use crate::workload::Workload;
 
