@@ -91,7 +91,7 @@ pub(super) struct Buffers {
     ids: Vec<OwnId>,
     /// Whether `ids` changed since someone last looked.
     pub(super) ids_changed: bool,
-    /// The message of an error status. Beside the arena, since a later one takes its place.
+    /// The message of an error status. Beside the tape, since a later one takes its place.
     pub(super) failure: Option<String>,
     /// The status and the name that a user gave the span through a companion.
     pub(super) status: Option<Status>,
@@ -173,7 +173,7 @@ impl Buffers {
 
     /// Appends a value under a key that no callsite declares.
     pub(super) fn push_value(&mut self, list: List, limits: &Limits, key: Key, value: Value) {
-        let field = FieldName { may_be_id: semconv::identity_of(&key).is_some(), name: self.tape(list).tell(key) };
+        let field = self.tell(list, key);
         match value {
             Value::Bool(value) => self.push(list, limits, field, Kind::Bool, &[u8::from(value)]),
             Value::I64(value) => self.push(list, limits, field, Kind::I64, &value.to_le_bytes()),
@@ -281,7 +281,7 @@ impl Buffers {
         for entry in from.attributes.entries(0..from.attributes.end()) {
             let place = self.attributes.end();
             self.attributes.copy(&entry);
-            let may_be_id = semconv::identity_of(entry.key_text(from.declared)).is_some();
+            let may_be_id = entry.identity(from.declared).is_some();
             self.keep(List::Span, limits, place, FieldName { name: entry.name, may_be_id });
         }
         self.append_event(limits, from);
@@ -341,7 +341,7 @@ impl Buffers {
     /// An attribute that a limit is about to drop may give an id, which counts all the same. No attribute that is kept comes after it.
     fn note_dropped_id(&mut self, place: usize) {
         let Some(entry) = self.attributes.entry(place) else { return };
-        let Some((field, rank)) = semconv::identity_of(entry.key_text(self.declared)) else { return };
+        let Some((field, rank)) = entry.identity(self.declared) else { return };
         let value = entry.value();
         let Some(text) = semconv::clean_text(&value) else { return };
         self.ids_changed = true;

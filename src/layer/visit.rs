@@ -36,21 +36,25 @@ impl<'a> FieldVisitor<'a> {
 
     #[inline]
     fn push_word(&mut self, field: &Field, kind: Kind, word: [u8; 8], text: &dyn fmt::Display) {
-        if self.names_event(field) {
-            self.format(FieldName::MESSAGE, Kind::Str, |out| write!(out, "{text}"));
-        } else {
-            let name = self.buffers.name_of_field(self.list, field);
+        if let Some(name) = self.name_of_number(field, text) {
             self.buffers.push_word(self.list, self.limits, name, kind, word);
         }
     }
 
     fn push_number(&mut self, field: &Field, kind: Kind, bytes: &[u8], text: &dyn fmt::Display) {
-        if self.names_event(field) {
-            self.format(FieldName::MESSAGE, Kind::Str, |out| write!(out, "{text}"));
-        } else {
-            let name = self.buffers.name_of_field(self.list, field);
+        if let Some(name) = self.name_of_number(field, text) {
             self.buffers.push(self.list, self.limits, name, kind, bytes);
         }
+    }
+
+    /// What a number is called, unless it names the event: then it is written as that, and done.
+    #[inline]
+    fn name_of_number(&mut self, field: &Field, text: &dyn fmt::Display) -> Option<FieldName> {
+        if self.names_event(field) {
+            self.format(FieldName::MESSAGE, Kind::Str, |out| write!(out, "{text}"));
+            return None;
+        }
+        Some(self.buffers.name_of_field(self.list, field))
     }
 
     #[inline]
