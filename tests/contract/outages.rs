@@ -34,7 +34,7 @@ fn lose_nothing_on(road: &Road, world: &World) {
     road.close();
     let inlet = writer.0.inlet();
     (101..=200).for_each(|number| inlet.accept(span(number, 0).into()).unwrap());
-    wait_until(|| writer.0.health().degraded);
+    wait_until_degraded(&writer);
     assert_eq!(count().unwrap_err().kind(), ErrorKind::Connect);
     let health = writer.0.health();
     assert_eq!(
@@ -47,6 +47,20 @@ fn lose_nothing_on(road: &Road, world: &World) {
     writer.flush();
     assert!(!writer.0.health().degraded);
     assert_eq!(count().unwrap(), 200);
+}
+
+/// Waits until the writer knows that its database is away; tells what it knows instead, when that takes too long.
+#[track_caller]
+pub(crate) fn wait_until_degraded(writer: &Writer) {
+    let begun = Instant::now();
+    loop {
+        let health = writer.0.health();
+        if health.degraded {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "waited too long: {health:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {

@@ -9,7 +9,7 @@ use tracing_agents::store::Store;
 use tracing_agents::{AgentTracing, ErrorKind, TraceFilter};
 
 use crate::database::Dialect;
-use crate::outages::wait_until;
+use crate::outages::{wait_until, wait_until_degraded};
 use crate::road::Road;
 use crate::sketch::span;
 use crate::world::{PATIENCE, World, Writer};
@@ -67,7 +67,7 @@ fn a_frozen_server_is_given_up_and_loses_nothing(world: &World) {
         let error = count().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Query | ErrorKind::Connect), "{error}");
         assert!(begun.elapsed() < PATIENCE / 3, "a reader waited for {:?}", begun.elapsed());
-        wait_until(|| writer.0.health().degraded);
+        wait_until_degraded(&writer);
         let health = writer.0.health();
         let nothing = (Dropped::default(), DeadLettered::default());
         assert_eq!((health.dropped, health.dead_lettered), nothing, "{health:?}");
@@ -89,7 +89,7 @@ fn a_database_may_be_reached_later(world: &World) {
         let error = readers().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Connect);
         assert!(error.to_string().contains("was not reached yet"), "{error}");
-        wait_until(|| writer.0.health().degraded);
+        wait_until_degraded(&writer);
 
         road.open();
         std::thread::scope(|scope| {
@@ -110,7 +110,7 @@ fn a_newer_schema_that_is_found_later_is_told_and_loses_nothing(world: &World) {
     let writer =
         Writer(world.builder().scheduled_delay(Duration::from_millis(20)).connect_in_background().open().unwrap());
     writer.0.inlet().accept(span(0, 0).into()).unwrap();
-    wait_until(|| writer.0.health().degraded);
+    wait_until_degraded(&writer);
     let error = writer.0.repository().processes().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NewerSchema, "{error}");
     assert!(writer.0.health().last_error.is_some_and(|error| error.to_string().contains(newer)));
