@@ -29,7 +29,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GivenUp;
 
-/// When the worker does what nobody asks it for.
+/// When the worker does what nobody asks it for. Counted from the end of the last time: what takes longer than the time to the next would
+/// else be due at once again, and no batch would ever be written.
 pub(super) struct Timers {
     /// When spans are written although no batch is full.
     tick: Instant,
@@ -42,6 +43,16 @@ impl Timers {
     pub(super) fn new(delay: Duration, upkeep_every: Duration) -> Self {
         let now = Instant::now();
         Self { tick: now + delay, delay, upkeep: now + upkeep_every, upkeep_every }
+    }
+
+    /// What waited was written.
+    pub(super) fn ticked(&mut self) {
+        self.tick = Instant::now() + self.delay;
+    }
+
+    /// What is to be done now and then was done.
+    pub(super) fn kept_up(&mut self) {
+        self.upkeep = Instant::now() + self.upkeep_every;
     }
 }
 
@@ -412,13 +423,13 @@ impl Flow {
     }
 
     /// Waits for something to do. A batch is put into `batch`, which is empty. `is_ahead` tells of a batch that was read ahead,
-    /// `has_leftovers` of spans that another process left.
+    /// `has_leftovers` of spans that another process left. The timers are told when what they were for is done.
     pub(super) fn next(
         &self,
         batch: &mut VecDeque<Slot>,
         is_ahead: bool,
         has_leftovers: bool,
-        timers: &mut Timers,
+        timers: &Timers,
     ) -> Work {
         let mut state = self.lock();
         loop {
@@ -438,12 +449,10 @@ impl Flow {
                 return Work::Flush(settled);
             }
             if now >= timers.tick {
-                timers.tick = now + timers.delay;
                 state.queue.drain();
                 return Work::Tick;
             }
             if now >= timers.upkeep {
-                timers.upkeep = now + timers.upkeep_every;
                 return Work::Upkeep;
             }
             if is_ahead {

@@ -50,7 +50,7 @@ impl Worker {
         let mut timers = Timers::new(self.settings.scheduled_delay, self.settings.shortest_tick());
         loop {
             let has_leftovers = self.leftovers.as_ref().is_some_and(Leftovers::is_reading);
-            match flow.next(&mut batch, self.intake.is_ahead(), has_leftovers, &mut timers) {
+            match flow.next(&mut batch, self.intake.is_ahead(), has_leftovers, &timers) {
                 Work::Batch(numbers) => {
                     let batch = self.intake.read(numbers, &mut batch);
                     self.write(batch);
@@ -73,8 +73,14 @@ impl Worker {
                     let outcome = self.flush();
                     flow.flushed(number, &outcome);
                 }
-                Work::Tick => self.tick(),
-                Work::Upkeep => self.upkeep(),
+                Work::Tick => {
+                    self.tick();
+                    timers.ticked();
+                }
+                Work::Upkeep => {
+                    self.upkeep();
+                    timers.kept_up();
+                }
                 Work::Leftovers => self.adopt(),
                 Work::Finish => break,
             }

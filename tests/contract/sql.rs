@@ -91,12 +91,23 @@ impl Sql {
         self.try_lines(others).is_ok_and(|others| others.is_empty())
     }
 
-    /// How PostgreSQL explains a statement.
-    #[cfg(feature = "postgres")]
+    /// How a server explains a statement, asked to by a statement with one column.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
     pub(crate) fn explained(&mut self, statement: &str) -> String {
-        let Self::Postgres(runtime, connection) = self else { panic!("{statement} is PostgreSQL's") };
-        let asked = diesel_async::RunQueryDsl::load(diesel::sql_query(statement), connection.as_mut());
-        let plans: Vec<Plan> = runtime.block_on(asked).unwrap_or_else(|error| panic!("{statement}: {error}"));
+        let asked = diesel::sql_query(statement);
+        let plans: QueryResult<Vec<Plan>> = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(_) => panic!("{statement} is a server's"),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(runtime, connection) => {
+                runtime.block_on(diesel_async::RunQueryDsl::load(asked, connection.as_mut()))
+            }
+            #[cfg(feature = "mysql")]
+            Self::Mysql(runtime, connection) => {
+                runtime.block_on(diesel_async::RunQueryDsl::load(asked, connection.as_mut()))
+            }
+        };
+        let plans = plans.unwrap_or_else(|error| panic!("{statement}: {error}"));
         plans.into_iter().map(|plan| plan.0).collect()
     }
 
@@ -135,21 +146,21 @@ impl Sql {
 }
 
 /// The only column of what explains a statement.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 struct Plan(String);
 
 /// A variable of the server, and its value.
 #[cfg(feature = "mysql")]
 struct Variable(String, String);
 
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "postgres", feature = "mysql"))]
 impl<DB> QueryableByName<DB> for Plan
 where
     DB: diesel::backend::Backend,
     String: diesel::deserialize::FromSql<Text, DB>,
 {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> diesel::deserialize::Result<Self> {
-        NamedRow::get::<Text, _>(row, "QUERY PLAN").map(Self)
+        NamedRow::get::<Text, _>(row, "QUERY PLAN").or_else(|_| NamedRow::get::<Text, _>(row, "EXPLAIN")).map(Self)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Open spans are written as such, apart from the accounts.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::fakes::{FakeSink, LONG, PROCESS, SharedLog, accept, eventually, record, settings, start, start_with};
 use crate::error::Error;
 use crate::model::{SpanId, SpanRecord, SpanState, TraceId, Value};
-use crate::pipeline::{LiveSpans, OpenSpan, Settings, Sink};
+use crate::pipeline::{LiveSpans, OpenSpan, Pipeline, Settings, Sink};
 
 #[derive(Default)]
 struct OpenSpans(Mutex<Vec<SpanRecord>>);
@@ -152,37 +153,62 @@ fn a_flush_that_may_be_the_last_writes_open_spans_too() {
     assert_eq!((log.count(), pipeline.health().live_written), (2, 1));
 }
 
-#[test]
-fn a_store_that_panics_at_a_tick_is_reported_and_the_ticks_go_on() {
-    struct Ticking(Arc<Mutex<u32>>);
-    impl Sink for Ticking {
-        fn name(&self) -> &str {
-            "ticking"
-        }
-        fn write(&mut self, _: &[crate::model::InterpretedSpan]) -> crate::error::Result<()> {
-            Ok(())
-        }
-        fn probe(&mut self) -> crate::error::Result<()> {
-            Ok(())
-        }
-        fn tick(&mut self) -> crate::error::Result<()> {
-            let mut ticks = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            *ticks += 1;
-            assert!(*ticks > 1, "the first tick's bug");
-            Ok(())
-        }
+/// A store that takes all, and what it does at each tick.
+struct Ticking<F>(F);
+
+impl<F: FnMut() -> crate::error::Result<()> + Send> Sink for Ticking<F> {
+    fn name(&self) -> &str {
+        "ticking"
     }
-    let ticks = Arc::new(Mutex::new(0));
+
+    fn write(&mut self, _: &[crate::model::InterpretedSpan]) -> crate::error::Result<()> {
+        Ok(())
+    }
+
+    fn probe(&mut self) -> crate::error::Result<()> {
+        Ok(())
+    }
+
+    fn tick(&mut self) -> crate::error::Result<()> {
+        (self.0)()
+    }
+}
+
+/// A pipeline into a store that does this each ten milliseconds.
+fn ticking(tick: impl FnMut() -> crate::error::Result<()> + Send + 'static) -> Pipeline {
     let interpret = |record: SpanRecord| {
         let span = crate::model::Span::as_recorded(&record);
         crate::model::InterpretedSpan::new(record, span)
     };
-    let settings = Settings { tick_every: Duration::from_millis(10), live: false, ..settings() };
-    let store = Box::new(Ticking(Arc::clone(&ticks)));
-    let pipeline = crate::pipeline::Pipeline::start(settings, store, Vec::new(), interpret, None, PROCESS).unwrap();
-    eventually("ticks go on", || *ticks.lock().unwrap_or_else(std::sync::PoisonError::into_inner) > 2);
+    let delay = Duration::from_millis(10);
+    let settings = Settings { tick_every: delay, scheduled_delay: delay, live: false, ..settings() };
+    Pipeline::start(settings, Box::new(Ticking(tick)), Vec::new(), interpret, None, PROCESS).unwrap()
+}
+
+#[test]
+fn a_store_that_panics_at_a_tick_is_reported_and_the_ticks_go_on() {
+    let ticks = Arc::new(AtomicUsize::new(0));
+    let pipeline = ticking({
+        let ticks = Arc::clone(&ticks);
+        move || {
+            assert!(ticks.fetch_add(1, Ordering::Relaxed) > 0, "the first tick's bug");
+            Ok(())
+        }
+    });
+    eventually("ticks go on", || ticks.load(Ordering::Relaxed) > 2);
     assert!(pipeline.health().last_error.unwrap().contains("the first tick's bug"));
     accept(&pipeline.inlet(), 1);
     pipeline.force_flush(LONG).unwrap();
     assert_eq!(pipeline.health().stored, 1);
+}
+
+#[test]
+fn ticks_that_take_longer_than_the_time_between_them_leave_time_to_write() {
+    let pipeline = ticking(|| {
+        std::thread::sleep(Duration::from_millis(40));
+        Ok(())
+    });
+    accept(&pipeline.inlet(), 1);
+    // Nobody flushes.
+    eventually("the span is stored", || pipeline.health().stored == 1);
 }

@@ -38,6 +38,9 @@ pub(super) fn cost(sql: &mut Sql, statement: &Statement) -> Cost {
     if of("Sort_rows") > MOST_SORTED {
         findings.push(format!("sorts {} rows", of("Sort_rows")));
     }
+    if !findings.is_empty() {
+        findings.push(sql.explained(&format!("EXPLAIN FORMAT=JSON {literal}")));
+    }
     Cost { rows, work: reads, findings }
 }
 
